@@ -1,0 +1,105 @@
+"""What happens on a question's way to its answer, told as events in the order they happen.
+
+The chat, the command line, the API and the tests render the same stream.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from agents.question import Draft
+from tools.catalog import Found
+from tools.chart import Chart
+from tools.sql_runner import Rows
+
+Status = Literal["answered", "declined", "refused", "failed"]
+
+
+@dataclass(frozen=True)
+class TablesFound:
+    found: Found
+
+
+@dataclass(frozen=True)
+class SQLWritten:
+    draft: Draft
+    attempt: int
+    """1 for the first draft, 2 to 4 for its repairs."""
+
+
+@dataclass(frozen=True)
+class SQLComplained:
+    """The guard or the database did not take the SQL; a repair follows, or the question fails."""
+
+    text: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class RowsFound:
+    rows: Rows
+
+
+@dataclass(frozen=True)
+class ChartDrawn:
+    chart: Chart
+
+
+@dataclass(frozen=True)
+class TextChunk:
+    """The next piece of the answer in words."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class FollowupsSuggested:
+    questions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Declined:
+    """The question was not understood, or the data does not hold it."""
+
+    reason: str
+    suggestions: tuple[str, ...] = ()
+    """Questions that could be answered instead."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The question may not be asked."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Something did not work; the reason says what, and what to do."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Always the last event."""
+
+    status: Status
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each stage took, by its name, in the order they began."""
+
+
+Event = (
+    TablesFound
+    | SQLWritten
+    | SQLComplained
+    | RowsFound
+    | ChartDrawn
+    | TextChunk
+    | FollowupsSuggested
+    | Declined
+    | Refused
+    | Failed
+    | Finished
+)

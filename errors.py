@@ -1,0 +1,71 @@
+"""The error tree: what may be said to a person when a question cannot be answered.
+
+The text of an `AskError` is written for the person who asked: it says what happened and what to do, and it
+never holds a DSN, a key or a traceback. Nothing else may be shown; every library's exception is translated
+into one of these in the one file that calls the library.
+
+    AskError
+    ├── QuestionRefused        not allowed (a guardrail, or SQL that would write)
+    │   └── SQLRefused         the guard did not let this SQL through
+    ├── QuestionDeclined       not understood, or the database does not hold it
+    ├── SQLFailed              the database complained about the SQL
+    │   └── QueryTimedOut      ... or did not finish in time
+    ├── DatabaseUnavailable    the database cannot be reached, read, or is empty
+    ├── IndexUnavailable       the schema index cannot be reached or opened
+    ├── ModelUnavailable       the model endpoint does not answer
+    │   └── ModelMisbehaved    ... or answers something that cannot be used
+    └── SettingsInvalid        a setting that cannot work
+"""
+
+from __future__ import annotations
+
+
+class AskError(Exception):
+    """Base of everything whose text may be shown to a person."""
+
+
+class QuestionRefused(AskError):
+    """The question may not be asked."""
+
+
+class SQLRefused(QuestionRefused):
+    """The guard refused the SQL; the text is the reason."""
+
+
+class QuestionDeclined(AskError):
+    """The question was not understood, or the database does not hold what it asks for.
+
+    `suggestions` are questions that could be answered instead, best first.
+    """
+
+    def __init__(self, text: str, suggestions: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.suggestions = suggestions
+
+
+class SQLFailed(AskError):
+    """The database complained; the text is its complaint, without the connection's details."""
+
+
+class QueryTimedOut(SQLFailed):
+    """The query was stopped at its deadline."""
+
+
+class DatabaseUnavailable(AskError):
+    """The database cannot be reached, is not readable, or holds no table."""
+
+
+class IndexUnavailable(AskError):
+    """The schema index cannot be opened or reached."""
+
+
+class ModelUnavailable(AskError):
+    """The model endpoint does not answer."""
+
+
+class ModelMisbehaved(ModelUnavailable):
+    """The model endpoint answered something that cannot be used."""
+
+
+class SettingsInvalid(AskError):
+    """A setting that cannot work; the text names it and says what would."""

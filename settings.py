@@ -1,0 +1,70 @@
+"""What may differ between deployments, read once from the environment."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from errors import SettingsInvalid
+
+
+class Settings(BaseSettings):
+    """Every setting, its default and its environment variable (`QUAESTOR_` + the name, or the alias)."""
+
+    model_config = SettingsConfigDict(env_prefix="QUAESTOR_", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    database_url: SecretStr | None = None
+    """The database to ask, as SQLAlchemy writes it; None asks the sample database. It may hold a password."""
+    home: Path = Path(".quaestor")
+    """Where the sample database, the embedded index, the embedding model and the history live."""
+
+    openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY"))
+    openai_base_url: str | None = Field(None, validation_alias=AliasChoices("OPENAI_BASE_URL"))
+    model: str = "gpt-4.1-mini"
+    """The model's name at the endpoint."""
+    model_timeout: float = Field(60, gt=0)
+    """Seconds for one whole call of the model."""
+    context_tokens: int = Field(16_000, ge=2_000)
+    """How much of the model's context a prompt may fill."""
+
+    embedding_model: str | None = None
+    """An embedding model at the same endpoint; None embeds locally."""
+    qdrant_url: str | None = Field(None, validation_alias=AliasChoices("QDRANT_URL"))
+    qdrant_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("QDRANT_API_KEY"))
+
+    row_limit: int = Field(1_000, ge=1, le=100_000)
+    """Rows fetched for one answer."""
+    query_timeout: float = Field(30, gt=0)
+    """Seconds one statement may run in the database."""
+    question_limit: int = Field(4_000, ge=100)
+    """Characters of a question."""
+    today: date | None = None
+    """What "last month" counts from; None is the day of the question."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65_535)
+    allow_origins: tuple[str, ...] = ()
+    """Other origins whose pages may open the chat (the copilot), e.g. `["https://intranet.example"]`."""
+    users: SecretStr | None = None
+    """`name:password` pairs, comma-separated; where set, the chat asks for a login."""
+    allow_anonymous: bool = False
+    """Serve without a login on an address that is not loopback."""
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a model answers, rather than the offline analyst."""
+        return self.openai_api_key is not None or self.openai_base_url is not None
+
+
+def read_settings() -> Settings:
+    """Read the environment; raises SettingsInvalid with one sentence that names the first wrong setting."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        name = name if name.isupper() else f"QUAESTOR_{name.upper()}"
+        raise SettingsInvalid(f"The setting {name} cannot be used: {first['msg']}.") from None

@@ -1,0 +1,98 @@
+"""What a database holds, as values: tables, columns, keys, and the values worth knowing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+Dialect = Literal["sqlite", "duckdb", "postgres", "mysql"]
+"""The dialects we speak, under sqlglot's names."""
+
+Kind = Literal["number", "text", "date", "time", "boolean", "other"]
+"""What a column's values are good for. `date` covers dates and timestamps (also text that always holds ISO
+dates); `time` is a time of day; `number` covers integers, decimals and floats."""
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: str
+    """As the database declares it, e.g. `VARCHAR(40)`."""
+    kind: Kind = "other"
+    nullable: bool = True
+    primary_key: bool = False
+    description: str = ""
+    """The database's comment on the column, or the description that came with the index."""
+    samples: tuple[str, ...] = ()
+    """A few values as text, for a model's prompt."""
+    distinct: int | None = None
+    """How many distinct values the column holds; None when it was not counted."""
+    values: tuple[str, ...] = ()
+    """Every distinct value of a short text column (sorted), empty when there are too many or it is no text."""
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    columns: tuple[str, ...]
+    table: str
+    """The table referred to, as `Table.name` spells it."""
+    referred: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    """As it must be written in SQL before quoting; `schema.name` where it lies outside the default schema."""
+    columns: tuple[Column, ...]
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    description: str = ""
+    row_count: int | None = None
+    is_view: bool = False
+
+    @cached_property
+    def primary_key(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.columns if c.primary_key)
+
+    def column(self, name: str) -> Column | None:
+        """Return the column of this name, whatever its case, or None."""
+        return next((c for c in self.columns if c.name.lower() == name.lower()), None)
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value as the data spells it, and the column that holds it."""
+
+    table: str
+    column: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the index found for a question: the tables, nearest first, and values it seems to name."""
+
+    tables: tuple[Table, ...]
+    values: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything known about one database."""
+
+    name: str
+    """What a person calls it: the file's stem, or the database's name on its server."""
+    dialect: Dialect
+    tables: tuple[Table, ...] = field(default=())
+
+    def __iter__(self) -> Iterator[Table]:
+        return iter(self.tables)
+
+    def table(self, name: str) -> Table | None:
+        """Return the table of this name, whatever its case, or None."""
+        return self._by_name.get(name.lower())
+
+    @cached_property
+    def _by_name(self) -> dict[str, Table]:
+        return {t.name.lower(): t for t in self.tables}
