@@ -18,6 +18,8 @@ class Settings(BaseSettings):
 
     database_url: SecretStr | None = None
     """The database to ask, as SQLAlchemy writes it; None asks the sample database. It may hold a password."""
+    descriptions: Path | None = None
+    """A TOML file that describes tables and columns in the words of the people who ask."""
     home: Path = Path(".quaestor")
     """Where the sample database, the embedded index, the embedding model and the history live."""
 

@@ -2,18 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from agents.events import Event
+import anyio
+import asyncer
+
+from agents.events import (
+    ChartDrawn,
+    Declined,
+    Event,
+    Failed,
+    Finished,
+    FollowupsSuggested,
+    Refused,
+    RowsFound,
+    SQLComplained,
+    SQLWritten,
+    Status,
+    TablesFound,
+    TextChunk,
+)
+from agents.followups import keep_runnable
+from agents.guardrails import looks_like_sql
 from agents.question import Complaint, Draft, Followup, Question, Say
-from tools.catalog import Found
+from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, SQLFailed, SQLRefused
+from tools.catalog import Catalog, Found
+from tools.chart import choose_chart
+from tools.sql_guard import SafeQuery
 from tools.sql_runner import Rows
+
+log = logging.getLogger("quaestor.ask")
+
+REPAIRS = 3
+"""How often SQL that failed goes back to its writer."""
+
+FOLLOWUPS_SHOWN = 3
+
+EVENTS_AHEAD = 256
+"""How many events may wait for a slow reader before the work waits for it."""
 
 
 class Guardrails(Protocol):
     async def judge(self, question: Question) -> None:
         """Return when the question may be asked; raises QuestionRefused with the reason otherwise."""
+
+
+class Schema(Protocol):
+    async def find(self, question: str) -> Found:
+        """Return the tables and values that the question may be about, nearest first."""
 
 
 class Writer(Protocol):
@@ -22,6 +65,19 @@ class Writer(Protocol):
 
         Raises QuestionDeclined where the tables do not hold what is asked or a part was not understood.
         """
+
+
+class Guard(Protocol):
+    async def check(self, sql: str) -> SafeQuery:
+        """Return the query, safe to run; raises SQLRefused with the reason."""
+
+
+class Runner(Protocol):
+    async def dry_run(self, query: SafeQuery) -> None:
+        """Let the database plan the query; raises SQLFailed with its complaint."""
+
+    async def run(self, query: SafeQuery, *, limit: int | None = None, timeout: float | None = None) -> Rows:
+        """Return the rows; raises SQLFailed, QueryTimedOut or DatabaseUnavailable."""
 
 
 class Narrator(Protocol):
@@ -34,12 +90,174 @@ class Suggester(Protocol):
         """Return next questions, best first, some more than are needed: those that do not run are dropped."""
 
 
-class Asker:
-    """Everything that one database's questions need. Built by `bootstrap.open_asker`, or by hand in a test."""
+Tell = Callable[[Event], Awaitable[None]]
 
+
+@dataclass(frozen=True)
+class Asker:
+    """Takes questions about one database to their answers.
+
+    Built by `bootstrap.open_asker`, or by hand in a test.
+    """
+
+    catalog: Catalog
+    guardrails: Guardrails
+    schema: Schema
+    writer: Writer
+    guard: Guard
+    runner: Runner
+    narrator: Narrator
+    suggester: Suggester
     analyst: str
     """Who answers: a model's name, or "offline analyst"."""
+    starters: tuple[str, ...] = ()
+    """Questions to begin with."""
 
-    def ask(self, question: Question) -> AsyncIterator[Event]:
-        """Yield what happens; the last event is `Finished`. Closing the iterator stops the work, the statement too."""
-        raise NotImplementedError
+    async def ask(self, question: Question) -> AsyncIterator[Event]:
+        """Yield what happens; the last event is `Finished`.
+
+        Closing the iterator stops the work, down to the statement in the database: use `aclosing`.
+        """
+        send, receive = anyio.create_memory_object_stream[Event](EVENTS_AHEAD)
+
+        async def work() -> None:
+            async with send:
+                await _Asking(self, question, send.send).to_the_end()
+
+        # The work runs beside the reader in one task owned here: yielding from inside its task groups would
+        # tie their cancellation to whoever happens to read.
+        task = asyncio.create_task(work(), name="ask")
+        try:
+            async with receive:
+                async for event in receive:
+                    yield event
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+@dataclass
+class _Asking:
+    """One question on its way."""
+
+    asker: Asker
+    question: Question
+    tell: Tell
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    async def to_the_end(self) -> None:
+        """Tell every event of the question; whatever happens, the last is `Finished`."""
+        await self.tell(Finished(await self._status(), self.seconds))
+
+    async def _status(self) -> Status:
+        try:
+            await self._answer()
+            return "answered"
+        except QuestionDeclined as declined:
+            await self.tell(Declined(str(declined), declined.suggestions))
+            return "declined"
+        except QuestionRefused as refused:
+            await self.tell(Refused(str(refused)))
+            return "refused"
+        except AskError as failed:
+            await self.tell(Failed(str(failed)))
+        except Exception:
+            incident = secrets.token_hex(4)
+            log.exception("question failed, incident %s", incident)
+            await self.tell(Failed(f"Something went wrong on our side. The log has the details under {incident}."))
+        return "failed"
+
+    async def _answer(self) -> None:
+        found = await self._look()
+        await self.tell(TablesFound(found))
+        draft, rows = await self._write_and_run(found)
+        await self.tell(RowsFound(rows))
+        if chart := choose_chart(self.question.text, rows):
+            await self.tell(ChartDrawn(chart))
+        async with together() as tasks:
+            tasks.soonify(self._narrate)(draft, rows)
+            tasks.soonify(self._suggest)(draft, rows, found)
+
+    async def _look(self) -> Found:
+        with self._stage("look"):
+            async with together() as tasks:
+                tasks.soonify(self.asker.guardrails.judge)(self.question)
+                found = tasks.soonify(self.asker.schema.find)(self.question.text)
+        return found.value
+
+    async def _write_and_run(self, found: Found) -> tuple[Draft, Rows]:
+        """Return the first draft that runs, with its rows; a draft that fails goes back with the complaint."""
+        complaint: Complaint | None = None
+        for attempt in range(1, 2 + REPAIRS):
+            draft = await self._write(found, complaint)
+            await self.tell(SQLWritten(draft, attempt))
+            try:
+                return draft, await self._run(draft)
+            except QueryTimedOut:
+                raise  # A repair would most likely run as long again.
+            except (SQLRefused, SQLFailed) as error:
+                await self.tell(SQLComplained(str(error), attempt))
+                if self._is_typed or attempt > REPAIRS:
+                    raise
+                complaint = Complaint(draft.sql, str(error))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _write(self, found: Found, complaint: Complaint | None) -> Draft:
+        if self._is_typed:
+            return Draft(self.question.text, reading=self.question.text)
+        with self._stage("write"):
+            return await self.asker.writer.write(self.question, found, complaint)
+
+    @property
+    def _is_typed(self) -> bool:
+        """Whether the person typed SQL: it is checked and run like any other, but never rewritten."""
+        return looks_like_sql(self.question.text)
+
+    async def _run(self, draft: Draft) -> Rows:
+        with self._stage("check"):
+            query = await self.asker.guard.check(draft.sql)
+            await self.asker.runner.dry_run(query)
+        with self._stage("run"):
+            return await self.asker.runner.run(query)
+
+    async def _narrate(self, draft: Draft, rows: Rows) -> None:
+        async def say(text: str) -> None:
+            await self.tell(TextChunk(text))
+
+        with self._stage("tell"):
+            await self.asker.narrator.narrate(self.question, draft, rows, say)
+
+    async def _suggest(self, draft: Draft, rows: Rows, found: Found) -> None:
+        with self._stage("suggest"):
+            try:
+                ideas = await self.asker.suggester.suggest(self.question, draft, rows, found)
+                kept = await keep_runnable(ideas, self.asker.guard, self.asker.runner, wanted=FOLLOWUPS_SHOWN)
+            except AskError as error:
+                log.warning("no follow-ups: %s", error)  # The answer stands without them.
+                return
+        if kept:
+            await self.tell(FollowupsSuggested(tuple(f.question for f in kept)))
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        self.seconds.setdefault(name, 0.0)
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - began
+
+
+@asynccontextmanager
+async def together() -> AsyncIterator[asyncer.TaskGroup]:
+    """Run tasks side by side; the first failure stops the others and is raised as itself, not in a group."""
+    try:
+        async with asyncer.create_task_group() as tasks:
+            yield tasks
+    except BaseExceptionGroup as group:
+        raise _first_of(group) from None
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,133 @@
+"""Builds an `Asker` from `Settings`, opening and closing every client."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from asyncer import asyncify
+
+from agents.ask import Asker, Guardrails, Narrator, Suggester, Writer
+from agents.guardrails import RuleGuardrails
+from agents.offline.followups import OfflineSuggester, starters
+from agents.offline.narrator import OfflineNarrator
+from agents.offline.writer import OfflineWriter
+from data import DESCRIPTIONS, STARTERS, ensure_sample
+from llm.embeddings import Embedder, open_embedder
+from settings import Settings
+from tools.catalog import Catalog
+from tools.schema import Progress, open_schema
+from tools.sql_guard import Guard
+from tools.sql_runner import open_runner
+
+log = logging.getLogger("quaestor")
+
+OFFLINE = "offline analyst"
+
+
+@asynccontextmanager
+async def open_asker(settings: Settings, *, progress: Progress | None = None) -> AsyncIterator[Asker]:
+    """Open the database, its index and whoever answers; close them all at the end.
+
+    Raises DatabaseUnavailable, IndexUnavailable or SettingsInvalid, each with a sentence for a person.
+    """
+    database = await _database(settings)
+    async with AsyncExitStack() as closing:
+        runner = open_runner(database.url, row_limit=settings.row_limit, timeout=settings.query_timeout)
+        closing.push_async_callback(runner.aclose)
+        await runner.probe()
+        schema = await closing.enter_async_context(
+            open_schema(
+                database.url,
+                home=settings.home,
+                embedder=_embedder(settings),
+                qdrant_url=settings.qdrant_url,
+                qdrant_api_key=settings.qdrant_api_key,
+                descriptions=database.descriptions,
+                progress=progress,
+            )
+        )
+        guard = Guard(schema.catalog.dialect, schema.catalog)
+        closing.push_async_callback(guard.aclose)
+        people = await _people(settings, schema.catalog, closing)
+        yield Asker(
+            catalog=schema.catalog,
+            guardrails=people.guardrails,
+            schema=schema,
+            writer=people.writer,
+            guard=guard,
+            runner=runner,
+            narrator=people.narrator,
+            suggester=people.suggester,
+            analyst=people.name,
+            starters=database.starters or starters(schema.catalog, settings.today or date.today()),
+        )
+
+
+@dataclass(frozen=True)
+class _Database:
+    url: str
+    descriptions: Path | None = None
+    starters: tuple[str, ...] = ()
+
+
+async def _database(settings: Settings) -> _Database:
+    """Return the database to ask, building the sample database where none is set."""
+    if settings.database_url is not None:
+        return _Database(settings.database_url.get_secret_value(), settings.descriptions)
+    sample = settings.home / "sample.sqlite"
+    await asyncify(ensure_sample)(sample, settings.today or date.today())
+    return _Database(f"sqlite:///{sample}", DESCRIPTIONS, STARTERS)
+
+
+def _embedder(settings: Settings) -> Embedder | None:
+    return open_embedder(
+        settings.home / "models",
+        model=settings.embedding_model,
+        api_key=settings.openai_api_key,
+        base_url=settings.openai_base_url,
+    )
+
+
+@dataclass(frozen=True)
+class _People:
+    """Who answers."""
+
+    name: str
+    guardrails: Guardrails
+    writer: Writer
+    narrator: Narrator
+    suggester: Suggester
+
+
+async def _people(settings: Settings, catalog: Catalog, closing: AsyncExitStack) -> _People:
+    rules = RuleGuardrails(settings.question_limit)
+    if not settings.has_model:
+        return _People(OFFLINE, rules, OfflineWriter(catalog), OfflineNarrator(), OfflineSuggester(catalog))
+
+    # LangChain takes a second to import, so only those who use a model pay for it.
+    from agents.followups import ModelSuggester
+    from agents.guardrails import ModelGuardrails
+    from agents.narrator import ModelNarrator
+    from agents.sql_writer import SQLWriter
+    from llm.chat import open_chat_model
+
+    model = await closing.enter_async_context(
+        open_chat_model(
+            settings.model,
+            api_key=settings.openai_api_key,
+            base_url=settings.openai_base_url,
+            timeout=settings.model_timeout,
+        )
+    )
+    return _People(
+        settings.model,
+        ModelGuardrails(rules, model),
+        SQLWriter(model, catalog.dialect, settings.context_tokens),
+        ModelNarrator(model),
+        ModelSuggester(model, catalog.dialect),
+    )

@@ -1,0 +1,44 @@
+"""Settings are read once, documented once, and never show a secret."""
+
+from pathlib import Path
+
+import pytest
+
+from errors import SettingsInvalid
+from settings import Settings, read_settings
+
+README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
+
+
+def variable_of(name: str) -> str:
+    alias = Settings.model_fields[name].validation_alias
+    return alias.choices[0] if alias else f"QUAESTOR_{name.upper()}"  # type: ignore[union-attr,return-value]
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_stands_in_the_readme_with_its_default(name: str) -> None:
+    row = next((line for line in README.splitlines() if line.startswith(f"| `{variable_of(name)}` |")), None)
+    assert row, f"{variable_of(name)} is missing from the README's table"
+    default = Settings.model_fields[name].default
+    if isinstance(default, int | float | str) and not isinstance(default, bool):
+        assert f"`{default}`" in row
+
+
+def test_a_setting_that_cannot_work_is_one_sentence_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUAESTOR_ROW_LIMIT", "many")
+    with pytest.raises(SettingsInvalid, match=r"^The setting QUAESTOR_ROW_LIMIT cannot be used: .*\.$"):
+        read_settings()
+
+
+def test_secrets_never_stand_in_a_repr(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUAESTOR_DATABASE_URL", "postgresql://ada:hunter2@localhost/shop")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-hunter2")
+    monkeypatch.setenv("QUAESTOR_USERS", "ada:hunter2")
+    assert "hunter2" not in repr(read_settings())
+
+
+def test_an_endpoint_without_a_key_is_a_model_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    assert not read_settings().has_model
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:11434/v1")
+    assert read_settings().has_model
