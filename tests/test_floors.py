@@ -14,6 +14,7 @@ FLOORS = {
     "llm": 1,
     "agents": 2,
     "bootstrap": 3,
+    "logs": 3,
     "app": 4,
     "chat": 4,
     "server": 4,
@@ -58,6 +59,8 @@ def imports_of(file: Path) -> set[str]:
 
 def may_import(module: str, other: str) -> bool:
     room, other_room = module.split(".")[0], other.split(".")[0]
+    if other == "errors":
+        return room != "errors"
     if FLOORS[other_room] < FLOORS[room]:
         return other_room != "settings" or FLOORS[room] >= 3
     if FLOORS[other_room] > FLOORS[room]:

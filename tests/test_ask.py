@@ -1,0 +1,251 @@
+"""The question's way: what happens in which order, and what a person is told when something fails."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from agents.ask import Asker
+from agents.events import (
+    Declined,
+    Event,
+    Failed,
+    Finished,
+    FollowupsSuggested,
+    Refused,
+    RowsFound,
+    SQLComplained,
+    SQLWritten,
+    TablesFound,
+    TextChunk,
+)
+from agents.guardrails import RuleGuardrails
+from agents.question import Complaint, Draft, Followup, Question, Say
+from errors import AskError, ModelUnavailable, QuestionDeclined
+from tools.catalog import Catalog, Found
+from tools.reflection import read_catalog
+from tools.sql_guard import Guard
+from tools.sql_runner import Rows, SQLRunner, open_runner
+
+TODAY = date(2026, 11, 20)
+FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+@dataclass
+class Script:
+    """Writes what the script says, one entry a call: SQL, or an error to raise."""
+
+    lines: list[str | AskError]
+    complaints: list[Complaint | None] = field(default_factory=list)
+
+    async def write(self, question: Question, found: Found, complaint: Complaint | None) -> Draft:
+        self.complaints.append(complaint)
+        line = self.lines.pop(0)
+        if isinstance(line, AskError):
+            raise line
+        return Draft(line, reading=question.text)
+
+
+@dataclass
+class WholeSchema:
+    catalog: Catalog
+
+    async def find(self, question: str) -> Found:
+        return Found(self.catalog.tables)
+
+
+class Teller:
+    async def narrate(self, question: Question, draft: Draft, rows: Rows, say: Say) -> None:
+        await say(f"{len(rows.values)} ")
+        await say("rows.")
+
+
+class Speechless:
+    async def narrate(self, question: Question, draft: Draft, rows: Rows, say: Say) -> None:
+        await say("So far ")
+        raise ModelUnavailable("The model stopped answering; ask again.")
+
+
+@dataclass
+class Ideas:
+    followups: list[Followup] = field(default_factory=list)
+
+    async def suggest(self, question: Question, draft: Draft, rows: Rows, found: Found) -> list[Followup]:
+        return self.followups
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> str:
+    file = tmp_path / "shop.sqlite"
+    with sqlite3.connect(file) as db:
+        db.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, city TEXT, total REAL)")
+        db.executemany("INSERT INTO orders (city, total) VALUES (?, ?)", [("Oslo", 10), ("Bergen", 20), ("Oslo", 5)])
+    db.close()
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+async def parts(shop: str) -> AsyncIterator[tuple[Catalog, Guard, SQLRunner]]:
+    catalog = read_catalog(shop)
+    guard, runner = Guard("sqlite", catalog), open_runner(shop, row_limit=100, timeout=20)
+    yield catalog, guard, runner
+    await runner.aclose()
+    await guard.aclose()
+
+
+def asker_with(parts: tuple[Catalog, Guard, SQLRunner], script: Script) -> Asker:
+    catalog, guard, runner = parts
+    return Asker(
+        catalog=catalog,
+        guardrails=RuleGuardrails(4_000),
+        schema=WholeSchema(catalog),
+        writer=script,
+        guard=guard,
+        runner=runner,
+        narrator=Teller(),
+        suggester=Ideas(),
+        analyst="a script",
+    )
+
+
+async def told(asker: Asker, text: str) -> list[Event]:
+    async with aclosing(asker.ask(Question(text, TODAY))) as events:
+        return [event async for event in events]
+
+
+def kinds(events: list[Event]) -> list[str]:
+    return [type(event).__name__ for event in events]
+
+
+async def test_a_question_goes_from_tables_to_sql_to_rows_to_words(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    events = await told(asker_with(parts, Script(["SELECT city, total FROM orders"])), "Which orders are there?")
+    assert kinds(events) == ["TablesFound", "SQLWritten", "RowsFound", "TextChunk", "TextChunk", "Finished"]
+    assert events[-1].status == "answered"  # type: ignore[union-attr]
+    assert "".join(e.text for e in events if isinstance(e, TextChunk)) == "3 rows."
+    assert list(events[-1].seconds) == ["look", "write", "check", "run", "tell", "suggest"]  # type: ignore[union-attr]
+
+
+async def test_a_failed_query_is_rewritten_with_the_databases_complaint(
+    parts: tuple[Catalog, Guard, SQLRunner],
+) -> None:
+    script = Script(["SELECT strftime(city, total, FROM orders", "SELECT count(*) AS n FROM orders"])
+    events = await told(asker_with(parts, script), "How many orders?")
+    complaint = script.complaints[1]
+    assert complaint is not None and complaint.sql == "SELECT strftime(city, total, FROM orders"
+    assert complaint.text == next(e.text for e in events if isinstance(e, SQLComplained))
+    assert [e.attempt for e in events if isinstance(e, SQLWritten)] == [1, 2]
+    assert events[-1] == Finished("answered", events[-1].seconds)  # type: ignore[union-attr]
+
+
+async def test_after_three_repairs_the_reason_is_told(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    script = Script(["SELECT nothing FROM orders"] * 4)
+    events = await told(asker_with(parts, script), "How many orders?")
+    assert script.lines == []
+    assert "nothing" in next(e.reason for e in events if isinstance(e, Failed | Refused))
+    assert not any(isinstance(e, RowsFound) for e in events)
+
+
+async def test_a_declined_question_names_what_can_be_asked_instead(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    script = Script([QuestionDeclined("There is nothing about weather here.", ("How many orders are there?",))])
+    events = await told(asker_with(parts, script), "What was the weather?")
+    assert events[-2:] == [
+        Declined("There is nothing about weather here.", ("How many orders are there?",)),
+        Finished("declined", events[-1].seconds),  # type: ignore[union-attr]
+    ]
+
+
+async def test_a_refused_question_never_reaches_the_writer(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    script = Script([])
+    events = await told(asker_with(parts, script), "Delete all orders")
+    assert kinds(events) == ["Refused", "Finished"] and script.complaints == []
+
+
+async def test_sql_that_a_person_typed_is_checked_and_run_as_it_stands(
+    parts: tuple[Catalog, Guard, SQLRunner],
+) -> None:
+    events = await told(asker_with(parts, Script([])), "SELECT count(*) AS n FROM orders")
+    assert next(e.rows.values for e in events if isinstance(e, RowsFound)) == ((3,),)
+
+
+async def test_sql_that_a_person_typed_is_refused_without_a_repair(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    events = await told(asker_with(parts, Script([])), "SELECT * FROM sqlite_master")
+    assert events[-1].status == "refused"  # type: ignore[union-attr]
+    assert not any(isinstance(e, RowsFound) for e in events)
+
+
+async def test_a_followup_that_does_not_run_is_not_suggested(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    ideas = Ideas(
+        [
+            Followup("By weather?", "SELECT weather FROM orders"),
+            Followup("Delete them?", "DELETE FROM orders"),
+            Followup("Only Rome?", "SELECT * FROM orders WHERE city = 'Rome'"),
+            Followup("By city?", "SELECT city, count(*) FROM orders GROUP BY city"),
+        ]
+    )
+    asker = replace(asker_with(parts, Script(["SELECT count(*) FROM orders"])), suggester=ideas)
+    events = await told(asker, "How many orders?")
+    assert [e for e in events if isinstance(e, FollowupsSuggested)] == [FollowupsSuggested(("By city?",))]
+
+
+async def test_what_was_said_stays_when_the_narrator_fails(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    asker = replace(asker_with(parts, Script(["SELECT count(*) FROM orders"])), narrator=Speechless())
+    events = await told(asker, "How many orders?")
+    assert TextChunk("So far ") in events
+    assert Failed("The model stopped answering; ask again.") in events
+    assert any(isinstance(e, RowsFound) for e in events)
+
+
+async def test_an_unexpected_error_shows_an_incident_and_never_its_text(
+    parts: tuple[Catalog, Guard, SQLRunner], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        async def find(self, question: str) -> Found:
+            raise KeyError("postgresql://ada:hunter2@db/shop")
+
+    asker = replace(asker_with(parts, Script([])), schema=Broken())
+    events = await told(asker, "How many orders?")
+    reason = next(e.reason for e in events if isinstance(e, Failed))
+    assert "hunter2" not in reason
+    incident = reason.split()[-1].rstrip(".")
+    assert incident in caplog.text
+
+
+async def test_closing_the_iterator_stops_the_statement(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    asker = asker_with(parts, Script([FOREVER]))
+    async with aclosing(asker.ask(Question("Count forever", TODAY))) as events:
+        async for event in events:
+            if isinstance(event, SQLWritten):
+                break
+    assert all(task.get_name() != "ask" for task in asyncio.all_tasks())
+    # The one connection's thread is free again: an ordinary question is answered.
+    events_after = await told(replace(asker, writer=Script(["SELECT 1 AS one FROM orders LIMIT 1"])), "One?")
+    assert events_after[-1].status == "answered"  # type: ignore[union-attr]
+
+
+async def test_a_slow_reader_holds_the_work_back_and_loses_nothing(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    class Chatterbox:
+        async def narrate(self, question: Question, draft: Draft, rows: Rows, say: Say) -> None:
+            for number in range(1_000):
+                await say(f"{number} ")
+
+    asker = replace(asker_with(parts, Script(["SELECT count(*) FROM orders"])), narrator=Chatterbox())
+    text = ""
+    async with aclosing(asker.ask(Question("How many orders?", TODAY))) as events:
+        async for event in events:
+            await asyncio.sleep(0)
+            if isinstance(event, TextChunk):
+                text += event.text
+    assert text == "".join(f"{number} " for number in range(1_000))
+
+
+async def test_the_tables_are_told_before_the_sql(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    events = await told(asker_with(parts, Script(["SELECT 1 AS x FROM orders"])), "Anything?")
+    assert isinstance(events[0], TablesFound)
+    assert [t.name for t in events[0].found.tables] == ["orders"]
