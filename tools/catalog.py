@@ -39,6 +39,8 @@ class ForeignKey:
     table: str
     """The table referred to, as `Table.name` spells it."""
     referred: tuple[str, ...]
+    inferred: bool = False
+    """True when the database does not declare it, but names and values show it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,15 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     description: str = ""
     row_count: int | None = None
+    """How many rows it holds; the database's own estimate, or None, where counting takes too long."""
     is_view: bool = False
+    schema: str = ""
+    """The schema it lies in, where that is not the default one; `name` then begins with it."""
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """The name as it must be quoted in SQL, part by part: a table's own name may hold a dot."""
+        return (self.schema, self.name[len(self.schema) + 1 :]) if self.schema else (self.name,)
 
     @cached_property
     def primary_key(self) -> tuple[str, ...]:
