@@ -35,7 +35,7 @@ _NUMBERS = (
 ).split()
 _TEXTS = (
     "CHAR VARCHAR TEXT NCHAR NVARCHAR CHARACTER STRING CLOB BPCHAR CITEXT NAME ENUM SET TINYTEXT MEDIUMTEXT LONGTEXT "
-    "VARYING NATIVE NTEXT VARCHAR2 NVARCHAR2"
+    "NATIVE NTEXT VARCHAR2 NVARCHAR2"
 ).split()
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys(_NUMBERS, "number"),
@@ -47,6 +47,8 @@ _KINDS: dict[str, Kind] = {
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?")
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
+_STRICT = ("postgres", "duckdb")
+"""The dialects in which a column holds what it was declared for, and nothing else."""
 _NOT_A_DATE = "NOT GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]*'"
 
 
@@ -107,16 +109,22 @@ class Profiler:
     def _with_samples(self, table: Table) -> list[Column]:
         sampled: list[Column] = []
         for columns in _batches(table.columns):
-            names = ", ".join(self._name(column) for column in columns)
+            names = ", ".join(self._sampled(column) for column in columns)
             rows = self.ask(f"SELECT {names} FROM {self.quoted(table)} LIMIT {SAMPLED_ROWS}") or []
             for position, column in enumerate(columns):
                 values = [row[position] for row in rows if row[position] is not None]
                 sampled.append(replace(column, kind=self._kind(table, column, values), samples=_samples(values)))
         return sampled
 
+    def _sampled(self, column: Column) -> str:
+        if self.dialect not in _STRICT:
+            return self._name(column)
+        # As text, because the drivers cannot read every value (infinite dates, zones without pytz).
+        return "NULL" if "BYTEA" in column.type or "BLOB" in column.type else f"CAST({self._name(column)} AS VARCHAR)"
+
     def _kind(self, table: Table, column: Column, values: Sequence[Any]) -> Kind:
         """Return what the column is good for: its declaration says one thing, its values may say another."""
-        if self.dialect in ("postgres", "duckdb"):
+        if self.dialect in _STRICT:
             return column.kind
         if self.dialect == "mysql":
             flag = column.type.upper().startswith(("TINYINT(1)", "BIT(1)")) or column.kind == "boolean"
@@ -129,7 +137,8 @@ class Profiler:
         return kind
 
     def _with_values(self, table: Table, column: Column) -> Column:
-        if column.kind != "text" or sum(map(len, column.samples)) > SAMPLE_LENGTH * len(column.samples) * 0.95:
+        prose = bool(column.samples) and all(len(sample) == SAMPLE_LENGTH for sample in column.samples)
+        if column.kind != "text" or prose:
             return column
         name = self._name(column)
         rows = self.ask(

@@ -94,10 +94,8 @@ def database_name(url: URL) -> str:
     return Path(name).stem if dialect_of(url) in ("sqlite", "duckdb") else name
 
 
-def database_file(url: URL) -> Path | None:
-    """Return the file that is the database, or None for a server; raises DatabaseUnavailable where there is none."""
-    if dialect_of(url) not in ("sqlite", "duckdb"):
-        return None
+def database_file(url: URL) -> Path:
+    """Return the file that a SQLite or DuckDB URL names; raises DatabaseUnavailable where there is none."""
     file = Path((url.database or "").removeprefix("file:"))
     if file.is_dir():
         raise DatabaseUnavailable(f"{file.name} is a folder, not a database file.")
@@ -122,7 +120,7 @@ def _open(url: URL) -> Iterator[StructuredSource]:
             with engine.connect() as connection:
                 yield _SQLSource(connection, dialect_of(url))
     except SQLAlchemyError as error:
-        log.debug("reading the schema failed", exc_info=error)
+        log.debug("reading the schema failed: %s", type(error).__name__)
         raise DatabaseUnavailable(_why(url, error)) from None
     finally:
         engine.dispose()
@@ -132,7 +130,6 @@ def _engine(url: URL) -> Engine:
     dialect = dialect_of(url)
     if dialect == "sqlite":
         file = database_file(url)
-        assert file is not None
         return sqlalchemy.create_engine("sqlite://", creator=lambda: _connect_sqlite(file), poolclass=NullPool)
     return sqlalchemy.create_engine(
         url.set(drivername=_DRIVERS[dialect]),
@@ -186,7 +183,7 @@ class _SQLSource:
             self._limit(seconds)
             return self._execute(sql)
         except Exception as error:  # each driver has its own tree
-            log.debug("unanswered: %s: %s", sql, error)
+            log.debug("unanswered: %s (%s)", sql, type(error).__name__)
             raise Unanswered from error
 
     def _limit(self, seconds: float) -> None:
