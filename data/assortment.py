@@ -125,7 +125,7 @@ PRODUCTS = (
     Product("Iron Goddess Oolong", "Oolong", "Wuyi Cliff Teas", 1890, 0.46, 1.6),
     Product("Roasted Oolong", "Oolong", "Wuyi Cliff Teas", 1690, 0.45, 1.2),
     Product("Wuyi Rock Oolong", "Oolong", "Wuyi Cliff Teas", 2690, 0.52, 0.6),
-    Product("Peppermint", "Herbal tea", "Alpine Herb Works", 790, 0.34, 3.4, organic=True),
+    Product("Peppermint", "Herbal tea", "Alpine Herb Works", 745, 0.34, 3.4, organic=True),
     Product("Chamomile", "Herbal tea", "Alpine Herb Works", 790, 0.34, 2.8, organic=True),
     Product("Alpine Meadow", "Herbal tea", "Alpine Herb Works", 890, 0.36, 2.2),
     Product("Ginger and Lemon", "Herbal tea", "Alpine Herb Works", 850, 0.35, 3.0),
