@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -113,7 +113,7 @@ class Asker:
     starters: tuple[str, ...] = ()
     """Questions to begin with."""
 
-    async def ask(self, question: Question) -> AsyncIterator[Event]:
+    async def ask(self, question: Question) -> AsyncGenerator[Event, None]:
         """Yield what happens; the last event is `Finished`.
 
         Closing the iterator stops the work, down to the statement in the database: use `aclosing`.

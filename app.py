@@ -1,0 +1,203 @@
+"""Turns chat messages into questions, and events into messages."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from contextlib import AsyncExitStack, aclosing
+from datetime import date
+
+import chainlit as cl
+from chainlit.chat_context import chat_contexts
+from chainlit.config import config
+from chainlit.types import ThreadDict
+
+from agents.ask import Asker
+from agents.events import Finished
+from agents.question import TURNS_KEPT, Draft, Question, Turn
+from bootstrap import OFFLINE, open_asker
+from chat.answer import Answer
+from chat.login import ask_for_login
+from chat.table import plain
+from errors import AskError, SettingsInvalid
+from logs import hide_secrets
+from settings import read_settings
+
+log = logging.getLogger("quaestor.app")
+
+STARTER_ICONS = ("rank", "trend", "compare", "count")
+
+try:
+    # While the module loads: a failure in a startup hook would be logged and swallowed.
+    settings = read_settings()
+    hide_secrets(settings)
+    if settings.users is not None:
+        ask_for_login(settings.users.get_secret_value(), settings.home)
+except SettingsInvalid as error:
+    raise SystemExit(str(error)) from None
+
+# Filled in place: Chainlit's CORS rule already holds this list when Chainlit itself has loaded this file.
+config.project.allow_origins[:] = settings.allow_origins
+
+
+class Desk:
+    """Keeps the one Asker open; where it could not be opened, the next question tries again."""
+
+    def __init__(self) -> None:
+        self.trouble = ""
+        """Why the Asker could not be opened, for a person."""
+        self._asker: Asker | None = None
+        self._opening = asyncio.Lock()
+        self._closing = AsyncExitStack()
+
+    @property
+    def open(self) -> Asker | None:
+        return self._asker
+
+    async def asker(self) -> Asker:
+        """Return the open Asker; raises AskError where it cannot be opened."""
+        async with self._opening:
+            if self._asker is None:
+                try:
+                    self._asker = await self._closing.enter_async_context(open_asker(settings))
+                except AskError as error:
+                    self.trouble = str(error)
+                    raise
+            return self._asker
+
+    async def close(self) -> None:
+        self._asker = None
+        await self._closing.aclose()
+
+
+desk = Desk()
+
+
+@cl.on_app_startup
+async def on_app_startup() -> None:
+    try:
+        asker = await desk.asker()
+    except AskError as error:
+        log.error("No question can be answered yet: %s", error)
+        return
+    host = "localhost" if config.run.host == "127.0.0.1" else config.run.host
+    served = f"Quaestor serves {asker.catalog.name} ({_size(asker)}) at http://{host}:{config.run.port}"
+    print(f"{served}, answered by {_analyst(asker)}.", flush=True)
+
+
+@cl.on_app_shutdown
+async def on_app_shutdown() -> None:
+    await desk.close()
+
+
+@cl.set_chat_profiles
+async def set_chat_profiles(user: cl.User | None) -> list[cl.ChatProfile]:
+    """Return the one profile; the page shows its icon and description until the first question."""
+    return [cl.ChatProfile(name="Quaestor", icon="/public/mark.svg", markdown_description=_greeting(), default=True)]
+
+
+@cl.set_starters
+async def set_starters(user: cl.User | None) -> list[cl.Starter]:
+    questions = desk.open.starters if desk.open else ()
+    icons = (f"/public/starters/{STARTER_ICONS[i % len(STARTER_ICONS)]}.svg" for i in range(len(questions)))
+    return [cl.Starter(label=q, message=q, icon=icon) for q, icon in zip(questions, icons, strict=True)]
+
+
+@cl.on_chat_start
+async def on_chat_start() -> None:
+    cl.user_session.set("turns", [])
+
+
+@cl.on_chat_resume
+async def on_chat_resume(thread: ThreadDict) -> None:
+    """Nothing to do: the turns lie in the user session, which Chainlit has restored."""
+
+
+@cl.on_message
+async def on_message(message: cl.Message | None) -> None:
+    # Chainlit's Stop cancels the session's current task, and does not set it for an edited message.
+    cl.context.session.current_task = asyncio.current_task()
+    answer = Answer(desk.open.analyst if desk.open else "")
+    await answer.open()
+    if message is None:
+        await answer.fail("This question is too old to be edited. Please ask it as a new one.")
+        return
+    try:
+        asker = await desk.asker()
+        question = Question(message.content, settings.today or date.today(), _turns_before(message.id))
+        async with aclosing(asker.ask(question)) as events:
+            async for event in events:
+                await answer.show(event)
+                if isinstance(event, Finished) and event.status == "answered":
+                    _remember(message.id, question, answer.draft)
+    except asyncio.CancelledError:
+        await answer.close("stopped")
+        raise
+    except AskError as error:
+        await answer.fail(str(error))
+    except Exception:
+        incident = secrets.token_hex(4)
+        log.exception("a question could not be shown, incident %s", incident)
+        await answer.fail(f"Something went wrong on our side. The log has the details under {incident}.")
+
+
+@cl.on_stop
+async def on_stop() -> None:
+    """Take back Chainlit's own word about the stop: the answer says it where it happened."""
+    for message in cl.chat_context.get()[-2:]:
+        if message.content == "Task manually stopped.":
+            await message.remove()
+
+
+@cl.on_chat_end
+async def on_chat_end() -> None:
+    """Stop what nobody will read, and forget the conversation's messages, which Chainlit would keep for ever."""
+    session = cl.context.session
+    if session.current_task is not None and not session.current_task.done():
+        session.current_task.cancel()
+        await asyncio.wait([session.current_task])
+    chat_contexts.pop(session.id, None)
+
+
+def _greeting() -> str:
+    """Return what the page says before the first question: what this is, on which database, and who answers."""
+    what = "Ask your database in plain words. Every answer shows its rows, its SQL and what it assumed."
+    if desk.open is None:
+        return f"{what}\n\n**It cannot answer yet.** {plain(desk.trouble)} Asking a question tries again."
+    asker = desk.open
+    who = (
+        "The **offline analyst** answers: it works by rules, without a model, and says so when it does not understand."
+        if asker.analyst == OFFLINE
+        else f"The model **{plain(asker.analyst)}** writes the SQL and tells the answer."
+    )
+    return f"{what}\n\nThe database is **{plain(asker.catalog.name)}**, {_size(asker)}. {who}"
+
+
+def _size(asker: Asker) -> str:
+    counts = [table.row_count for table in asker.catalog.tables]
+    tables = f"{len(counts)} table{'s' * (len(counts) != 1)}"
+    known = [count for count in counts if count is not None]
+    return f"{tables}, {sum(known):,} rows" if known else tables
+
+
+def _analyst(asker: Asker) -> str:
+    return f"the {OFFLINE}" if asker.analyst == OFFLINE else f"the model {asker.analyst}"
+
+
+def _turns_before(message_id: str) -> tuple[Turn, ...]:
+    """Return the turns that this message follows: all, or for an edited message those before it."""
+    kept: list[dict[str, str]] = cl.user_session.get("turns") or []
+    ids = [turn["id"] for turn in kept]
+    if message_id in ids:
+        kept = kept[: ids.index(message_id)]
+        cl.user_session.set("turns", kept)
+    return tuple(Turn(turn["question"], turn["reading"], turn["sql"]) for turn in kept)
+
+
+def _remember(message_id: str, question: Question, draft: Draft | None) -> None:
+    """Keep the answered question for the next ones, as plain values: Chainlit stores them with the history."""
+    if draft is None:
+        return
+    turn = {"id": message_id, "question": question.text, "reading": draft.reading, "sql": draft.sql}
+    cl.user_session.set("turns", [*(cl.user_session.get("turns") or []), turn][-TURNS_KEPT:])

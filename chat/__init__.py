@@ -1,0 +1,1 @@
+"""What a person sees: the parts of the chat that app.py puts together."""

@@ -1,0 +1,169 @@
+"""Shows one question's events on the page: its words, its chart, its evidence, and what to ask next."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any, assert_never
+
+import chainlit as cl
+from chainlit.data import get_data_layer
+from chainlit.element import Element
+
+from agents.events import (
+    ChartDrawn,
+    Declined,
+    Event,
+    Failed,
+    Finished,
+    FollowupsSuggested,
+    Refused,
+    RowsFound,
+    SQLComplained,
+    SQLWritten,
+    TablesFound,
+    TextChunk,
+)
+from agents.question import Draft
+from chat.table import count, plain, table
+from tools.catalog import Found
+from tools.chart import Chart, draw
+from tools.sql_runner import Rows
+
+TABLES_NAMED = 4
+"""How many of the found tables the line about the stage names."""
+
+
+class Answer:
+    """One answer on the page.
+
+    A message carries the words, so that they are streamed, copied and kept in the history like any other. Under it
+    stand a chart, the evidence, and a last line that tells the stage while the work goes on and offers the next
+    questions when it is done. Everything that came out of the database stays in elements, which show text as text.
+    """
+
+    def __init__(self, analyst: str) -> None:
+        self.draft: Draft | None = None
+        """The SQL that was written last."""
+        self._analyst = analyst
+        self._began = time.monotonic()
+        self._message = cl.Message("")
+        self._rows: Rows | None = None
+        self._shown: dict[str, Element] = {}
+        self._evidence = _element("Evidence", self._message.id, key=self._message.id, attempts=[])
+        self._next = _element("Next", self._message.id, key=self._message.id)
+        self._questions: tuple[str, ...] = ()
+
+    async def open(self) -> None:
+        """Put the answer on the page, at its first stage."""
+        await self._message.send()
+        await self._stage("Finding the tables that matter")
+
+    async def show(self, event: Event) -> None:
+        """Show what happened."""
+        match event:
+            case TablesFound(found):
+                await self._show_tables(found)
+            case SQLWritten(draft):
+                await self._show_sql(draft)
+            case SQLComplained(text):
+                self._evidence.props["attempts"][-1]["complaint"] = text
+                await self._stage("Mending the SQL", "the database did not take it")
+            case RowsFound(rows):
+                await self._show_rows(rows)
+            case ChartDrawn(chart):
+                await self._show_chart(chart)
+            case TextChunk(text):
+                await self._message.stream_token(text)
+            case FollowupsSuggested(questions):
+                self._questions = questions  # Shown at the end, so that nothing moves under the reader's pointer.
+            case Declined(reason, suggestions):
+                self._questions = suggestions
+                await self._say(reason)
+            case Refused(reason) | Failed(reason):
+                await self._say(reason)
+            case Finished(status, seconds):
+                await self.close(status, seconds)
+            case _:
+                assert_never(event)
+
+    async def fail(self, reason: str) -> None:
+        """End with a sentence on what did not work."""
+        await self._say(reason)
+        await self.close("failed")
+
+    async def close(self, status: str, seconds: dict[str, float] | None = None) -> None:
+        """End the answer: offer the next questions, and say how long it took."""
+        self._next.props = {
+            "key": self._message.id,
+            "status": status,
+            "questions": list(self._questions),
+            "analyst": self._analyst,
+            "seconds": round(time.monotonic() - self._began, 2),
+            "stages": {name: round(spent, 3) for name, spent in (seconds or {}).items()},
+        }
+        await self._emit(self._next)
+        await self._message.update()
+        await self._keep()
+
+    async def _show_tables(self, found: Found) -> None:
+        self._evidence.props["tables"] = [{"name": t.name, "rows": t.row_count} for t in found.tables]
+        names = ", ".join(t.name for t in found.tables[:TABLES_NAMED])
+        more = len(found.tables) - TABLES_NAMED
+        await self._stage("Writing the SQL", f"from {names}" + (f" and {more} more" if more > 0 else ""))
+
+    async def _show_sql(self, draft: Draft) -> None:
+        self.draft = draft
+        self._evidence.props["attempts"].append({"sql": draft.sql})
+        self._evidence.props["assumptions"] = list(draft.assumptions)
+        self._evidence.props["reading"] = draft.reading
+        await self._emit(self._evidence)
+        await self._stage("Running the query", "read-only, within its limits")
+
+    async def _show_rows(self, rows: Rows) -> None:
+        self._rows = rows
+        self._evidence.props["table"] = table(rows)
+        self._evidence.props["seconds"] = rows.seconds
+        await self._emit(self._evidence)
+        await self._stage("Telling the answer", f"from {count(rows)}")
+
+    async def _show_chart(self, chart: Chart) -> None:
+        assert self._rows is not None, "rows come before their chart"
+        figure = _Figure.of(draw(chart, self._rows))
+        figure.for_id = self._message.id
+        await self._emit(figure)
+
+    async def _say(self, reason: str) -> None:
+        """Add a sentence of ours, which may hold names and values from the database."""
+        await self._message.stream_token(("\n\n" if self._message.content else "") + plain(reason))
+
+    async def _stage(self, name: str, detail: str = "") -> None:
+        self._next.props = {"key": self._message.id, "stage": name, "detail": detail}
+        await self._emit(self._next)
+
+    async def _emit(self, element: Element) -> None:
+        # Element.send would write each version to disk, and to the history.
+        self._shown[element.id] = element
+        await cl.context.emitter.send_element(element.to_dict())
+
+    async def _keep(self) -> None:
+        """Keep the elements as they ended, where there is a history."""
+        if history := get_data_layer():
+            for element in self._shown.values():
+                await history.create_element(element)
+
+
+class _Figure(Element):
+    """A Plotly figure that travels within its own address: no file to store, none to fetch."""
+
+    type = "plotly"
+
+    @classmethod
+    def of(cls, figure: dict[str, Any]) -> _Figure:
+        encoded = base64.b64encode(json.dumps(figure, default=str).encode()).decode()
+        return cls(name="Chart", url=f"data:application/json;base64,{encoded}", mime="application/json")
+
+
+def _element(name: str, for_id: str, **props: Any) -> cl.CustomElement:
+    return cl.CustomElement(name=name, for_id=for_id, props=props, display="inline")
