@@ -1,0 +1,1 @@
+"""Connections that cannot write: the second lock, one file per kind of database."""

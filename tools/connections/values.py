@@ -1,0 +1,75 @@
+"""Turns what drivers hand over into plain values under distinct column names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from tools.connections.statement import Fetched
+
+CELL_LENGTH = 10_000
+"""Characters (or bytes) of one cell that are kept; a longer one ends in "…"."""
+
+_AS_THEY_ARE = (int, float, Decimal, date, time, type(None))  # bool is an int, datetime a date
+
+
+def fetched(columns: Sequence[str], rows: Sequence[Iterable[Any]], limit: int) -> Fetched:
+    """Return the rows as plain values. `rows` holds one row beyond the limit where the database had more."""
+    return Fetched(
+        columns=distinct_names(columns),
+        values=tuple(tuple(map(plain, row)) for row in rows[:limit]),
+        truncated=len(rows) > limit,
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return the value as int, float, str, bool, None, date, datetime, time, Decimal or bytes.
+
+    Lists and mappings become JSON text, anything else its own text. A text or bytes longer than CELL_LENGTH is cut.
+    """
+    match value:
+        case Enum():
+            return _cut(str(value.value))
+        case str():
+            return _cut(value)
+        case datetime() if value.tzinfo is not None:
+            # A zone object of some library becomes the offset it meant at that moment.
+            return value.replace(tzinfo=timezone(value.utcoffset() or timedelta()))
+        case bytes() | bytearray() | memoryview():
+            data = bytes(value)
+            return data if len(data) <= CELL_LENGTH else data[:CELL_LENGTH] + "…".encode()
+        case list() | tuple() | dict():
+            return _cut(json.dumps(_jsonable(value), ensure_ascii=False))
+    return value if isinstance(value, _AS_THEY_ARE) else _cut(str(value))
+
+
+def distinct_names(columns: Iterable[str]) -> tuple[str, ...]:
+    """Return the names, none empty and none twice: `a, a, ""` becomes `a, a_2, column_3`."""
+    given = tuple(name.strip() or f"column_{place}" for place, name in enumerate(columns, 1))
+    names: dict[str, None] = {}
+    for name in given:
+        candidate, count = name, 1
+        while candidate in names or (count > 1 and candidate in given):
+            count += 1
+            candidate = f"{name}_{count}"
+        names[candidate] = None
+    return tuple(names)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= CELL_LENGTH else text[:CELL_LENGTH] + "…"
+
+
+def _jsonable(value: Any) -> Any:
+    match value:
+        case dict():
+            return {str(key): _jsonable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_jsonable(item) for item in value]
+        case bool() | int() | float() | str() | None:
+            return value
+    return str(value)
