@@ -26,9 +26,11 @@ FLOORS = {
 # Inside a room of floor 1: who may import whom. Everybody there may import tools.catalog.
 BESIDE = {
     "tools.sql_guard": {"tools.guard"},
+    "tools.connections": set(),
     "tools.sql_runner": {"tools.sql_guard", "tools.connections"},
     "tools.breakdown": {"tools.sql_guard", "tools.sql_runner"},
-    "tools.chart": {"tools.sql_runner"},
+    "tools.columns": {"tools.sql_runner", "tools.wording"},
+    "tools.chart": {"tools.sql_runner", "tools.columns", "tools.wording"},
     "tools.export": {"tools.sql_runner"},
     "tools.schema": {"tools.reflection", "llm.embeddings"},
     "llm.chat": {"llm.pool"},
