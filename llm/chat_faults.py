@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import aiohttp
 import openai
 
 from errors import ModelMisbehaved, ModelUnavailable
@@ -43,15 +44,15 @@ def translate(error: Exception, endpoint: Endpoint) -> ModelUnavailable:
     )
     if status is not None:
         return _of_status(status, code, endpoint)
+    if isinstance(error, openai.APIConnectionError) and not _is_late(error):
+        return ModelUnavailable(
+            f"The model endpoint {endpoint.address} cannot be reached, or broke off the connection. "
+            "Check OPENAI_BASE_URL, and that the endpoint is running."
+        )
     if isinstance(error, openai.APITimeoutError | TimeoutError):
         return ModelUnavailable(
             f"The model endpoint {endpoint.address} did not answer in time. "
             "Ask again, or allow it more seconds with QUAESTOR_MODEL_TIMEOUT."
-        )
-    if isinstance(error, openai.APIConnectionError):
-        return ModelUnavailable(
-            f"The model endpoint {endpoint.address} cannot be reached, or broke off the connection. "
-            "Check OPENAI_BASE_URL, and that the endpoint is running."
         )
     if isinstance(error, openai.LengthFinishReasonError):
         return cut_short()
@@ -62,10 +63,15 @@ def translate(error: Exception, endpoint: Endpoint) -> ModelUnavailable:
             f"The model endpoint {endpoint.address} reported an error instead of an answer. Ask again."
         )
     # What is left comes from reading the reply: HTML, an empty body, a line that is no JSON, no choices.
-    return ModelMisbehaved(
-        f"What answers at {endpoint.address} does not speak the chat protocol as it should. "
-        "Check that OPENAI_BASE_URL names an OpenAI-compatible endpoint (it usually ends in /v1)."
-    )
+    return _foreign(endpoint)
+
+
+def _is_late(error: BaseException) -> bool:
+    """Return whether time ran out. The SDK's aiohttp transport also calls a dropped connection a timeout."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, aiohttp.ClientConnectionError):
+        cause = cause.__cause__
+    return isinstance(error, openai.APITimeoutError) if cause is None else isinstance(cause, TimeoutError)
 
 
 def _of_status(status: int, code: str | None, endpoint: Endpoint) -> ModelUnavailable:
@@ -107,10 +113,19 @@ def check_finish(reason: str | None, *, is_empty: bool, endpoint: Endpoint) -> N
         raise cut_short()
     if reason == "content_filter":
         raise filtered()
+    if not reason and is_empty:
+        raise _foreign(endpoint)
     if not reason:
         raise AnswerCutShort(f"The model's answer broke off before its end. {AFTER_AN_ANSWER}")
     if is_empty:
         raise ModelMisbehaved(f"The model {endpoint.model} answered nothing. {AFTER_AN_ANSWER}")
+
+
+def _foreign(endpoint: Endpoint) -> ModelMisbehaved:
+    return ModelMisbehaved(
+        f"What answers at {endpoint.address} does not speak the chat protocol as it should. "
+        "Check that OPENAI_BASE_URL names an OpenAI-compatible endpoint (it usually ends in /v1)."
+    )
 
 
 def cut_short() -> AnswerCutShort:

@@ -1,0 +1,1 @@
+"""The stand-in model server, the load generators and their reports."""

@@ -1,0 +1,67 @@
+"""`python -m benchmarks model`: serves the stand-in model until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agents.offline.followups import OfflineSuggester
+from agents.offline.narrator import OfflineNarrator
+from agents.offline.writer import OfflineWriter
+from benchmarks.model_answers import Analyst
+from benchmarks.model_faults import FAULTS, FaultPicker
+from benchmarks.model_server import MODEL, ModelServer, Pace, serving
+from data import DESCRIPTIONS, ensure_sample
+from errors import AskError
+from tools.reflection import read_catalog
+
+SAMPLE = Path(".quaestor/sample.sqlite")
+
+
+def open_analyst(database_url: str | None) -> Analyst:
+    """Return the offline analyst for a database, the sample database by default. It blocks for a second or so."""
+    if database_url is None:
+        ensure_sample(SAMPLE, date.today())
+        catalog = read_catalog(f"sqlite:///{SAMPLE}", descriptions=DESCRIPTIONS)
+    else:
+        catalog = read_catalog(database_url)
+    return Analyst(catalog, OfflineWriter(catalog), OfflineNarrator(), OfflineSuggester(catalog))
+
+
+def model(
+    port: Annotated[int, typer.Option(help="Where to listen; 0 takes a free port.", min=0, max=65_535)] = 9100,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    first_token_ms: Annotated[float, typer.Option(help="Milliseconds to the first token.", min=0)] = 250,
+    tokens_per_second: Annotated[float, typer.Option(help="0 sends all of them at once.", min=0)] = 50,
+    fault: Annotated[str | None, typer.Option(help="One of: " + ", ".join(FAULTS) + ".")] = None,
+    fault_share: Annotated[float, typer.Option(help="How many requests meet the fault.", min=0, max=1)] = 1.0,
+    database_url: Annotated[str | None, typer.Option(help="The database that its SQL is for.")] = None,
+) -> None:
+    """Serve an OpenAI-compatible model that answers through the offline analyst."""
+    if fault is not None and fault not in FAULTS:
+        raise typer.BadParameter(f"{fault} is none of: {', '.join(FAULTS)}", param_hint="--fault")
+    try:
+        analyst = open_analyst(database_url)
+    except AskError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    server = ModelServer(analyst, Pace(first_token_ms / 1000, tokens_per_second), FaultPicker(fault, fault_share))
+    try:
+        asyncio.run(_serve(server, host, port))
+    except OSError as error:
+        typer.echo(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.", err=True)
+        raise typer.Exit(1) from None
+
+
+async def _serve(server: ModelServer, host: str, port: int) -> None:
+    stopped = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+    async with serving(server, host=host, port=port) as base_url:
+        typer.echo(f"OPENAI_BASE_URL={base_url} QUAESTOR_MODEL={MODEL}")
+        await stopped.wait()
