@@ -105,27 +105,34 @@ class MySQL:
     def _transaction(self, statement: Statement) -> Iterator[_Connection]:
         connection = self._begun(statement)
         try:
-            with statement.stopped_by(lambda: self._kill(connection)):
+            with statement.stopped_by(lambda: self._kill(connection)), _rolled_back(connection):
                 yield connection
         except pymysql.MySQLError as error:
             raise self._translated(error, statement) from error
         finally:
-            self._roll_back(connection, statement)
-
-    def _begun(self, statement: Statement) -> _Connection:
-        while connection := self._idle.take():
-            try:
-                _begin(connection, statement.timeout)
-            except pymysql.MySQLError:  # gone while it was idle: the server was restarted
+            if statement.stopped or not connection.open:
                 _close(connection)
             else:
-                return connection
-        connection = self._connect()
+                self._idle.keep(connection)
+
+    def _begun(self, statement: Statement) -> _Connection:
+        while idle := self._idle.take():
+            # A MySQLError: it is gone since the server was restarted.
+            with suppress(pymysql.MySQLError):
+                return self._begin(idle, statement)
         try:
-            _begin(connection, statement.timeout)
+            return self._begin(self._connect(), statement)
         except pymysql.MySQLError as error:
-            _close(connection)
             raise self._translated(error, statement) from error
+
+    def _begin(self, connection: _Connection, statement: Statement) -> _Connection:
+        """Return the connection within a new transaction; it is closed where that fails."""
+        try:
+            with statement.stopped_by(lambda: self._kill(connection)):
+                _begin(connection, statement.timeout)
+        except BaseException:
+            _close(connection)
+            raise
         return connection
 
     def _connect(self, **more: Any) -> _Connection:
@@ -146,17 +153,6 @@ class MySQL:
         if line is not None:
             with suppress(OSError):
                 line.shutdown(socket.SHUT_RDWR)
-
-    def _roll_back(self, connection: _Connection, statement: Statement) -> None:
-        if connection.open and not statement.stopped:
-            try:
-                connection.rollback()
-            except pymysql.MySQLError:
-                _close(connection)
-            else:
-                self._idle.keep(connection)
-        else:
-            _close(connection)
 
     def _translated(self, error: pymysql.MySQLError, statement: Statement) -> AskError:
         code, complaint = (*error.args, None, None)[:2]
@@ -180,6 +176,18 @@ def _begin(connection: _Connection, timeout: float) -> None:
             f"SESSION lock_wait_timeout = {_LOCK_WAIT}, SESSION innodb_lock_wait_timeout = {_LOCK_WAIT}"
         )
         cursor.execute("START TRANSACTION READ ONLY")
+
+
+@contextmanager
+def _rolled_back(connection: _Connection) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if connection.open:
+            try:
+                connection.rollback()
+            except pymysql.MySQLError:
+                _close(connection)
 
 
 @contextmanager

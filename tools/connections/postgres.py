@@ -102,32 +102,25 @@ class PostgreSQL:
     def _transaction(self, statement: Statement) -> Iterator[psycopg.Connection]:
         connection = self._begun(statement)
         try:
-            with statement.stopped_by(lambda: _hang_up(connection)):
+            with statement.stopped_by(lambda: _hang_up(connection)), _rolled_back(connection):
                 yield connection
         except psycopg.Error as error:
             raise self._translated(error, statement) from error
         finally:
-            self._roll_back(connection, statement)
-
-    def _begun(self, statement: Statement) -> psycopg.Connection:
-        milliseconds = max(1, int(statement.timeout * 1000))
-        begin = _BEGIN.format(
-            timeout=milliseconds, lock=min(milliseconds, _LOCK_WAIT), idle=milliseconds + 10_000
-        ).encode()
-        while connection := self._idle.take():
-            try:
-                connection.execute(begin)
-            except psycopg.OperationalError:  # gone while it was idle: the server was restarted
+            if statement.stopped or connection.info.transaction_status != pq.TransactionStatus.IDLE:
                 connection.close()
             else:
-                return connection
-        connection = self._connect()
+                self._idle.keep(connection)
+
+    def _begun(self, statement: Statement) -> psycopg.Connection:
+        while idle := self._idle.take():
+            # An OperationalError: it is gone since the server was restarted.
+            with suppress(psycopg.OperationalError):
+                return _begun(idle, statement)
         try:
-            connection.execute(begin)
+            return _begun(self._connect(), statement)
         except psycopg.Error as error:
-            connection.close()
             raise self._translated(error, statement) from error
-        return connection
 
     def _connect(self) -> psycopg.Connection:
         try:
@@ -137,15 +130,6 @@ class PostgreSQL:
         for name, loader in _LOADERS.items():
             connection.adapters.register_loader(name, loader)
         return connection
-
-    def _roll_back(self, connection: psycopg.Connection, statement: Statement) -> None:
-        if not statement.stopped:
-            with suppress(psycopg.Error):
-                connection.execute(b"ROLLBACK")
-        if connection.info.transaction_status == pq.TransactionStatus.IDLE and not statement.stopped:
-            self._idle.keep(connection)
-        else:
-            connection.close()
 
     def _translated(self, error: psycopg.Error, statement: Statement) -> AskError:
         if isinstance(error, errors.QueryCanceled):
@@ -184,6 +168,28 @@ def _conninfo(url: URL) -> str:
         return make_conninfo("", **(given | {"client_encoding": "utf8"}))
     except (psycopg.ProgrammingError, TypeError) as error:
         raise SettingsInvalid("QUAESTOR_DATABASE_URL holds an option that PostgreSQL does not know.") from error
+
+
+def _begun(connection: psycopg.Connection, statement: Statement) -> psycopg.Connection:
+    """Return the connection within a new transaction; it is closed where that fails."""
+    milliseconds = max(1, int(statement.timeout * 1000))
+    begin = _BEGIN.format(timeout=milliseconds, lock=min(milliseconds, _LOCK_WAIT), idle=milliseconds + 10_000)
+    try:
+        with statement.stopped_by(lambda: _hang_up(connection)):
+            connection.execute(begin.encode())
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def _rolled_back(connection: psycopg.Connection) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with suppress(psycopg.Error):
+            connection.execute(b"ROLLBACK")
 
 
 def _described(connection: psycopg.Connection, sql: bytes) -> list[str]:
