@@ -6,34 +6,61 @@ A page that shows Markdown fetches an image without a click, so one in a model's
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 LINK_GONE = "(link left out)"
 
-# Brackets become parentheses: without them Markdown has no link, image, reference or definition.
-_WRONG = re.compile(
-    r"""
-      (?P<target>\]\([^)\n]{0,500}\))
-    | (?P<open>!?\[)
-    | (?P<close>\])
-    | (?P<tag><[A-Za-z/!?][^<>\n]{0,200}>)
-    | (?P<less><(?=[A-Za-z/!?]))
-    | (?P<address>(?:[A-Za-z][A-Za-z0-9+.\-]*://|(?:www\.|(?:mailto|javascript|data|tel):)(?=\S))[^\s<>\[\])]*)
-    | (?P<control>[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff])
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+# Characters that are not seen: they would hide an address from the search below.
+_UNSEEN = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2064\\ufeff]")
 
-# What stands at the end and may still become one of the above: it waits for the next piece.
-_UNDECIDED = re.compile(
-    r"""(?:
-      !
-    | \](?:\([^)\n]{0,500})?
-    | <[^<>\n]{0,200}
-    | (?:[A-Za-z][A-Za-z0-9+.\-]*://|www\.|(?:mailto|javascript|data|tel):)[^\s<>\[\])]*
-    | [A-Za-z0-9+.\-]{1,200}(?::/?)?
-    )\Z""",
-    re.VERBOSE | re.IGNORECASE,
-)
+
+class _Filter:
+    """Replaces what matches `wrong`, in text that comes in pieces.
+
+    What matches `undecided` stands at the end and may still become wrong: it waits for the next piece.
+    """
+
+    def __init__(self, wrong: re.Pattern[str], undecided: re.Pattern[str], mended: Mapping[str, str]) -> None:
+        self._wrong, self._undecided, self._mended = wrong, undecided, mended
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        text = self._held + piece
+        found = self._undecided.search(text)
+        cut = found.start() if found else len(text)
+        self._held = text[cut:]
+        return self._wrong.sub(self._mend, text[:cut])
+
+    def end(self) -> str:
+        text, self._held = self._held, ""
+        return self._wrong.sub(self._mend, text)
+
+    def _mend(self, found: re.Match[str]) -> str:
+        return self._mended[found.lastgroup or ""]
+
+
+def _marks() -> _Filter:
+    # Brackets become parentheses: without them Markdown has no link, image, reference or definition.
+    wrong = r"""
+          (?P<target>\]\([^)\n]{0,500}\))
+        | (?P<open>!?\[)
+        | (?P<close>\])
+        | (?P<tag><[A-Za-z/!?][^<>\n]{0,200}>)
+        | (?P<less><(?=[A-Za-z/!?]))
+    """
+    undecided = r"(?: ! | \](?:\([^)\n]{0,500})? | <[^<>\n]{0,200} )\Z"
+    mended = {"target": ")", "open": "(", "close": ")", "tag": "", "less": "< "}
+    return _Filter(re.compile(wrong, re.VERBOSE), re.compile(undecided, re.VERBOSE), mended)
+
+
+def _addresses() -> _Filter:
+    # Pages make links even of addresses that nothing marks as such.
+    begins = r"(?: [A-Za-z][A-Za-z0-9+.\-]*:// | www\. | (?:mailto|javascript|data|tel): )"
+    wrong = rf"(?P<address> {begins} [^\s<>()]+ )"
+    undecided = rf"(?: {begins} [^\s<>()]* | [A-Za-z0-9+.\-]{{1,200}}(?::/?)? )\Z"
+    flags = re.VERBOSE | re.IGNORECASE
+    return _Filter(re.compile(wrong, flags), re.compile(undecided, flags), {"address": LINK_GONE})
+
 
 _THOUGHT_BEGINS, _THOUGHT_ENDS = "<think>", "</think>"
 
@@ -45,33 +72,35 @@ class PlainText:
     """
 
     def __init__(self) -> None:
-        self._held = ""
+        self._before = ""
+        """What may still be a thought."""
         self._has_begun = False
+        # The addresses come second, lest one be put together by what the first leaves out.
+        self._marks, self._addresses = _marks(), _addresses()
 
     def feed(self, piece: str) -> str:
         """Return what may be shown by now, "" where all of it must wait."""
-        self._held += piece
-        if not self._has_begun and not self._begin():
-            return ""
-        undecided = _UNDECIDED.search(self._held)
-        cut = undecided.start() if undecided else len(self._held)
-        ready, self._held = self._held[:cut], self._held[cut:]
-        return _WRONG.sub(_mend, ready)
+        return self._addresses.feed(self._marks.feed(self._without_thoughts(_UNSEEN.sub("", piece))))
 
     def end(self) -> str:
         """Return the rest; nothing follows it."""
-        ready, self._held = self._held, ""
-        return "" if _is_thought(ready) and not self._has_begun else _WRONG.sub(_mend, ready)
+        rest = "" if self._before.startswith(_THOUGHT_BEGINS) else self._before
+        self._before = ""
+        return self._addresses.feed(self._marks.feed(rest) + self._marks.end()) + self._addresses.end()
 
-    def _begin(self) -> bool:
-        """Return whether the answer has begun, dropping the thoughts before it."""
-        text = self._held.lstrip()
-        if text.startswith(_THOUGHT_BEGINS):
-            _, end, answer = text.partition(_THOUGHT_ENDS)
-            self._held, self._has_begun = (answer.lstrip() if end else text), bool(end)
-        else:
-            self._has_begun = bool(text) and not _THOUGHT_BEGINS.startswith(text)
-        return self._has_begun
+    def _without_thoughts(self, piece: str) -> str:
+        if self._has_begun:
+            return piece
+        self._before = (self._before + piece).lstrip()
+        if self._before.startswith(_THOUGHT_BEGINS):
+            _, end, answer = self._before.partition(_THOUGHT_ENDS)
+            if not end:
+                return ""
+            self._before = answer.lstrip()
+        if not self._before or _THOUGHT_BEGINS.startswith(self._before):
+            return ""
+        answer, self._before, self._has_begun = self._before, "", True
+        return answer
 
 
 def plain(text: str, limit: int) -> str:
@@ -79,23 +108,3 @@ def plain(text: str, limit: int) -> str:
     cleaner = PlainText()
     line = " ".join((cleaner.feed(text) + cleaner.end()).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
-
-
-def _is_thought(text: str) -> bool:
-    return text.lstrip().startswith(_THOUGHT_BEGINS)
-
-
-def _mend(wrong: re.Match[str]) -> str:
-    match wrong.lastgroup:
-        case "target" | "close":
-            return ")"
-        case "open":
-            return "("
-        case "less":
-            return "< "
-        case "address":
-            return LINK_GONE
-        case "control":
-            return "\n" if wrong[0] == "\x0b" else ""
-        case _:
-            return ""
