@@ -1,0 +1,209 @@
+"""Checks a parsed statement: its kind, every node in it, and every word that stands before a parenthesis.
+
+Two nets lie over one another, because a tree alone forgets how a function was written: sqlglot reads many names
+into one node. The first looks at each node of the tree, the second at the tokens, and both know only what is
+allowed. Source of the shapes: sqlglot 30.30, `expressions/` and `parser.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from sqlglot import exp
+from sqlglot.parser import Parser
+from sqlglot.tokenizer_core import Token, TokenType
+
+from errors import SQLRefused
+from tools.catalog import Dialect
+from tools.guard_functions import FUNCTIONS
+from tools.guard_nodes import NODES, PARTS, TYPES
+
+MAX_TYPE_DEPTH = 5
+"""`DECIMAL(DECIMAL(…` costs sqlglot twice the time per level, so this is checked before it parses."""
+
+_SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
+_SESSION_WORDS = frozenset(
+    """current_user session_user system_user current_role current_catalog current_schema current_database
+    current_schemas current_setting""".split()
+)
+
+# Words of the grammar that stand before a parenthesis without calling anything.
+_GRAMMAR = frozenset(
+    """select from where and or not in on as over by having when then else case between like ilike exists any all some
+    union except intersect distinct values using filter group join lateral limit offset qualify is xor div escape
+    only materialized rollup cube row array interval to regexp rlike glob similar zone symmetric exclude rename
+    pivot unpivot columns against within end mod with
+    decimal numeric dec varchar char character nchar nvarchar varying bit varbit float real double time timestamp
+    timestamptz datetime binary varbinary struct map enum string bpchar int integer bigint smallint tinyint
+    """.split()
+)
+_GRAMMAR_PHRASES = frozenset(
+    {"group by", "order by", "partition by", "grouping sets", "within group", "similar to", "not in", "is not"}
+)
+_SAMPLERS = frozenset({"system", "bernoulli", "reservoir", "tablesample", "sample"})
+
+# What the exponential guess looks at: a word that may begin a type, before a parenthesis.
+_TYPE_TOKENS = frozenset(Parser.TYPE_TOKENS)
+_STRINGS = frozenset(
+    {TokenType.STRING, TokenType.HEX_STRING, TokenType.BIT_STRING, TokenType.BYTE_STRING, TokenType.NATIONAL_STRING}
+)
+_FORBIDDEN_TOKENS = frozenset({TokenType.HEREDOC_STRING, TokenType.UNICODE_STRING, TokenType.RAW_STRING})
+
+
+def check_kind(statements: Sequence[exp.Expr | None], dialect: Dialect) -> exp.Expr:
+    """Return the one statement; raises SQLRefused unless there is exactly one and it is a query."""
+    found = [s for s in statements if s is not None]
+    if not found:
+        raise SQLRefused("There is no SQL: write a SELECT.")
+    if len(found) > 1:
+        raise SQLRefused("Only one statement is allowed: send the first one alone.")
+    statement = found[0]
+    query = statement
+    while isinstance(query, exp.Subquery):
+        query = query.this
+    kinds: tuple[type[exp.Expr], ...] = (exp.Select, exp.SetOperation, exp.Values)
+    if dialect == "duckdb":
+        kinds = (*kinds, exp.Pivot)
+    if not isinstance(query, kinds):
+        raise SQLRefused(f"{_statement_name(statement)} is not allowed: only queries that read (SELECT) are.")
+    return statement
+
+
+def _statement_name(statement: exp.Expr) -> str:
+    return type(statement).__name__.upper()
+
+
+def check_nodes(statement: exp.Expr, dialect: Dialect) -> None:
+    """Raise SQLRefused where the tree holds a node, or a part of a node, that no plain query needs."""
+    for node in statement.walk():
+        kind = type(node)
+        if kind not in NODES:
+            raise SQLRefused(_complaint(node))
+        if allowed := PARTS.get(kind):
+            for part, value in node.args.items():
+                if value and part not in allowed:
+                    raise SQLRefused(_PART_COMPLAINTS.get(part) or f"{_shown(part)} is not allowed in a query here.")
+        if kind is exp.Column:
+            _check_column(node, dialect)
+        elif kind is exp.DataType and node.this not in TYPES:
+            raise SQLRefused(f"The type {node.sql()} is not allowed: cast to one of the database's own types.")
+        elif kind is exp.In and node.args.get("field") is not None and dialect != "duckdb":
+            raise SQLRefused("IN needs a list or a subquery in parentheses.")
+
+
+_PART_COMPLAINTS = {
+    "into": "SELECT INTO is not allowed: a query may only read.",
+    "locks": "Locking rows (FOR UPDATE, FOR SHARE) is not allowed: a query may only read.",
+    "hint": "Optimizer hints are not allowed: remove them.",
+    "hints": "Optimizer hints are not allowed: remove them.",
+}
+
+
+def _shown(part: str) -> str:
+    return part.strip("_").replace("_", " ").upper()
+
+
+def _complaint(node: exp.Expr) -> str:
+    match node:
+        case exp.Parameter() | exp.SessionParameter() | exp.Placeholder():
+            return "Variables and parameters are not allowed: write the value itself."
+        case exp.Command() | exp.DML() | exp.DDL() if not isinstance(node, exp.Query):
+            return f"{_statement_name(node)} is not allowed: only queries that read (SELECT) are."
+        case exp.Func():
+            return f"The function {node.sql_name()} is not allowed here."
+    return f"{type(node).__name__} is not allowed in a query here."
+
+
+def _check_column(column: exp.Expr, dialect: Dialect) -> None:
+    identifier = column.this
+    if not isinstance(identifier, exp.Identifier):
+        return
+    name = identifier.name.lower()
+    if dialect == "postgres" and name in _SYSTEM_COLUMNS:
+        raise SQLRefused(f"The system column {name} is not allowed.")
+    if identifier.args.get("quoted") or column.args.get("table"):
+        return
+    if name in _SESSION_WORDS or (name == "user" and dialect == "postgres"):
+        raise SQLRefused(f"{name.upper()} tells about the session, not about the data: it is not allowed.")
+
+
+_BEGINNINGS = frozenset(
+    {TokenType.SELECT, TokenType.WITH, TokenType.VALUES, TokenType.L_PAREN, TokenType.FROM, TokenType.PIVOT}
+    | {TokenType.UNPIVOT, TokenType.TABLE}
+)
+
+
+def check_beginning(tokens: Sequence[Token]) -> None:
+    """Raise SQLRefused unless the first word may begin a query. sqlglot does not cut up what others begin."""
+    if not tokens:
+        raise SQLRefused("There is no SQL: write a SELECT.")
+    if tokens[0].token_type not in _BEGINNINGS:
+        shown = tokens[0].text[:40].upper()
+        raise SQLRefused(f"{shown} is not allowed: only queries that read (SELECT) are.")
+
+
+def check_words(tokens: Sequence[Token], dialect: Dialect) -> None:
+    """Raise SQLRefused where the tokens alone show something that may not be there, before they are parsed."""
+    depths: list[bool] = []
+    previous = TokenType.SEMICOLON
+    for token in tokens:
+        kind = token.token_type
+        if kind is TokenType.L_PAREN:
+            depths.append(previous in _TYPE_TOKENS)
+            if depths[-1] and sum(depths) > MAX_TYPE_DEPTH:
+                raise SQLRefused(f"Types or casts are nested more than {MAX_TYPE_DEPTH} deep: write it flatter.")
+        elif kind is TokenType.R_PAREN and depths:
+            depths.pop()
+        elif kind in _FORBIDDEN_TOKENS:
+            raise SQLRefused("Dollar-quoted texts and Unicode escapes are not allowed: quote the text with '…'.")
+        elif kind is TokenType.INTO and dialect != "duckdb":
+            raise SQLRefused("INTO is not allowed: a query may only read.")
+        previous = kind
+
+
+def check_calls(tokens: Sequence[Token], statement: exp.Expr, dialect: Dialect) -> None:
+    """Raise SQLRefused where a word before a parenthesis is no allowed function, grammar or alias of this query."""
+    functions = FUNCTIONS[dialect]
+    aliases: frozenset[int] | None = None
+    before = TokenType.SEMICOLON
+    for token, following in pairwise(tokens):
+        quoted = token.token_type is TokenType.IDENTIFIER
+        if following.token_type is TokenType.L_PAREN and (quoted or _is_word(token)):
+            word = token.text.lower() if token.text.isascii() else token.text
+            dotted = before is TokenType.DOT and dialect != "duckdb"
+            if quoted or dotted or not (word in functions or _is_grammar(word, before)):
+                aliases = _alias_positions(statement) if aliases is None else aliases
+                if token.start not in aliases:
+                    raise SQLRefused(_call_complaint(token.text, dotted, quoted, word in functions))
+        before = token.token_type
+
+
+def _is_word(token: Token) -> bool:
+    return token.token_type not in _STRINGS and (token.text[:1].isalpha() or token.text[:1] == "_")
+
+
+def _is_grammar(word: str, before: TokenType) -> bool:
+    if word in _GRAMMAR:
+        # After a dot a word is a name, whatever it means elsewhere.
+        return before is not TokenType.DOT
+    if word in _SAMPLERS:
+        return word.endswith("sample") or before is TokenType.TABLE_SAMPLE
+    return " ".join(word.split()) in _GRAMMAR_PHRASES
+
+
+def _call_complaint(name: str, dotted: bool, quoted: bool, known: bool) -> str:
+    shown = name[:60]
+    if known and dotted:
+        return f"The function {shown} may not be called through a schema: write its name alone."
+    if known and quoted:
+        return f"The function {shown} may not be written in quotes: write its name alone."
+    return f"The function {shown} is not allowed: only functions that compute from their arguments are."
+
+
+def _alias_positions(statement: exp.Expr) -> frozenset[int]:
+    """Return the offsets of the names that carry a column list: `WITH t(a, b) AS …`, `FROM f() AS t(a, b)`."""
+    names: Iterable[exp.Identifier | None] = (
+        alias.this for alias in statement.find_all(exp.TableAlias) if alias.args.get("columns")
+    )
+    return frozenset(name.meta["start"] for name in names if isinstance(name, exp.Identifier) and "start" in name.meta)
