@@ -17,7 +17,7 @@ from agents.ask import Asker
 from agents.events import Finished
 from agents.question import TURNS_KEPT, Draft, Question, Turn
 from bootstrap import OFFLINE, open_asker
-from chat.answer import Answer
+from chat.answer import Answer, greet
 from chat.login import ask_for_login
 from chat.table import plain
 from errors import AskError, SettingsInvalid
@@ -94,7 +94,8 @@ async def on_app_shutdown() -> None:
 @cl.set_chat_profiles
 async def set_chat_profiles(user: cl.User | None) -> list[cl.ChatProfile]:
     """Return the one profile; the page shows its icon and description until the first question."""
-    return [cl.ChatProfile(name="Quaestor", icon="/public/mark.svg", markdown_description=_greeting(), default=True)]
+    first_page = f"# Quaestor\n\n{_greeting()}"
+    return [cl.ChatProfile(name="Quaestor", icon="/public/mark.svg", markdown_description=first_page, default=True)]
 
 
 @cl.set_starters
@@ -107,6 +108,8 @@ async def set_starters(user: cl.User | None) -> list[cl.Starter]:
 @cl.on_chat_start
 async def on_chat_start() -> None:
     cl.user_session.set("turns", [])
+    if cl.context.session.client_type == "copilot":  # The widget has no first page to say it on.
+        await greet(_greeting(), desk.open.starters if desk.open else ())
 
 
 @cl.on_chat_resume
@@ -161,7 +164,7 @@ async def on_chat_end() -> None:
 
 
 def _greeting() -> str:
-    """Return what the page says before the first question: what this is, on which database, and who answers."""
+    """Return what is said before the first question: what this is, on which database, and who answers."""
     what = "Ask your database in plain words. Every answer shows its rows, its SQL and what it assumed."
     if desk.open is None:
         return f"{what}\n\n**It cannot answer yet.** {plain(desk.trouble)} Asking a question tries again."

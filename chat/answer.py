@@ -154,6 +154,13 @@ class Answer:
                 await history.create_element(element)
 
 
+async def greet(words: str, questions: tuple[str, ...]) -> None:
+    """Say what this is, and offer questions to begin with."""
+    message = cl.Message(words)
+    await message.send()
+    await _element("Next", message.id, status="greeting", questions=list(questions)).send(for_id=message.id)
+
+
 class _Figure(Element):
     """A Plotly figure that travels within its own address: no file to store, none to fetch."""
 

@@ -127,9 +127,9 @@ export default function Evidence() {
       ) : null}
       <Tabs value={tab || (table ? 'rows' : 'sql')} onValueChange={setTab}>
         <TabsList className="h-8">
-          {table ? <TabsTrigger value="rows" className="h-6"><Rows3 className="h-3.5 w-3.5 mr-1.5" />Rows</TabsTrigger> : null}
-          <TabsTrigger value="sql" className="h-6"><Code2 className="h-3.5 w-3.5 mr-1.5" />SQL</TabsTrigger>
-          <TabsTrigger value="how" className="h-6"><ListChecks className="h-3.5 w-3.5 mr-1.5" />How</TabsTrigger>
+          {table ? <TabsTrigger value="rows" className="h-6"><Rows3 className="h-4 w-4" />Rows</TabsTrigger> : null}
+          <TabsTrigger value="sql" className="h-6"><Code2 className="h-4 w-4" />SQL</TabsTrigger>
+          <TabsTrigger value="how" className="h-6"><ListChecks className="h-4 w-4" />How</TabsTrigger>
         </TabsList>
         {table ? <TabsContent value="rows"><Rows table={table} /></TabsContent> : null}
         <TabsContent value="sql"><Sql attempts={attempts} /></TabsContent>

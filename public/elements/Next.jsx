@@ -20,7 +20,7 @@ function Stage({ stage, detail }) {
   return (
     <p className="qs-stage" role="status">
       <Loader2 className="h-4 w-4 animate-spin" aria-hidden="true" />
-      <span className="loading-shimmer">{stage}</span>
+      <span>{stage}</span>
       {detail ? <span className="qs-quiet">{detail}</span> : null}
     </p>
   );
@@ -46,7 +46,7 @@ export default function Next() {
   const spent = Object.entries(stages).map(([name, seconds]) => `${name} ${seconds} s`).join(' · ');
   return (
     <footer className={`qs-end qs-${status}`}>
-      <p className="qs-receipt qs-quiet" title={spent}>{receipt(props)}</p>
+      {status === 'greeting' ? null : <p className="qs-receipt qs-quiet" title={spent}>{receipt(props)}</p>}
       {questions.length ? <Questions questions={questions} /> : null}
     </footer>
   );
