@@ -85,6 +85,8 @@ class Found:
 
     tables: tuple[Table, ...]
     values: tuple[Value, ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()
+    """Table and column of the columns that the question seems to be about, nearest first."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,11 @@ from tools.profiling import Profiler, Source, Unanswered, declared_kind
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5
+FILE_DIALECTS: tuple[Dialect, ...] = ("sqlite", "duckdb")
+
+Progress = Callable[[str, int, int], None]
+"""Hears what is being done, how much of it is done, and how much there is. It may be called from any thread."""
+
 _DIALECTS: dict[str, Dialect] = {
     "sqlite": "sqlite",
     "duckdb": "duckdb",
@@ -47,7 +52,7 @@ class StructuredSource(Source, Protocol):
         """Return the tables as they are declared, without counts, samples or values."""
 
 
-def read_catalog(database_url: str, *, descriptions: Path | None = None) -> Catalog:
+def read_catalog(database_url: str, *, descriptions: Path | None = None, progress: Progress | None = None) -> Catalog:
     """Return what the database holds, tables in the order of their names. It blocks: call it in a thread.
 
     `descriptions` is a TOML file (see `tools.descriptions`). Raises DatabaseUnavailable where the database cannot be
@@ -55,14 +60,30 @@ def read_catalog(database_url: str, *, descriptions: Path | None = None) -> Cata
     """
     url = parse_url(database_url)
     with _open(url) as source:
-        declared = source.tables()
-        if not declared:
-            raise DatabaseUnavailable(
-                f"The database {database_name(url)} holds no tables: fill it first, or name another one."
-            )
+        declared = _tables(source, url)
         profiler = Profiler(source)
-        tables = infer_keys([profiler.profile(table) for table in declared], profiler)
+        profiled = []
+        for done, table in enumerate(declared, start=1):
+            profiled.append(profiler.profile(table))
+            if progress:
+                progress("Reading tables", done, len(declared))
+        tables = infer_keys(profiled, profiler)
     return Catalog(database_name(url), source.dialect, describe(tables, descriptions))
+
+
+def read_declared(url: URL) -> list[Table]:
+    """Return the tables as they are declared, quickly: nothing is counted. It raises what `read_catalog` raises."""
+    with _open(url) as source:
+        return _tables(source, url)
+
+
+def _tables(source: StructuredSource, url: URL) -> list[Table]:
+    tables = source.tables()
+    if not tables:
+        raise DatabaseUnavailable(
+            f"The database {database_name(url)} holds no tables: fill it first, or name another one."
+        )
+    return tables
 
 
 def parse_url(database_url: str) -> URL:
@@ -91,7 +112,7 @@ def dialect_of(url: URL) -> Dialect:
 def database_name(url: URL) -> str:
     """Return what a person calls the database: the file's stem, or its name on the server."""
     name = url.database or ""
-    return Path(name).stem if dialect_of(url) in ("sqlite", "duckdb") else name
+    return Path(name).stem if dialect_of(url) in FILE_DIALECTS else name
 
 
 def database_file(url: URL) -> Path:

@@ -1,0 +1,138 @@
+"""Keeps a catalog beside the index, so that a large database is not read anew at each start."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tools.catalog import Catalog, Column, ForeignKey, Table
+from tools.reflection import (
+    FILE_DIALECTS,
+    Progress,
+    database_file,
+    database_name,
+    dialect_of,
+    parse_url,
+    read_catalog,
+    read_declared,
+)
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+"""Raised whenever reading a database gives something else than before."""
+SERVER_SECONDS = 24 * 3600
+"""How long the values read from a server are good for; its structure is compared at each start."""
+
+
+def catalog_key(database_url: str) -> str:
+    """Return a short name of the database that is its own: it may name a folder or a collection."""
+    url = parse_url(database_url)
+    if dialect_of(url) in FILE_DIALECTS:
+        place = str(database_file(url).resolve())
+    else:
+        place = url.set(password=None).render_as_string()
+    name = re.sub(r"\W+", "-", database_name(url), flags=re.ASCII).strip("-")[:40]
+    return f"{name or 'database'}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+
+
+def load_catalog(
+    database_url: str,
+    folder: Path,
+    *,
+    descriptions: Path | None = None,
+    refresh: bool = False,
+    progress: Progress | None = None,
+) -> Catalog:
+    """Return the database's catalog: the one kept in `folder` while the database is as it was, else a new reading.
+
+    It blocks: call it in a thread. Raises what `read_catalog` raises.
+    """
+    fingerprint = _fingerprint(database_url, descriptions)
+    file = folder / "catalog.json"
+    kept = None if refresh else _read(file, fingerprint)
+    if kept is not None:
+        return kept
+    catalog = read_catalog(database_url, descriptions=descriptions, progress=progress)
+    _write(file, fingerprint, catalog)
+    return catalog
+
+
+def _fingerprint(database_url: str, descriptions: Path | None) -> str:
+    """Return what changes with the file's contents, or with the server's structure, and with the descriptions."""
+    url = parse_url(database_url)
+    parts: list[Any] = [FORMAT]
+    if descriptions is not None and descriptions.exists():
+        parts.append(descriptions.read_bytes())
+    if dialect_of(url) in FILE_DIALECTS:
+        file = database_file(url)
+        # What is written but not yet folded into the file lies in the journal beside it.
+        for part in (file, Path(f"{file}-wal"), Path(f"{file}.wal")):
+            parts.append((part.stat().st_size, part.stat().st_mtime_ns) if part.exists() else None)
+    else:
+        parts.append(read_declared(url))
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _read(file: Path, fingerprint: str) -> Catalog | None:
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        if kept["fingerprint"] != fingerprint:
+            return None
+        catalog = _catalog(kept["catalog"])
+        too_old = catalog.dialect not in FILE_DIALECTS and time.time() - kept["read_at"] > SERVER_SECONDS
+        return None if too_old else catalog
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.info("the kept catalog cannot be used, the database is read anew: %s", type(error).__name__)
+        return None
+
+
+def _write(file: Path, fingerprint: str, catalog: Catalog) -> None:
+    kept = {"fingerprint": fingerprint, "read_at": time.time(), "catalog": asdict(catalog)}
+    try:
+        replace_file(file, lambda part: part.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8"))
+    except OSError as error:
+        log.warning("the catalog cannot be kept for the next start: %s", error.strerror)
+
+
+def replace_file(file: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a new file and put it in the old one's place: readers see one of the two, never a half.
+
+    Only the owner may read it, for it holds values out of the database.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(dir=file.parent, suffix=".part")
+    os.close(handle)
+    try:
+        write(Path(name))
+        os.replace(name, file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _catalog(kept: dict[str, Any]) -> Catalog:
+    return Catalog(**{**kept, "tables": tuple(_table(table) for table in kept["tables"])})
+
+
+def _table(kept: dict[str, Any]) -> Table:
+    columns = tuple(
+        Column(**{**column, "samples": tuple(column["samples"]), "values": tuple(column["values"])})
+        for column in kept["columns"]
+    )
+    keys = tuple(
+        ForeignKey(**{**key, "columns": tuple(key["columns"]), "referred": tuple(key["referred"])})
+        for key in kept["foreign_keys"]
+    )
+    return Table(**{**kept, "columns": columns, "foreign_keys": keys})

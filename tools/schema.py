@@ -1,0 +1,254 @@
+"""Stores a database's tables, columns and values in Qdrant, and finds those a question is about."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+from asyncer import asyncify
+from pydantic import SecretStr
+
+from errors import ModelUnavailable
+from tools.catalog import Catalog, Found, Table, Value
+from tools.catalog_file import catalog_key, load_catalog
+from tools.index_entries import Entry, entries_of
+from tools.joins import JoinGraph
+from tools.reflection import Progress
+from tools.value_lookup import ValueLookup
+from tools.vector_file import VectorFile
+
+if TYPE_CHECKING:
+    from tools.entry_store import EntryStore, Hit
+
+__all__ = ["Embedder", "Progress", "Schema", "Stored", "open_schema"]
+
+log = logging.getLogger(__name__)
+
+VALUES_IN_MEMORY = 2_000
+"""Values in our own Qdrant, which looks through ten thousand in 75 ms; `ValueLookup` knows them all."""
+VALUES_ON_SERVER = 50_000
+EMBEDDED_AT_ONCE = 256
+TABLES = 8
+COLUMNS_FOUND = 30
+QUESTION_LENGTH = 2_000
+"""Characters of a question that are searched for; what comes after them finds nothing new."""
+JOINED = 4
+"""So many of the nearest tables are joined with each other by way of the tables between them."""
+
+# What a table's likeness is made of: its own, its nearest columns', each less than the one before, and its values'.
+OWN, COLUMN, VALUE, NAMED = 1.0, 0.6, 0.3, 0.25
+FADING = 0.5
+
+
+class Embedder(Protocol):
+    name: str
+    """Names the model: vectors of two names cannot be compared."""
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return one vector per text, in their order; raises ModelUnavailable."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What storing a catalog came to."""
+
+    tables: int
+    columns: int
+    values: int
+    """How many the index holds of each."""
+    embedded: int
+    """Texts that had to be embedded, because they are new or changed."""
+    removed: int
+    """Entries of an earlier catalog that are gone."""
+
+
+@dataclass(frozen=True)
+class _Embedded:
+    vectors: dict[str, list[float]] = field(default_factory=dict)
+    """By the ids of their entries."""
+    made: int = 0
+    """How many were not kept from an earlier start."""
+    forgotten: int = 0
+    """How many were kept for texts that are gone."""
+
+    @property
+    def dimensions(self) -> int | None:
+        return len(next(iter(self.vectors.values()))) if self.vectors else None
+
+
+@asynccontextmanager
+async def open_schema(
+    database_url: str,
+    *,
+    home: Path,
+    embedder: Embedder | None = None,
+    qdrant_url: str | None = None,
+    qdrant_api_key: SecretStr | None = None,
+    descriptions: Path | None = None,
+    progress: Progress | None = None,
+    rebuild: bool = False,
+) -> AsyncIterator[Schema]:
+    """Read the database where it is new or changed, bring its index up to date, and open it for questions.
+
+    Raises DatabaseUnavailable, IndexUnavailable or SettingsInvalid. `rebuild` reads and embeds everything anew.
+    """
+    folder = home / "index" / await asyncify(catalog_key)(database_url)
+    catalog = await asyncify(load_catalog)(
+        database_url, folder, descriptions=descriptions, refresh=rebuild, progress=progress
+    )
+    schema = Schema(catalog, folder, embedder, qdrant_url, qdrant_api_key)
+    try:
+        schema.stored = await schema.store(progress=progress, rebuild=rebuild)
+        yield schema
+    finally:
+        await schema.aclose()
+
+
+class Schema:
+    """One database's catalog and its index."""
+
+    stored: Stored
+    """What opening it stored."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        folder: Path,
+        embedder: Embedder | None = None,
+        qdrant_url: str | None = None,
+        qdrant_api_key: SecretStr | None = None,
+    ) -> None:
+        self.catalog = catalog
+        self._collection = folder.name
+        self._vectors = VectorFile(folder / "vectors.sqlite")
+        self._embedder = embedder
+        self._url = qdrant_url
+        self._api_key = qdrant_api_key
+        self._store: EntryStore | None = None
+        self._joins = JoinGraph(catalog)
+        self._lookup = ValueLookup(catalog)
+        self._thread = anyio.CapacityLimiter(1)
+
+    async def store(self, *, progress: Progress | None = None, rebuild: bool = False) -> Stored:
+        """Bring the index up to the catalog; only entries that are new or changed are embedded and put.
+
+        Without an embedder, or where it does not answer, words alone are matched. Raises IndexUnavailable.
+        """
+        store = await asyncify(self._connect, limiter=self._thread)()
+        entries = entries_of(self.catalog, values_kept=VALUES_ON_SERVER if self._url else VALUES_IN_MEMORY)
+        digests = {entry.id: entry.digest(self._model) for entry in entries}
+        if rebuild:
+            await asyncify(store.drop, limiter=self._thread)()
+        kept = await asyncify(store.digests, limiter=self._thread)()
+        new = [entry for entry in entries if kept.get(entry.id) != digests[entry.id]]
+        try:
+            embedded = await self._embed(new, digests, progress, reuse=not rebuild)
+        except ModelUnavailable as error:
+            log.warning("the schema is matched by words alone: %s", error)
+            self._embedder = None
+            return await self.store(progress=progress)
+        gone = list(kept.keys() - digests.keys())
+
+        def put() -> None:
+            store.create(embedded.dimensions)
+            store.put(new, digests, embedded.vectors)
+            store.remove(gone)
+
+        await asyncify(put, limiter=self._thread)()
+        count = {kind: sum(entry.kind == kind for entry in entries) for kind in ("table", "column", "value")}
+        removed = max(len(gone), embedded.forgotten)
+        return Stored(count["table"], count["column"], count["value"], embedded.made, removed)
+
+    async def find(self, question: str, *, limit: int = TABLES) -> Found:
+        """Return at most `limit` tables and those that join them, nearest first, with the columns and values named.
+
+        A database of no more tables than that is returned whole. Raises IndexUnavailable.
+        """
+        question = question[:QUESTION_LENGTH]
+        hits = await self._search(question)
+        values = self._lookup.find(question)
+        ranked = self._rank(hits, values)
+        names = self._with_bridges([table.name for table in ranked], limit)
+        order = {name: place for place, name in enumerate(names)}
+        known = [hit for hit in hits if hit.kind == "column" and hit.table in order]
+        return Found(
+            tables=tuple(table for name in names if (table := self.catalog.table(name))),
+            values=tuple(sorted((v for v in values if v.table in order), key=lambda value: -len(value.text))),
+            columns=tuple((hit.table, hit.column) for hit in known[:COLUMNS_FOUND]),
+        )
+
+    async def aclose(self) -> None:
+        """Close the index."""
+        if self._store:
+            await asyncify(self._store.close, limiter=self._thread)()
+
+    @property
+    def _model(self) -> str:
+        return self._embedder.name if self._embedder else ""
+
+    def _connect(self) -> EntryStore:
+        # Qdrant's client takes half a second to import, so it is imported here, in a thread.
+        from tools.entry_store import EntryStore, connect
+
+        if self._store is None:
+            client = connect(self._url, self._api_key.get_secret_value() if self._api_key else None)
+            self._store = EntryStore(client, self._collection)
+        return self._store
+
+    async def _embed(
+        self, entries: Sequence[Entry], digests: dict[str, str], progress: Progress | None, *, reuse: bool
+    ) -> _Embedded:
+        if self._embedder is None:
+            return _Embedded()
+        kept = await asyncify(self._vectors.read, limiter=self._thread)() if reuse else {}
+        old = kept.keys() - set(digests.values())
+        wanted = [entry for entry in entries if entry.kind != "value"]
+        missing = [entry for entry in wanted if digests[entry.id] not in kept]
+        for start in range(0, len(missing), EMBEDDED_AT_ONCE):
+            batch = missing[start : start + EMBEDDED_AT_ONCE]
+            vectors = await self._embedder.embed([entry.text for entry in batch])
+            kept.update((digests[entry.id], vector) for entry, vector in zip(batch, vectors, strict=True))
+            if progress:
+                progress("Embedding", min(start + EMBEDDED_AT_ONCE, len(missing)), len(missing))
+        if missing or old:
+            current = {digest: kept[digest] for digest in digests.values() if digest in kept}
+            await asyncify(self._vectors.replace, limiter=self._thread)(current)
+        return _Embedded({entry.id: kept[digests[entry.id]] for entry in wanted}, len(missing), len(old))
+
+    async def _search(self, question: str) -> list[Hit]:
+        if self._store is None:
+            raise RuntimeError("store() comes before find()")
+        vector = None
+        if self._embedder is not None:
+            try:
+                [vector] = await self._embedder.embed([question])
+            except ModelUnavailable as error:
+                log.warning("this question is matched by words alone: %s", error)
+        return await asyncify(self._store.search, limiter=self._thread)(question, vector)
+
+    def _rank(self, hits: Sequence[Hit], values: Sequence[Value]) -> list[Table]:
+        """Return every table, nearest first, by its own likeness and that of its columns and values."""
+        scores: dict[str, float] = defaultdict(float)
+        weights: dict[tuple[str, str], float] = {}
+        for hit in hits:  # nearest first
+            start = {"table": OWN, "column": COLUMN, "value": VALUE}[hit.kind]
+            weight = weights.get((hit.table, hit.kind), start)
+            scores[hit.table] += weight * hit.score
+            weights[hit.table, hit.kind] = weight * FADING
+        for table in {value.table for value in values}:
+            scores[table] += NAMED
+        return sorted(self.catalog, key=lambda table: -scores[table.name])
+
+    def _with_bridges(self, ranked: list[str], limit: int) -> list[str]:
+        """Return the nearest tables up to the limit, with room made for those that join the very nearest."""
+        if len(ranked) <= limit:
+            return ranked
+        nearest = ranked[: min(JOINED, limit)]
+        chosen = nearest + self._joins.bridges(nearest)
+        return chosen + [name for name in ranked if name not in chosen][: max(0, limit - len(chosen))]
