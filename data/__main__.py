@@ -12,10 +12,14 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from data.fill import SEED, ensure_sample, fill
 from data.seasons import DAYS
+from errors import DatabaseUnavailable
 
 DEFAULT_URL = "sqlite:///.quaestor/sample.sqlite"
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def main(
     database_url: Annotated[
         str, typer.Option(help="Where to: sqlite:///FILE, or postgresql://… of an empty database.")
@@ -34,12 +38,21 @@ def main(
     except ArgumentError:
         raise typer.BadParameter("The database URL is no URL; write sqlite:///FILE or postgresql://…") from None
     if url.get_backend_name() == "sqlite" and url.database:
-        made = ensure_sample(Path(url.database), day, seed)
-        typer.echo(f"{url.database} {'now holds' if made else 'already held'} the sample as of {day}.")
+        typer.echo(_fill_file(Path(url.database), day, seed))
     elif url.get_backend_name() == "postgresql":
         typer.echo(f"{_fill_server(str(database_url), day, seed):,} rows as of {day} are in place.")
     else:
         raise typer.BadParameter("The sample goes into SQLite (sqlite:///FILE) or PostgreSQL (postgresql://…).")
+
+
+def _fill_file(path: Path, day: date, seed: int) -> str:
+    try:
+        made = ensure_sample(path, day, seed)
+    except DatabaseUnavailable as error:
+        raise typer.BadParameter(str(error)) from None
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be written: {error.strerror}.") from None
+    return f"{path} {'now holds' if made else 'already held'} the sample as of {day}."
 
 
 def _fill_server(database_url: str, day: date, seed: int) -> int:
@@ -54,4 +67,4 @@ def _fill_server(database_url: str, day: date, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app(prog_name="python -m data")

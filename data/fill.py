@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sqlite3
+import struct
 import zlib
-from contextlib import closing
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, Table, create_engine
 from sqlalchemy.engine import make_url
@@ -15,27 +15,34 @@ from sqlalchemy.engine import make_url
 from data.rows import make_rows
 from data.schema import describe, metadata
 from data.trade import Row
+from errors import DatabaseUnavailable
 
 SEED = 1887
 VERSION = 1
 """Raised whenever the tables or their rows change, so that a sample made by an older Quaestor is made anew."""
 
+OURS = 0x5155
+"""The upper half of a sample's application_id; nobody else's file is ever replaced."""
+
 
 def ensure_sample(path: Path, as_of: date, seed: int = SEED) -> bool:
     """Make the SQLite sample for the day, unless the file already holds it; return whether it was made.
 
-    The new file takes the old one's place in one step, so a reader sees the one or the other, whole.
+    The new file takes the old one's place in one step, so a reader sees the one or the other, whole. Raises
+    DatabaseUnavailable rather than overwrite a file that is no sample of ours.
     """
-    if _stamp(path) == _stamp_of(as_of, seed):
+    held = _stamp(path)
+    if held == _stamp_of(as_of, seed):
         return False
+    if held is None and path.exists() and path.stat().st_size:
+        raise DatabaseUnavailable(
+            f"{path} is not a sample database, so it was left alone; move it away or name another file."
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
-    try:
+    with TemporaryDirectory(prefix=".sample-", dir=path.parent) as folder:
+        fresh = Path(folder, path.name)
         fill(f"sqlite:///{fresh}", as_of, seed)
         os.replace(fresh, path)
-    finally:
-        fresh.unlink(missing_ok=True)
     return True
 
 
@@ -80,8 +87,9 @@ def _copy(connection: Connection, table: Table, rows: list[Row]) -> None:
 
 
 def _stamp_of(as_of: date, seed: int) -> tuple[int, int]:
-    """What the file's header says it holds: the tables stay free of it."""
-    return zlib.crc32(f"sample {VERSION} {seed}".encode()) >> 1, int(as_of.strftime("%Y%m%d"))
+    """Return what the file's header says it holds, application_id and user_version: the tables stay free of it."""
+    made_by = zlib.crc32(f"{VERSION} {seed}".encode()) & 0xFFFF
+    return OURS << 16 | made_by, int(as_of.strftime("%Y%m%d"))
 
 
 def _put_stamp(connection: Connection, as_of: date, seed: int) -> None:
@@ -91,13 +99,15 @@ def _put_stamp(connection: Connection, as_of: date, seed: int) -> None:
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
-    """Return the file's stamp, or None where there is no readable database."""
-    if not path.is_file():
-        return None
+    """Return the stamp in the file's header, or None where the file is missing or no sample."""
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
-            (application_id,) = database.execute("PRAGMA application_id").fetchone()
-            (user_version,) = database.execute("PRAGMA user_version").fetchone()
-    except sqlite3.DatabaseError:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except FileNotFoundError:
         return None
-    return application_id, user_version
+    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
+        return None
+    # Where https://www.sqlite.org/fileformat2.html puts them.
+    (user_version,) = struct.unpack_from(">i", header, 60)
+    (application_id,) = struct.unpack_from(">i", header, 68)
+    return (application_id, user_version) if application_id >> 16 == OURS else None

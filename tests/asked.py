@@ -1,0 +1,106 @@
+"""Asks the whole pipeline the questions of a list, and compares the rows with the list's own SQL."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from contextlib import aclosing, closing
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from agents.ask import Asker
+from agents.events import Finished as AskingFinished
+from agents.events import RowsFound, SQLWritten, Status
+from agents.question import Draft, Question, Turn
+from tests.rows_compare import same_rows
+from tools.sql_runner import Rows
+
+QUESTIONS = Path(__file__).with_name("questions")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of a list."""
+
+    id: str
+    question: str
+    turns: tuple[str, ...] = ()
+    """Questions asked before it, oldest first."""
+    gold: tuple[str, ...] = ()
+    """SQL whose rows are right; several where a question can be read in several ways."""
+    ordered: bool = False
+    answerable: bool = True
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: Status
+    draft: Draft | None = None
+    rows: Rows | None = None
+
+
+@dataclass
+class Seen:
+    """What one asking has yielded so far."""
+
+    status: Status | None = None
+    draft: Draft | None = None
+    rows: Rows | None = field(default=None)
+
+
+def read_cases(name: str) -> list[Case]:
+    cases = []
+    for line in (QUESTIONS / name).read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        lists = {key: tuple(entry.get(key, ())) for key in ("turns", "gold")}
+        cases.append(Case(**{**entry, **lists}))
+    return cases
+
+
+async def ask(asker: Asker, text: str, today: date, turns: Sequence[Turn] = ()) -> Answer:
+    seen = Seen()
+    async with aclosing(asker.ask(Question(text, today, tuple(turns)))) as events:
+        async for event in events:
+            match event:
+                case SQLWritten(draft):
+                    seen.draft = draft
+                case RowsFound(rows):
+                    seen.rows = rows
+                case AskingFinished(status):
+                    seen.status = status
+    assert seen.status is not None, "the last event was not Finished"
+    return Answer(seen.status, seen.draft, seen.rows)
+
+
+async def ask_case(asker: Asker, case: Case, today: date) -> Answer:
+    """Ask the case's earlier questions, each with those before it, and then its own; return the last answer."""
+    turns: list[Turn] = []
+    for earlier in case.turns:
+        answer = await ask(asker, earlier, today, turns)
+        assert answer.status == "answered" and answer.draft, f"the earlier question was {answer.status}: {earlier}"
+        turns.append(Turn(earlier, answer.draft.reading, answer.draft.sql))
+    return await ask(asker, case.question, today, turns)
+
+
+def expected_rows(database: Path, sql: str, today: date) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        return connection.execute(sql, {"today": today.isoformat()}).fetchall()
+
+
+def check(case: Case, answer: Answer, database: Path, today: date) -> None:
+    """Fail, with the SQL and the first rows, unless the answer is right."""
+    if not case.answerable:
+        assert answer.status == "declined", f"answered something that the data does not hold: {_sql(answer)}"
+        return
+    assert answer.status == "answered", f"{answer.status}: {_sql(answer)}"
+    assert answer.rows is not None and not answer.rows.truncated
+    expected = [expected_rows(database, sql, today) for sql in case.gold]
+    right = any(same_rows(rows, answer.rows.values, ordered=case.ordered) for rows in expected)
+    assert right, f"{_sql(answer)}\nanswered {answer.rows.values[:5]}\nexpected {expected[0][:5]}"
+
+
+def _sql(answer: Answer) -> str:
+    return answer.draft.sql if answer.draft else "no SQL was written"
