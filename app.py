@@ -18,7 +18,7 @@ from agents.events import Finished
 from agents.question import TURNS_KEPT, Draft, Question, Turn
 from bootstrap import OFFLINE, open_asker
 from chat.answer import Answer, greet
-from chat.login import ask_for_login
+from chat.login import Guests, ensure_secret
 from chat.table import plain
 from errors import AskError, SettingsInvalid
 from logs import hide_secrets
@@ -28,12 +28,22 @@ log = logging.getLogger("quaestor.app")
 
 STARTER_ICONS = ("rank", "trend", "compare", "count")
 
+
+def ask_for_login(guests: Guests) -> None:
+    """Make the chat ask for a name and a password."""
+    ensure_secret(settings.home)
+
+    @cl.password_auth_callback
+    async def password_auth_callback(username: str, password: str) -> cl.User | None:
+        return cl.User(identifier=username) if guests.know(username, password) else None
+
+
 try:
     # While the module loads: a failure in a startup hook would be logged and swallowed.
     settings = read_settings()
     hide_secrets(settings)
     if settings.users is not None:
-        ask_for_login(settings.users.get_secret_value(), settings.home)
+        ask_for_login(Guests(settings.users.get_secret_value()))
 except SettingsInvalid as error:
     raise SystemExit(str(error)) from None
 
