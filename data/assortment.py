@@ -38,8 +38,10 @@ class Product:
 class Campaign:
     name: str
     medium: str
-    start: int
-    """Days before the as-of date."""
+    month: int
+    day: int
+    years_ago: int
+    """0 for the last time that this day of the year came round."""
     days: int
     budget: int
     pull: float
@@ -157,18 +159,18 @@ PRODUCTS = (
 )
 
 CAMPAIGNS = (
-    Campaign("New Year Reset", "email", 1020, 21, 120, 0.12),
-    Campaign("Mother's Day Tea", "social", 905, 14, 150, 0.13),
-    Campaign("Iced Summer", "social", 840, 30, 180, 0.1),
-    Campaign("Back to Work", "search", 780, 28, 150, 0.09),
-    Campaign("Winter Warmers", "email", 705, 35, 350, 0.13),
-    Campaign("Spring Cleaning", "print", 600, 21, 120, 0.09),
-    Campaign("Radio Summer", "radio", 500, 42, 3600, 0.025),
-    Campaign("Late Summer Break", "social", 418, 30, 200, 0.08),
-    Campaign("Gift Season", "search", 350, 40, 950, 0.14),
-    Campaign("Grinder Week", "email", 275, 10, 120, 0.14),
-    Campaign("Matcha Moment", "social", 140, 28, 450, 0.15),
-    Campaign("Autumn Roast", "email", 62, 30, 420, 0.13),
+    Campaign("New Year Reset", "email", 1, 3, 2, 21, 120, 0.12),
+    Campaign("Mother's Day Tea", "social", 4, 26, 2, 16, 150, 0.13),
+    Campaign("Iced Summer", "social", 6, 10, 2, 30, 180, 0.10),
+    Campaign("Back to Work", "search", 9, 1, 2, 28, 150, 0.09),
+    Campaign("Winter Warmers", "email", 11, 8, 1, 30, 350, 0.13),
+    Campaign("Spring Cleaning", "print", 3, 20, 1, 21, 120, 0.09),
+    Campaign("Radio Summer", "radio", 7, 5, 1, 42, 3600, 0.025),
+    Campaign("Late Summer Break", "social", 8, 20, 1, 24, 200, 0.08),
+    Campaign("Gift Season", "search", 11, 24, 0, 30, 950, 0.14),
+    Campaign("Grinder Week", "email", 2, 20, 0, 10, 120, 0.14),
+    Campaign("Matcha Moment", "social", 7, 10, 0, 28, 450, 0.15),
+    Campaign("Autumn Roast", "email", 9, 28, 0, 30, 420, 0.13),
 )
 
 FIRST_NAMES = (

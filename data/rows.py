@@ -82,7 +82,7 @@ def _customers(random: Random, calendar: Calendar) -> list[Customer]:
     joined.sort(key=lambda j: j[0])
     customers = []
     for number, (name, (day, city, country)) in enumerate(zip(_names(random, CUSTOMERS), joined, strict=True), 1):
-        appetite = 0.0 if random.random() < 0.11 else random.paretovariate(1.6)
+        appetite = 0.0 if random.random() < 0.11 else min(14.0, random.paretovariate(1.6))
         tier = "gold" if appetite > 4.2 else "silver" if appetite > 1.9 else "bronze"
         email = f"{name.lower().replace(' ', '.')}@example.{random.choice(('com', 'net', 'org'))}"
         customers.append(Customer(number, name, email, city, country, day, tier, appetite))

@@ -127,7 +127,9 @@ class Calendar:
 
     def runs(self, campaign: Campaign) -> tuple[date, date]:
         """Return the campaign's first and last day."""
-        begin = self.as_of - timedelta(days=campaign.start)
+        past = (campaign.month, campaign.day) <= (self.as_of.month, self.as_of.day)
+        year = self.as_of.year - campaign.years_ago - (0 if past else 1)
+        begin = date(year, campaign.month, campaign.day)
         return begin, begin + timedelta(days=campaign.days - 1)
 
     def transit(self, carrier: str, shipped: date) -> int:

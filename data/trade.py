@@ -100,6 +100,7 @@ class _Trade:
         self._staff = [[e for e in employees if e.store == store] for store in range(len(STORES))]
         countries = dict.fromkeys(store.country for store in STORES)
         self._crowds = {country: Crowd([c for c in customers if c.country == country]) for country in countries}
+        self._runs = [(number, *calendar.runs(c), c.pull) for number, c in enumerate(CAMPAIGNS, 1)]
         self._quality = [3.5 + random.random() for _ in PRODUCTS]
         self._orders: list[Row] = []
         self._items: list[Row] = []
@@ -124,13 +125,14 @@ class _Trade:
 
     def _trade_day(self, day: date) -> None:
         placed: list[tuple[datetime, int, str]] = []
-        campaign, pull = self._campaign(day)
+        running = self._campaigns(day)
+        lift = 1 + sum(pull for _, pull in running) / 2
         for store, about in enumerate(STORES):
             draw = self._calendar.draw(about, day)
             if not draw:
                 continue
             for channel in CHANNELS:
-                wanted = draw * self._calendar.demand(day, channel) * (1 + pull / 2)
+                wanted = draw * self._calendar.demand(day, channel) * lift
                 placed += [(self._moment(day, channel), store, channel) for _ in range(self._poisson(wanted))]
             expected = 11 * draw * self._calendar.demand(day, "store")
             self._visits.append((store + 1, day.isoformat(), max(1, round(self._random.gauss(expected, expected / 7)))))
@@ -139,16 +141,14 @@ class _Trade:
         for placed_at, store, channel in placed:
             customer = self._customer(store, channel, day)
             order = Order(len(self._orders) + 1, store, channel, customer, placed_at)
-            credited = campaign if self._random.random() < pull else None
-            self._take(order, credited, shelf)
+            self._take(order, self._credited(running), shelf)
 
-    def _campaign(self, day: date) -> tuple[int | None, float]:
-        """Return the number of the campaign that runs on the day and the share of orders it brings."""
-        for number, campaign in enumerate(CAMPAIGNS, 1):
-            begin, end = self._calendar.runs(campaign)
-            if begin <= day <= end:
-                return number, campaign.pull
-        return None, 0.0
+    def _campaigns(self, day: date) -> list[tuple[int, float]]:
+        """Return the numbers of the campaigns that run on the day, each with the share of orders it brings."""
+        return [(number, pull) for number, begin, end, pull in self._runs if begin <= day <= end]
+
+    def _credited(self, running: list[tuple[int, float]]) -> int | None:
+        return next((number for number, pull in running if self._random.random() < pull), None)
 
     def _moment(self, day: date, channel: str) -> datetime:
         first, last = OPEN_HOURS[channel]
