@@ -19,6 +19,8 @@ VALUES_SHOWN = 12
 VALUES_FOUND_SHOWN = 20
 NAME_LONGEST = 130
 VALUE_LONGEST = 100
+LEFT_OUT_TOKENS = 10
+"""What the line about columns left out fills, at most."""
 
 _SIMPLE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _HEAD = re.compile(r"(?:table|view) (.+?)(?: \(\d+ rows\))?(?: -- .*)?\Z")
@@ -45,15 +47,15 @@ class _Described:
         return "\n".join(self._lines())
 
     def leave_out(self, name: str) -> int:
-        """Return how many tokens it saves."""
+        """Return how many tokens it saves; the first one brings the line that says so."""
         self.left_out.append(name)
-        return tokens_in(self.lines.pop(name))
+        return tokens_in(self.lines.pop(name)) - (LEFT_OUT_TOKENS if len(self.left_out) == 1 else 0)
 
     def _lines(self) -> Iterator[str]:
         yield self.head
         yield from self.lines.values()
         if self.left_out:
-            yield f"  ({len(self.left_out)} more columns are not shown)"
+            yield f"  (and {len(self.left_out)} more columns)"
 
 
 def describe_tables(found: Found, question: str, dialect: Dialect, room: int) -> str:

@@ -35,7 +35,8 @@ Rules:
 - Spell values as <tables> and <values> spell them.
 - Return the columns that answer the question, with names a person understands, and no others. Sort as the question
   implies. Limit the rows only where the question names a number of them.
-- Time words mean the dates in <time_words>, the end date included. Write dates as literals, never the current date.
+- Time words mean the dates in <time_words>, the end date included: a timestamp must be before the day after it. Write
+  dates as literals, never the current date.
 - A question may continue the conversation ("and by store?"): then change only what it changes.
 - Where <complaint> is given, its query failed for that reason: mend it.
 - Where the tables do not hold what is asked, or a part that matters is unclear: answerable is false, and reason tells
