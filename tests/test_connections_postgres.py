@@ -44,7 +44,8 @@ def fetch(database: PostgreSQL, sql: str, limit: int = 10, timeout: float = 10) 
 def busy(owner: psycopg.Connection) -> int:
     """How many sleeping statements of ours the server runs now."""
     found = owner.execute(
-        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'quaestor' AND state = 'active' AND query LIKE '%pg_sleep%'"
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE application_name = 'quaestor' AND state = 'active' AND query LIKE '%pg_sleep%'"
     ).fetchone()
     assert found is not None
     return int(found[0])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import resource
+import shutil
 import signal
 import sys
 import threading
@@ -20,7 +21,7 @@ import duckdb
 
 from tools.connections.values import fetched
 
-_ADDRESS_SPACE = 4 * 2**30
+_ADDRESS_SPACE = 3 * 2**30
 """DuckDB itself maps about 0.8 GiB, and three times its memory_limit when it sorts."""
 
 _SETTINGS: dict[str, str | int | float | list[str]] = {
@@ -58,7 +59,7 @@ class Reply(TypedDict, total=False):
 def main(path: str, spill: str, channel: int) -> None:
     """Answer until the parent closes its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(spill,), daemon=True).start()
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with Connection(channel) as parent:
@@ -70,8 +71,9 @@ def main(path: str, spill: str, channel: int) -> None:
             parent.send_bytes(pickle.dumps(_answer(path, spill, ask)))
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(spill: str) -> None:
     sys.stdin.read()
+    shutil.rmtree(spill, ignore_errors=True)
     os._exit(0)
 
 

@@ -175,6 +175,8 @@ def _begin(connection: _Connection, timeout: float) -> None:
             f"SET SESSION {deadline}, SESSION sql_mode = '{_MODE}', "
             f"SESSION lock_wait_timeout = {_LOCK_WAIT}, SESSION innodb_lock_wait_timeout = {_LOCK_WAIT}"
         )
+        # A statement that commits by itself (CREATE, DROP) leaves the transaction, but not the session.
+        cursor.execute("SET SESSION TRANSACTION READ ONLY")
         cursor.execute("START TRANSACTION READ ONLY")
 
 

@@ -33,6 +33,8 @@ _FORBIDDEN_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile"
 
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 
+_CANNOT_WRITE_BESIDE = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+
 _UNAVAILABLE = {
     sqlite3.SQLITE_BUSY: "is locked by another program that writes to it. Ask again in a moment.",
     sqlite3.SQLITE_LOCKED: "is locked by another program that writes to it. Ask again in a moment.",
@@ -86,9 +88,9 @@ class SQLite:
         connection = self._connect("mode=ro")
         try:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError:
+        except sqlite3.Error as error:
             connection.close()
-            if not self._is_settled():
+            if _code(error) not in _CANNOT_WRITE_BESIDE or not self._is_settled():
                 raise
             # In WAL mode SQLite needs to write beside the file even to read it. Where it may not, and nobody
             # else has the file open, it can be read as a file that does not change.
@@ -108,12 +110,17 @@ class SQLite:
         return not any(path.exists() and path.stat().st_size for path in beside)
 
     def _translated(self, error: Exception, statement: Statement) -> AskError:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        code = _code(error)
         if code == sqlite3.SQLITE_INTERRUPT:
             return statement.timed_out()
         if code in _UNAVAILABLE:
             return DatabaseUnavailable(f"{self._path.name} {_UNAVAILABLE[code]}")
         return SQLFailed(str(error))
+
+
+def _code(error: Exception) -> int:
+    """Return SQLite's primary error code, or 0 where Python itself complains."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _lock(connection: sqlite3.Connection) -> None:

@@ -1,0 +1,247 @@
+"""A SQLite connection cannot write, keeps to its limits, and can be stopped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from errors import DatabaseUnavailable, QueryTimedOut, SQLFailed
+from tools.connections import sqlite
+from tools.connections.sqlite import SQLite
+from tools.connections.statement import Fetched, Statement
+
+ENDLESS = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c"
+
+
+def make(path: Path, script: str) -> Path:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+    return path
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return make(
+        tmp_path / "shop.sqlite",
+        """
+        CREATE TABLE t (i INTEGER PRIMARY KEY, text TEXT);
+        INSERT INTO t VALUES (1, 'one'), (2, 'two'), (3, 'three');
+        CREATE VIRTUAL TABLE words USING fts5(text);
+        INSERT INTO words SELECT text FROM t;
+        """,
+    )
+
+
+def fetch(file: Path, sql: str, limit: int = 10, timeout: float = 10) -> Fetched:
+    return SQLite(file).fetch(Statement(sql, limit=limit, timeout=timeout))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM t",
+        "INSERT INTO t VALUES (4, 'four') RETURNING i",
+        "UPDATE t SET text = 'x'",
+        "DROP TABLE t",
+        "CREATE TABLE u (i)",
+        "CREATE TEMP TABLE u (i)",
+        "UPDATE sqlite_master SET sql = ''",
+        "ATTACH '{folder}/new.sqlite' AS new",
+        "VACUUM INTO '{folder}/new.sqlite'",
+        "PRAGMA query_only = OFF",
+        "PRAGMA writable_schema = ON",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA hard_heap_limit = 1",
+        "PRAGMA table_info(t)",
+        "SELECT * FROM pragma_database_list",
+        "BEGIN EXCLUSIVE",
+        "SELECT load_extension('x')",
+        "SELECT writefile('{folder}/new', 'x')",
+        "SELECT fts3_tokenizer('x')",
+        "SELECT 1; DELETE FROM t",
+        "COMMIT; DELETE FROM t",
+    ],
+)
+def test_nothing_is_written_even_past_the_guard(file: Path, sql: str) -> None:
+    before = file.read_bytes()
+    with pytest.raises(SQLFailed):
+        fetch(file, sql.format(folder=file.parent))
+    assert file.read_bytes() == before
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("SELECT group_concat(value) FROM json_each('[1, 2]')", "1,2"),
+        ("SELECT count(*) FROM json_tree('{\"a\": [1]}')", 3),
+        ("SELECT text FROM words WHERE words MATCH 'two' ORDER BY rank", "two"),
+        ("SELECT bm25(words) < 0 FROM words('two')", 1),
+        ("WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 9) SELECT max(i) FROM c", 9),
+        ("SELECT sum(i) OVER (ORDER BY i) FROM t WHERE text LIKE 't%' ORDER BY i DESC", 5),
+        ("SELECT strftime('%Y', '2026-01-02')", "2026"),
+        ("SELECT printf('%s', ':x')", ":x"),
+    ],
+)
+def test_what_reads_is_let_through(file: Path, sql: str, value: object) -> None:
+    assert fetch(file, sql).values[0] == (value,)
+
+
+def test_a_full_text_table_is_read_after_it_changed(file: Path) -> None:
+    database = SQLite(file)
+    query = Statement("SELECT count(*) FROM words WHERE words MATCH 'four'", limit=1, timeout=5)
+    assert database.fetch(query).values == ((0,),)
+    make(file, "INSERT INTO words VALUES ('four')")
+    assert database.fetch(query).values == ((1,),)
+
+
+def test_rows_beyond_the_limit_are_not_forgotten(file: Path) -> None:
+    assert fetch(file, "SELECT i FROM t ORDER BY i", limit=2) == Fetched(("i",), ((1,), (2,)), True)
+    assert not fetch(file, "SELECT i FROM t", limit=3).truncated
+
+
+def test_no_rows_still_have_their_columns(file: Path) -> None:
+    assert fetch(file, "SELECT i, text, 1 AS i FROM t WHERE false") == Fetched(("i", "text", "i_2"), (), False)
+
+
+def test_text_in_another_encoding_is_shown_as_far_as_it_goes(tmp_path: Path) -> None:
+    file = make(tmp_path / "old.sqlite", "CREATE TABLE t (a); INSERT INTO t VALUES (CAST(x'63616665ff' AS TEXT))")
+    assert fetch(file, "SELECT a FROM t").values == (("cafe\ufffd",),)
+
+
+def test_the_database_complains_in_its_own_words(file: Path) -> None:
+    with pytest.raises(SQLFailed, match=r"^no such column: txt$"):
+        fetch(file, "SELECT txt FROM t")
+    with pytest.raises(SQLFailed, match=r"^no such table: nowhere$"):
+        SQLite(file).plan(Statement("SELECT * FROM nowhere", limit=1, timeout=5))
+
+
+def test_planning_runs_nothing(file: Path) -> None:
+    SQLite(file).plan(Statement(ENDLESS, limit=1, timeout=5))
+
+
+def test_a_query_ends_at_its_deadline(file: Path) -> None:
+    with pytest.raises(QueryTimedOut, match=r"0\.1 seconds.*QUAESTOR_QUERY_TIMEOUT"):
+        fetch(file, ENDLESS, timeout=0.1)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT length(randomblob(1000000000))",
+        "SELECT length(zeroblob(2000000000))",
+        "SELECT length(replace(hex(zeroblob(8000000)), '00', 'xxxxxxxx'))",
+    ],
+)
+def test_a_function_cannot_build_something_huge(file: Path, sql: str) -> None:
+    with pytest.raises(SQLFailed, match=r"too big|too large"):
+        fetch(file, sql)
+
+
+def test_a_padded_text_cannot_grow_huge(file: Path) -> None:
+    assert fetch(file, "SELECT printf('%.*c', 20000000, 'x')").values == ((None,),)
+
+
+def test_a_stopped_query_leaves_its_thread(file: Path) -> None:
+    statement = Statement(ENDLESS, limit=1, timeout=600)
+    failures: list[Exception] = []
+
+    def run() -> None:
+        try:
+            SQLite(file).fetch(statement)
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while statement._cancel is None:
+        pass
+    statement.stop()
+    thread.join()
+    assert len(failures) == 1
+
+
+@pytest.mark.parametrize("name", ["a b.sqlite", "100%.sqlite", "what?.sqlite", "no#1.sqlite", "%41.sqlite", "ü.sqlite"])
+def test_a_file_is_found_under_any_name(tmp_path: Path, name: str) -> None:
+    file = make(tmp_path / name, "CREATE TABLE t (i); INSERT INTO t VALUES (7)")
+    assert fetch(file, "SELECT i FROM t").values == ((7,),)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.fixture
+def shared_folder() -> Iterator[Path]:
+    """A folder that every user may enter; root's own temporary folders are closed to others."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def no_privileges() -> Iterator[None]:
+    """Permissions do not hold for root, so as root we are somebody else for a while."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(before)
+
+
+@pytest.fixture
+def read_only_file(shared_folder: Path) -> Path:
+    """A file in WAL mode that nobody has open and nobody may change, nor anything beside it."""
+    file = make(
+        shared_folder / "wal.sqlite",
+        "PRAGMA journal_mode = WAL; CREATE TABLE t (i); INSERT INTO t VALUES (7)",
+    )
+    file.chmod(0o444)
+    shared_folder.chmod(0o555)
+    return file
+
+
+@pytest.mark.usefixtures("no_privileges")
+def test_a_read_only_file_in_a_read_only_folder_opens(read_only_file: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError), closing(sqlite3.connect(f"file:{read_only_file}?mode=ro")) as plain:
+        plain.execute("SELECT i FROM t")
+    assert fetch(read_only_file, "SELECT i FROM t").values == ((7,),)
+
+
+def test_rows_that_are_still_in_the_log_are_seen(file: Path) -> None:
+    make(file, "PRAGMA journal_mode = WAL")
+    with closing(sqlite3.connect(file)) as writer:
+        writer.execute("INSERT INTO t VALUES (4, 'four')")
+        writer.commit()
+        assert Path(f"{file}-wal").stat().st_size
+        assert fetch(file, "SELECT count(*) FROM t").values == ((4,),)
+
+
+def test_a_file_that_another_program_locks_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "_LOCK_WAIT", 0.01)
+    with closing(sqlite3.connect(file, isolation_level=None)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(DatabaseUnavailable, match=r"shop\.sqlite is locked by another program"):
+            fetch(file, "SELECT 1 FROM t")
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, " * 100, b"SQLite format 3\0" + b"\xff" * 4080])
+def test_a_file_that_is_no_database_is_told(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_bytes(content)
+    with pytest.raises(DatabaseUnavailable, match=r"notes\.txt is (not a SQLite database|damaged)"):
+        SQLite(file).probe()
+
+
+def test_a_file_that_went_away_is_told(file: Path) -> None:
+    database = SQLite(file)
+    file.unlink()
+    with pytest.raises(DatabaseUnavailable, match="cannot be opened"):
+        database.fetch(Statement("SELECT 1", limit=1, timeout=1))
