@@ -1,0 +1,250 @@
+"""Turns a question's words into items: operators, times, numbers, and what they may mean in the database."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from agents.offline.english import COMPARATIVES, GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, OPERATORS, SUPERLATIVES
+from agents.offline.lexicon import DESCRIBED, EXACT, SYNONYM, Lexicon, Meaning
+from agents.offline.times import Period, read_period
+from agents.offline.words import Word, split
+from tools.catalog import Value
+
+_FILLERS = frozenset({"of", "in", "and", "or", "by", "relative", "but", "not", "per", "than"})
+"""Operators of one word that a value or name of the same word never replaces."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """Some words of the question, and what they are."""
+
+    kind: str
+    """A kind of operator (see english.OPERATORS), or name, number, period, grain, superlative, comparative, verb, unknown."""
+    text: str
+    value: object = None
+    meanings: tuple[Meaning, ...] = ()
+    sentence: int = 0
+    quoted: bool = False
+    capital: bool = False
+    tables: tuple[Meaning, ...] = ()
+    columns: tuple[Meaning, ...] = ()
+    values: tuple[Meaning, ...] = ()
+
+
+@dataclass(frozen=True)
+class Linked:
+    items: tuple[Item, ...]
+    corrections: tuple[tuple[str, str], ...] = ()
+    """Words that were taken for another, misspelled: as typed, as read."""
+
+
+def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Linked:
+    """Return the question's items in order; words that change nothing are left out."""
+    words = split(text)
+    extra = _by_first(found)
+    items: list[Item] = []
+    corrections: list[tuple[str, str]] = []
+    at = 0
+    while at < len(words):
+        item, used = _item_at(words, at, lexicon, extra, today, items[-1] if items else None)
+        if item is not None and item.kind == "unknown":
+            corrected = _corrected(words, at, lexicon, extra, today)
+            if corrected:
+                item, used, said = corrected
+                corrections.append((words[at].text, said))
+        if item is not None:
+            items.append(replace(item, sentence=words[at].sentence))
+        at += used
+    return Linked(tuple(items), tuple(corrections))
+
+
+_Extra = dict[str, list[Value]]
+
+
+def _by_first(found: Iterable[Value]) -> _Extra:
+    by_first: _Extra = defaultdict(list)
+    for value in found:
+        words = split(value.text)
+        if words:
+            by_first[words[0].stem].append(value)
+    return by_first
+
+
+def _item_at(
+    words: Sequence[Word], at: int, lexicon: Lexicon, extra: _Extra, today: date, before: Item | None
+) -> tuple[Item | None, int]:
+    word, rest = words[at], words[at : at + 12]
+    if word.quoted:
+        return _quoted(rest, lexicon, extra), 1
+    lowers = tuple(w.lower for w in rest if not w.quoted)
+    named = _named(rest, lexicon, extra)
+    operator = _operator(lowers)
+    time = _time(rest, lowers, today, before)
+    for found in sorted((f for f in (time, operator, named) if f), key=lambda f: -f[1]):
+        if named and found is operator and found[1] == named[1] and _name_wins(found[0], named[0], before):
+            return named
+        return found
+    return _single(word, before), 1
+
+
+def _single(word: Word, before: Item | None) -> Item | None:
+    if word.number is not None:
+        return Item("number", word.text, word.number)
+    if word.lower in NOISE or not word.text[0].isalnum():
+        return None
+    if word.stem in LIGHT_VERBS:
+        return Item("verb", word.text)
+    return Item("unknown", word.text, capital=word.capital)
+
+
+def _operator(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
+    best: tuple[Item, int] | None = None
+    for length in range(min(len(lowers), _LONGEST_PHRASE), 0, -1):
+        found = _PHRASES.get(lowers[:length])
+        if found:
+            best = Item(found[0], " ".join(lowers[:length]), found[1]), length
+            break
+    first = lowers[0]
+    if best is None or best[1] == 1:
+        for length in (4, 3, 2):
+            grain = LONG_GRAINS.get(lowers[:length])
+            if grain:
+                return Item("grain", " ".join(lowers[:length]), grain), length
+        if first in GRAINS:
+            return Item("grain", first, GRAINS[first]), 1
+        if (
+            first == "most"
+            and lowers[1:2]
+            and lowers[1]
+            in {
+                "recent",
+                "expensive",
+                "popular",
+                "populous",
+                "populated",
+                "recently",
+                "common",
+                "frequent",
+                "costly",
+                "frequently",
+            }
+        ):
+            return Item("superlative", " ".join(lowers[:2]), (True, lowers[1])), 2
+        if (
+            first == "least"
+            and lowers[1:2]
+            and lowers[1] in {"expensive", "popular", "populous", "populated", "common", "frequent", "costly"}
+        ):
+            return Item("superlative", " ".join(lowers[:2]), (False, lowers[1])), 2
+        if first in SUPERLATIVES and best is None:
+            return Item("superlative", first, SUPERLATIVES[first]), 1
+        if first in COMPARATIVES and best is None:
+            used = 2 if lowers[1:2] == ("than",) else 1
+            return Item("comparative", " ".join(lowers[:used]), COMPARATIVES[first]), used
+    return best
+
+
+def _time(rest: Sequence[Word], lowers: tuple[str, ...], today: date, before: Item | None) -> tuple[Item, int] | None:
+    if before is not None and before.kind in {"compare", "comparative", "than"} and rest[0].number is not None:
+        return None
+    read = read_period(lowers, today)
+    if read is None:
+        return None
+    period, used = read
+    return Item("period", " ".join(w.text for w in rest[:used]), period), used
+
+
+def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra) -> tuple[Item, int] | None:
+    names = lexicon.names_at(rest)
+    first = rest[0]
+    if first.lower in NOISE or first.stem in LIGHT_VERBS:
+        names = [n for n in names if n[1].score >= EXACT]
+    values = lexicon.values_at(rest, extra.get(first.stem, ()))
+    longest = max((used for used, _ in [*names, *values]), default=0)
+    if not longest:
+        return None
+    kept = tuple(m for used, m in names if used == longest)
+    held = tuple(m for used, m in values if used == longest)
+    text = " ".join(w.text for w in rest[:longest])
+    if longest == 1 and _is_verb(first) and not held:
+        return Item("verb", text, meanings=kept, columns=tuple(m for m in kept if m.column)), 1
+    return _named_item(text, kept, held, first), longest
+
+
+def _named_item(text: str, names: tuple[Meaning, ...], values: tuple[Meaning, ...], word: Word) -> Item:
+    return Item(
+        "name",
+        text,
+        GRAINS.get(word.lower),
+        (*names, *values),
+        capital=word.capital,
+        tables=tuple(m for m in names if m.column is None),
+        columns=tuple(m for m in names if m.column is not None),
+        values=values,
+    )
+
+
+def _quoted(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra) -> Item:
+    inner = split(rest[0].text)
+    everything = [v for values in extra.values() for v in values]
+    values = tuple(m for used, m in lexicon.values_at(inner, everything) if used == len(inner))
+    return Item("name", rest[0].text, None, values, quoted=True, values=values)
+
+
+def _is_verb(word: Word) -> bool:
+    return word.lower.endswith(("ed", "ing")) or word.lower in {
+        "made",
+        "sold",
+        "born",
+        "bought",
+        "paid",
+        "won",
+        "wrote",
+        "written",
+        "sent",
+    }
+
+
+def _name_wins(operator: Item, named: Item, before: Item | None) -> bool:
+    """Whether words that are an operator as well as a name are meant as the name."""
+    if operator.kind in _FILLERS or not named.meanings:
+        return False
+    if before is not None and before.kind in {"aggregate", "superlative", "order", "compare"}:
+        return any(m.score >= EXACT for m in named.meanings)
+    return len(operator.text.split()) > 1 or (
+        operator.kind == "grain" and any(m.score >= EXACT for m in (*named.columns, *named.tables))
+    )
+
+
+def _corrected(
+    words: Sequence[Word], at: int, lexicon: Lexicon, extra: _Extra, today: date
+) -> tuple[Item, int, str] | None:
+    """Return what an unknown word means by its description in the catalog, or as a misspelling."""
+    word = words[at]
+    described = tuple(lexicon.described_by(word.stem))
+    if described and not word.capital:
+        return _named_item(word.text, described, (), word), 1, " ".join(_names_of(described, lexicon))
+    near = lexicon.nearest_name(word)
+    if near is None:
+        return None
+    changed = [*words[:at], replace(word, stem=near, lower=near), *words[at + 1 :]]
+    item, used = _item_at(changed, at, lexicon, extra, today, None)
+    return (item, used, near) if item is not None and item.kind == "name" else None
+
+
+def _names_of(meanings: Iterable[Meaning], lexicon: Lexicon) -> Iterable[str]:
+    for m in meanings:
+        yield lexicon.naming.say_column(m.table, m.column) if m.column else lexicon.naming.say_table(m.table)
+
+
+_PHRASES: dict[tuple[str, ...], tuple[str, str]] = {
+    tuple(phrase.split()): (kind, value)
+    for kind, values in OPERATORS.items()
+    for value, phrases in values.items()
+    for phrase in phrases
+}
+_LONGEST_PHRASE = max(len(p) for p in _PHRASES)
+__all__ = ["DESCRIBED", "SYNONYM", "Item", "Linked", "Period", "link"]

@@ -1,0 +1,157 @@
+"""What a question asks for, as values: the plan that the SQL is built from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from agents.offline.times import Period
+
+Function = Literal["count", "distinct", "sum", "avg", "min", "max"]
+Grain = Literal["day", "week", "month", "quarter", "year", "month of year", "weekday", "hour"]
+Operator = Literal[
+    "=",
+    "!=",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "in",
+    "not in",
+    "between",
+    "contains",
+    "not contains",
+    "starts",
+    "ends",
+    "null",
+    "not null",
+]
+
+
+@dataclass(frozen=True)
+class Col:
+    table: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number computed over rows of `table`."""
+
+    function: Function
+    table: str
+    column: str | None = None
+    """None counts rows."""
+    times: str | None = None
+    """A second column that each value is multiplied by: unit price × quantity."""
+    only: tuple[Condition, ...] = ()
+    """Conditions for this measure alone: one of two periods, or the part of a share."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """What the rows are grouped by: a column, a date's grain, or a table's rows themselves (`column` None)."""
+
+    table: str
+    column: str | None = None
+    grain: Grain | None = None
+    shown: tuple[Col, ...] = ()
+    """For a table's rows: the columns that stand for a row."""
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One number over a whole column, to compare with: the average age."""
+
+    function: Function
+    column: Col
+    where: tuple[Condition, ...] = ()
+
+
+Literal_ = str | float | int | bool
+Operand = Literal_ | Statistic
+
+
+@dataclass(frozen=True)
+class Condition:
+    column: Col
+    operator: Operator
+    values: tuple[Operand, ...] = ()
+
+
+@dataclass(frozen=True)
+class During:
+    """A date column within a period."""
+
+    column: Col
+    period: Period
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """At least one of these holds."""
+
+    options: tuple[Filter, ...]
+
+
+@dataclass(frozen=True)
+class Related:
+    """Rows of another table that belong to a row, and how many of them there must be."""
+
+    table: str
+    where: tuple[Filter, ...] = ()
+    operator: Operator = ">"
+    count: int = 0
+
+    @property
+    def absent(self) -> bool:
+        return self.operator == "=" and self.count == 0
+
+
+@dataclass(frozen=True)
+class Pick:
+    """The row of `table` that is first in an order: the stadium with the highest capacity."""
+
+    table: str
+    by: Col | Measure
+    descending: bool
+    where: tuple[Filter, ...] = ()
+
+
+Filter = Condition | During | AnyOf | Related | Pick
+
+
+@dataclass(frozen=True)
+class Having:
+    measure: Measure
+    operator: Operator
+    values: tuple[Operand, ...]
+
+
+@dataclass(frozen=True)
+class Order:
+    by: Col | Measure | Group
+    descending: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A question's meaning. Without measures and groups it lists rows of `subject`."""
+
+    subject: str
+    columns: tuple[Col, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    groups: tuple[Group, ...] = ()
+    where: tuple[Filter, ...] = ()
+    having: tuple[Having, ...] = ()
+    order: tuple[Order, ...] = ()
+    limit: int | None = None
+    distinct: bool = False
+    share: bool = False
+    """Adds each row's part of the whole, in percent."""
+    compare: tuple[Period, Period] | None = None
+    """Two periods side by side, the newer one first."""
+    compare_on: Col | None = None
+    exists: bool = False
+    """A yes/no question: answered by a count."""

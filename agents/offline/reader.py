@@ -1,0 +1,132 @@
+"""What a reading of a question has gathered so far: a cursor over its items, and the parts of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from agents.offline.lexicon import Lexicon
+from agents.offline.linking import Item
+from agents.offline.plan import Col, Condition, Filter, Group, Having, Measure, Operator, Order
+from agents.offline.resolving import NotUnderstood, Resolver
+from agents.offline.times import Period
+
+
+@dataclass
+class Scope:
+    """One clause's conditions: on the subject itself, or on rows of another table that must (not) exist."""
+
+    entity: str | None = None
+    negated: bool = False
+    filters: list[Filter] = field(default_factory=list)
+    operator: Operator = ">"
+    count: int = 0
+
+
+@dataclass
+class Ranking:
+    """First or last by something: "top 5 … by …", "the most …"."""
+
+    descending: bool
+    limit: int
+    by: Col | Measure | None = None
+    table: str | None = None
+    """Whose rows are ranked; None where it is the subject's."""
+
+
+class Reader:
+    """Mutable while one question is read; nothing of it outlives the plan."""
+
+    def __init__(self, lexicon: Lexicon, items: Sequence[Item]) -> None:
+        self.lexicon = lexicon
+        self.naming = lexicon.naming
+        self.joins = lexicon.joins
+        self.resolver = Resolver(lexicon)
+        self.items = list(items)
+        self.at = 0
+        self.subject = ""
+        self.head = True
+        """Whether we are still in what is to be shown, before any condition."""
+        self.subject_named = False
+        self.columns: list[Col] = []
+        self.measures: list[Measure] = []
+        self.groups: list[Group] = []
+        self.scopes: list[Scope] = [Scope()]
+        self.having: list[Having] = []
+        self.order: list[Order] = []
+        self.ranking: Ranking | None = None
+        self.pending: Col | None = None
+        """A column named in a condition that still waits for what it is compared with."""
+        self.pending_measure: Measure | None = None
+        self.descending: bool | None = None
+        self.verb: Item | None = None
+        self.distinct = False
+        self.star = False
+        self.share = False
+        self.exists = False
+        self.versus = False
+        self.periods: list[Period] = []
+        self.assumptions: list[str] = []
+
+    # the cursor
+
+    def peek(self, ahead: int = 0) -> Item | None:
+        at = self.at + ahead
+        return self.items[at] if 0 <= at < len(self.items) else None
+
+    def next_is(self, *kinds: str, ahead: int = 0) -> bool:
+        item = self.peek(ahead)
+        return item is not None and item.kind in kinds
+
+    def take(self) -> Item:
+        item = self.items[self.at]
+        self.at += 1
+        return item
+
+    def skip(self, *kinds: str) -> bool:
+        """Step over items of these kinds; return whether there were any."""
+        start = self.at
+        while self.next_is(*kinds):
+            self.at += 1
+        return self.at > start
+
+    # the clause
+
+    @property
+    def scope(self) -> Scope:
+        return self.scopes[-1]
+
+    @property
+    def context(self) -> tuple[str, ...]:
+        """The tables that a name most likely belongs to, likeliest first."""
+        tables = [self.scope.entity, self.subject, *(m.table for m in self.measures), *(g.table for g in self.groups)]
+        return tuple(dict.fromkeys(t for t in tables if t))
+
+    def open_scope(self, negated: bool = False) -> None:
+        self.settle()
+        if self.scope.filters or self.scope.entity or self.scope.negated:
+            self.scopes.append(Scope())
+        self.scope.negated = negated
+
+    def add(self, condition: Filter) -> None:
+        self.scope.filters.append(condition)
+
+    def compare(self, column: Col, operator: Operator, *values: object) -> None:
+        self.add(Condition(column, operator, tuple(values)))  # type: ignore[arg-type]
+
+    def settle(self) -> None:
+        """Show a column that was named but compared with nothing."""
+        if self.pending is not None and self.pending not in self.columns:
+            if self.scope.negated and not self.scope.filters:
+                self.scope.filters.append(Condition(self.pending, "not null"))
+            else:
+                self.columns.append(self.pending)
+        self.pending = None
+
+    def not_understood(self, item: Item) -> NotUnderstood:
+        return NotUnderstood(f"I did not understand “{item.text}” in this question.")
+
+    def entity_group(self, table: str, shown: Sequence[Col] = ()) -> Group:
+        """Return the group of a table's rows, shown by their names unless other columns are asked for."""
+        label = tuple(Col(table, name) for name in self.naming.label(table))
+        return Group(table, shown=tuple(shown) or label)

@@ -1,0 +1,369 @@
+"""Reads what is computed: counts, sums and averages, and what ranks first."""
+
+from __future__ import annotations
+
+from agents.offline.english import ADJECTIVES
+from agents.offline.lexicon import EXACT, SYNONYM
+from agents.offline.linking import Item
+from agents.offline.plan import Col, Function, Having, Measure, Operator, Order, Pick
+from agents.offline.reader import Ranking, Reader
+from agents.offline.resolving import NotUnderstood, stem_of_adjective
+
+_COMPARING = ("compare", "comparative", "between")
+
+
+def take_count(r: Reader) -> None:
+    """how many X, the number of X"""
+    counted = r.take()
+    distinct = r.skip("distinct", "of")
+    values: list[Item] = []
+    while r.next_is("name") and _is_value_only(r.peek()) and r.next_is("name", ahead=1):
+        values.append(r.take())
+    measure = _counted(r, counted, distinct)
+    for value in values:
+        r.items.insert(r.at, value)  # "how many French singers": the value is a condition like any other
+    if r.ranking is not None and r.ranking.by is None:
+        rank_by(r, measure)
+    elif not r.head and _compares_next(r):
+        r.pending_measure = measure
+    else:
+        r.measures.append(measure)
+
+
+def _is_value_only(item: Item | None) -> bool:
+    return item is not None and bool(item.values) and not item.tables and not item.columns
+
+
+def _counted(r: Reader, counted: Item, distinct: bool) -> Measure:
+    item = r.peek()
+    if item is None or item.kind not in {"name", "verb"}:
+        return Measure("count", r.subject)
+    table = r.resolver.table(item) or (r.resolver.table(item, 0.7) if not item.columns else None)
+    column = r.resolver.column(item, r.context) if item.columns else None
+    if column is not None and (table is None or _beats(item, r)):
+        r.take()
+        if r.resolver.is_numeric(column) and not distinct and not _is_key(r, column):
+            return Measure("sum", column.table, column.name)
+        _owner_after(r, column)
+        return Measure("distinct", column.table, column.name)
+    if table is not None:
+        r.take()
+        r.subject_named = r.subject_named or table == r.subject
+        return Measure("count", table)
+    if item.kind == "verb" or item.values:
+        return Measure("count", r.subject)
+    raise r.not_understood(item)
+
+
+def _beats(item: Item, r: Reader) -> bool:
+    """Whether the column is meant although a table has the same name: it is the subject's own."""
+    best_table = max(m.score for m in item.tables)
+    return max(m.score + (0.02 if m.length > 1 else 0) for m in item.columns) > best_table
+
+
+def _is_key(r: Reader, column: Col) -> bool:
+    return r.naming.key(column.table) == column.name or any(
+        column.name in key.columns for key in r.lexicon.table(column.table).foreign_keys
+    )
+
+
+def _owner_after(r: Reader, column: Col) -> None:
+    """Step over "of pets" after "types"."""
+    if r.next_is("of") and r.next_is("name", ahead=1):
+        following = r.peek(1)
+        if following is not None and r.resolver.table(following) == column.table:
+            r.at += 2
+
+
+def take_aggregate(r: Reader) -> None:
+    """average X, minimum and maximum X, total X"""
+    functions = [_function(r)]
+    while True:
+        here = r.at
+        r.skip("and")
+        if r.next_is("aggregate"):
+            functions.append(_function(r))
+            continue
+        if (
+            r.next_is("superlative")
+            and r.peek()
+            and r.peek().text in {"minimum", "maximum", "highest", "lowest"}
+            and here != r.at
+        ):  # type: ignore[union-attr]
+            functions.append("max" if r.take().value[0] else "min")  # type: ignore[index]
+            continue
+        r.at = here
+        break
+    r.skip("of", "aggregate")
+    _finish_measures(r, functions)
+
+
+def _function(r: Reader) -> Function:
+    return r.take().value  # type: ignore[return-value]
+
+
+def _finish_measures(r: Reader, functions: list[Function]) -> None:
+    found = [_measure(r, function, r.at) for function in functions[:1]]
+    first = found[0]
+    found += [Measure(f, first.table, first.column, first.times) for f in functions[1:]]
+    if r.ranking is not None and r.ranking.by is None:
+        rank_by(r, first)
+    elif not r.head and _compares_next(r):
+        r.pending_measure = first
+    else:
+        r.measures.extend(found)
+        _more_columns(r, functions)
+
+
+def _more_columns(r: Reader, functions: list[Function]) -> None:
+    """average weight and age: the second column is averaged too, where nothing else claims it."""
+    while r.head and r.next_is("and") and r.next_is("name", ahead=1):
+        item = r.peek(1)
+        assert item is not None
+        column = r.resolver.column(item, r.context, numeric=True) if item.columns and not item.tables else None
+        after = r.peek(2)
+        if column is None or not _is_plain_number(r, column) or (after is not None and after.kind == "name"):
+            return
+        r.at += 2
+        r.measures.extend(Measure(f, column.table, column.name) for f in functions)
+
+
+def _is_plain_number(r: Reader, column: Col) -> bool:
+    words = r.naming.column(column.table, column.name)
+    return "year" not in words
+
+
+def _measure(r: Reader, function: Function, at: int) -> Measure:
+    r.skip("distinct")
+    item = r.peek()
+    if item is None:
+        raise NotUnderstood("I did not understand what should be computed.")
+    if item.kind == "count":  # "total number of singers"
+        r.take()
+        r.skip("distinct")
+        return _counted(r, item, False) if function == "sum" else _refuse_nested(item)
+    if item.kind in {"name", "verb"} and (item.columns or item.tables):
+        column = r.resolver.column(item, r.context, numeric=function not in {"min", "max"})
+        if column is not None and not (r.resolver.is_money(item.text) and item.tables):
+            r.take()
+            _owner_after(r, column)
+            return Measure(function, column.table, column.name)
+        table = r.resolver.table(item)
+        if table is not None:
+            following = r.peek(1)
+            if following is not None and following.kind == "name" and following.columns:
+                r.take()
+                r.resolver.mentioned.append(table)
+                return _measure(r, function, at)
+            if function == "sum" and not r.resolver.is_money(item.text):
+                r.take()
+                return Measure("count", table)
+    if item.kind in {"name", "verb", "unknown"} and r.resolver.is_money(item.text):
+        return take_money(r, function)
+    raise r.not_understood(item) if item.kind in {"unknown", "name"} else _refuse_nested(item)
+
+
+def _refuse_nested(item: Item) -> NotUnderstood:
+    raise NotUnderstood(f"I cannot compute an average, minimum or maximum of “{item.text}” yet.")
+
+
+def take_money(r: Reader, function: Function = "sum") -> Measure:
+    """revenue, sales, earned: what the sales brought in"""
+    item = r.take()
+    dims = [g.table for g in r.groups] + ([r.subject] if r.subject and r.subject != item.text else [])
+    dims += [m.table for i in r.items for m in i.tables if m.score >= EXACT and not r.resolver.is_money(i.text)]
+    found = r.resolver.money(tuple(dict.fromkeys(dims))) or r.resolver.money(tuple(dims[:1]))
+    if found is None:
+        raise NotUnderstood(f"I found no amounts in this database that could be “{item.text}”.")
+    parts = [r.naming.say_column(found.table, c) for c in (found.column, found.times) if c]
+    r.assumptions.append(
+        f"{item.text[:1].upper()}{item.text[1:]} is the sum of {' × '.join(parts)} of {r.naming.say_table(found.table)}."
+    )
+    return Measure(function, found.table, found.column, found.times)
+
+
+def take_how_much(r: Reader) -> None:
+    """how much did customers spend; how much does it weigh"""
+    r.take()
+    rest = r.items[r.at :]
+    if any(
+        r.resolver.is_money(i.text) for i in rest if i.kind in {"name", "verb", "unknown"} and not _exact_number(r, i)
+    ):
+        while r.peek() is not None and not r.resolver.is_money(r.peek().text):  # type: ignore[union-attr]
+            break
+        index = next(n for n, i in enumerate(rest) if r.resolver.is_money(i.text))
+        item = r.items.pop(r.at + index)
+        r.items.insert(r.at, item)
+        r.measures.append(take_money(r))
+        return
+    if r.next_is("name") and (item := r.peek()) and item.columns and not r.next_is("superlative"):
+        column = r.resolver.column(item, r.context, numeric=True)
+        if column is not None and not any(i.kind == "superlative" for i in rest):
+            r.take()
+            r.measures.append(Measure("sum", column.table, column.name))
+
+
+def _exact_number(r: Reader, item: Item) -> bool:
+    return any(m.score >= EXACT and r.lexicon.column(m.col).kind == "number" for m in item.columns)
+
+
+def take_superlative(r: Reader) -> None:
+    """the most X, the highest X, the 3 oldest X, top 5 X"""
+    before = r.peek(-1)
+    item = r.take()
+    descending, adjective = item.value  # type: ignore[misc]
+    limit = 1
+    if r.next_is("number"):
+        limit = int(r.take().value)  # type: ignore[call-overload]
+    elif before is not None and before.kind == "number" and before.value and not _used_number(before, r):
+        limit = int(before.value)  # type: ignore[call-overload]
+    if r.next_is("superlative") and not r.peek().value[1]:  # type: ignore[union-attr,index]
+        descending = r.take().value[0] if item.text == "top" else descending  # type: ignore[index]
+    r.skip("of")
+    plain = item.text in {"top", "best", "bottom", "worst"}
+    _ranked(r, Ranking(descending, limit), adjective or ("" if not plain else ""), item)
+
+
+def _used_number(number: Item, r: Reader) -> bool:
+    before = r.peek(-3)
+    return before is not None and before.kind in {"compare", "comparative", "between"}
+
+
+def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
+    item = r.peek()
+    if item is not None and item.kind in {"count", "aggregate"}:
+        r.ranking = ranking
+        return
+    if item is None or item.kind not in {"name", "verb", "unknown"}:
+        _rank_by_degree(r, ranking, adjective, word)
+        return
+    table = r.resolver.table(item)
+    own = table is not None and table in (r.subject, r.scope.entity)
+    column = r.resolver.column(item, r.context) if item.columns and not own else None
+    if r.resolver.is_money(item.text) and (table is None or not own) and not _exact_number(r, item):
+        r.ranking = ranking
+        rank_by(r, take_money(r))
+    elif column is not None and (table is None or _beats(item, r)):
+        _rank_by_column(r, ranking, column, adjective, item)
+    elif table is not None and not own and word.text in {"most", "fewest", "least", "highest", "largest", "lowest"}:
+        r.take()
+        r.ranking = ranking
+        rank_by(r, Measure("count", table))
+    elif table is not None or item.values:
+        r.ranking = ranking
+        if item.tables and own:
+            r.take()
+            r.subject_named = r.subject_named or table == r.subject
+        if adjective:
+            _rank_by_degree(r, ranking, adjective, word)
+        elif word.text not in {"top", "best", "bottom", "worst", "most", "highest", "lowest"}:
+            raise r.not_understood(word)
+    else:
+        raise r.not_understood(item)
+
+
+def _rank_by_column(r: Reader, ranking: Ranking, column: Col, adjective: str, item: Item) -> None:
+    r.take()
+    comparable = r.resolver.is_numeric(column) or r.lexicon.column(column).kind == "date"
+    if not comparable or _is_key(r, column):
+        if r.head:  # "top 5 countries by …": what is ranked, not what by
+            r.columns.append(column)
+            r.ranking = ranking
+            if adjective:
+                raise r.not_understood(item)
+            return
+        raise NotUnderstood(f"I cannot rank by “{item.text}”: it is not a number.")
+    if (
+        r.head
+        and not r.columns
+        and not r.subject_named
+        and not r.measures
+        and ranking.limit == 1
+        and not _ranks_rows(r)
+    ):
+        r.measures.append(Measure("max" if ranking.descending else "min", column.table, column.name))
+        _more_extremes(r)
+        return
+    r.ranking = ranking
+    rank_by(r, column)
+
+
+def _ranks_rows(r: Reader) -> bool:
+    """Whether a table's rows follow directly: "highest rated movie", "top 3 highest rating TV series"."""
+    item = r.peek()
+    return item is not None and item.kind == "name" and r.resolver.table(item) is not None
+
+
+def _more_extremes(r: Reader) -> None:
+    """the maximum and the minimum share: both of the same column"""
+    first = r.measures[-1]
+    before = r.items[: r.at]
+    for n, item in enumerate(before[:-2]):
+        if item.kind == "superlative" and before[n + 1].kind == "and" and before[n + 2].kind == "superlative":
+            other: Function = "max" if item.value[0] else "min"  # type: ignore[index]
+            r.measures.insert(0, Measure(other, first.table, first.column))
+
+
+def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
+    """oldest, most expensive: by the column that the adjective is a degree of"""
+    if not adjective:
+        if r.next_is("and") and r.next_is("superlative", ahead=1):
+            r.take()
+            return
+        raise r.not_understood(word)
+    root = stem_of_adjective(adjective)
+    if root in {"popular", "common", "frequent"}:
+        raise NotUnderstood(f"“{word.text}” can mean several things: say what should be counted.")
+    tables = (r.scope.entity, r.subject) if r.scope.entity else (r.subject,)
+    column = r.resolver.degree(adjective, [t for t in tables if t])
+    if column is None:
+        raise NotUnderstood(f"I do not know which column “{word.text}” is about: name it.")
+    greatest = ADJECTIVES.get(root, (True, ()))[0]
+    kind = r.lexicon.column(column).kind
+    if kind == "date" and root in {"old", "young"}:
+        greatest = not greatest
+    ranking.descending = greatest if ranking.descending or not word.text.startswith("least") else not greatest
+    r.assumptions.append(f"“{word.text}” goes by {r.naming.say_column(column.table, column.name)}.")
+    r.ranking = ranking
+    rank_by(r, column)
+
+
+def rank_by(r: Reader, by: Col | Measure) -> None:
+    """Rank the subject, or pick the one row of a clause's table that is first."""
+    ranking = r.ranking
+    assert ranking is not None
+    ranking.by = by
+    entity = r.scope.entity
+    own = isinstance(by, Col) and entity is not None and by.table == entity
+    if entity and entity != r.subject and r.measures and (own or isinstance(by, Measure)) and not r.groups:
+        r.scope.filters.append(Pick(entity, by, ranking.descending))
+        r.ranking = None
+
+
+def _compares_next(r: Reader) -> bool:
+    here = r.at
+    while r.next_is("relative", "verb", "in", "not"):
+        r.at += 1
+    found = r.next_is(*_COMPARING) or (r.next_is("number") and r.next_is("or more", ahead=1))
+    r.at = here
+    return found
+
+
+def having(r: Reader, operator: Operator, *values: object) -> None:
+    measure = r.pending_measure
+    assert measure is not None
+    r.having.append(Having(measure, operator, values))  # type: ignore[arg-type]
+    r.pending_measure = None
+
+
+__all__ = [
+    "SYNONYM",
+    "Order",
+    "having",
+    "rank_by",
+    "take_aggregate",
+    "take_count",
+    "take_how_much",
+    "take_money",
+    "take_superlative",
+]

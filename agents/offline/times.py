@@ -1,0 +1,273 @@
+"""Reads time words as ranges of days, counted from a given today."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+MONTHS = {name.lower(): n for n, name in enumerate(calendar.month_name) if name}
+MONTHS |= {name.lower(): n for n, name in enumerate(calendar.month_abbr) if name} | {"sept": 9}
+DAYS_OF_WEEK = {name.lower(): n for n, name in enumerate(calendar.day_name)}
+
+_NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
+_NUMBERS |= {"ten": 10, "twelve": 12, "first": 1, "second": 2, "third": 3, "fourth": 4, "a": 1}
+_HALVES = {"first": 1, "second": 7, "1st": 1, "2nd": 7}
+
+
+@dataclass(frozen=True)
+class Period:
+    """Days from `start` up to but not including `end`; None leaves that side open."""
+
+    start: date | None
+    end: date | None
+    words: str
+    """As the question said it: "last quarter"."""
+
+    def describe(self) -> str:
+        """Return the days in words, both ends included: "1 July to 30 September 2026"."""
+        last = self.end - timedelta(days=1) if self.end else None
+        if self.start and last:
+            if self.start == last:
+                return _day(last)
+            same_year = self.start.year == last.year
+            return f"{_day(self.start, year=not same_year)} to {_day(last)}"
+        if self.start:
+            return f"{_day(self.start)} and later"
+        return f"up to {_day(last)}" if last else "any day"
+
+    @property
+    def whole_years(self) -> tuple[int | None, int | None] | None:
+        """The first and last year where the period is made of whole years, else None."""
+        sides = [d for d in (self.start, self.end) if d]
+        if not sides or any((d.month, d.day) != (1, 1) for d in sides):
+            return None
+        return (self.start.year if self.start else None, self.end.year - 1 if self.end else None)
+
+
+def _day(day: date, year: bool = True) -> str:
+    return f"{day.day} {calendar.month_name[day.month]}" + (f" {day.year}" if year else "")
+
+
+def shift_months(day: date, months: int) -> date:
+    """Return the same day so many months on, or the month's last day where it is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def _unit_start(day: date, unit: str) -> date:
+    if unit == "week":
+        return day - timedelta(days=day.weekday())
+    if unit == "month":
+        return day.replace(day=1)
+    if unit == "quarter":
+        return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
+    return date(day.year, 1, 1) if unit == "year" else day
+
+
+def _add(day: date, unit: str, count: int) -> date:
+    if unit in {"day", "week"}:
+        return day + timedelta(days=count * (7 if unit == "week" else 1))
+    return shift_months(day, count * {"month": 1, "quarter": 3, "year": 12}[unit])
+
+
+def _count(text: str | None) -> int:
+    return (_NUMBERS.get(text) or int(text)) if text else 1
+
+
+def _unit(match: re.Match[str], today: date) -> Period:
+    """this / last / next / previous unit: the whole calendar unit."""
+    unit, word = match["unit"], match["which"]
+    offset = {"this": 0, "current": 0, "next": 1}.get(word, -1)
+    start = _add(_unit_start(today, unit), unit, offset)
+    return Period(start, _add(start, unit, 1), match[0])
+
+
+def _rolling(match: re.Match[str], today: date) -> Period:
+    """the last N units: up to and with today."""
+    return Period(_add(today, match["unit"], -_count(match["n"])), today + timedelta(days=1), match[0])
+
+
+def _ago(match: re.Match[str], today: date) -> Period:
+    start = _unit_start(_add(today, match["unit"], -_count(match["n"])), match["unit"])
+    return Period(start, _add(start, match["unit"], 1), match[0])
+
+
+def _to_date(match: re.Match[str], today: date) -> Period:
+    unit = {"y": "year", "m": "month", "q": "quarter"}.get((match["short"] or " ")[0]) or match["unit"]
+    return Period(_unit_start(today, unit), today + timedelta(days=1), match[0])
+
+
+def _relative_day(match: re.Match[str], today: date) -> Period:
+    start = today + timedelta(days={"yesterday": -1, "tomorrow": 1}.get(match["day"], 0))
+    return Period(start, start + timedelta(days=1), match[0])
+
+
+def _year(match: re.Match[str], today: date) -> Period:
+    year = int(match["year"])
+    return Period(date(year, 1, 1), date(year + 1, 1, 1), match[0])
+
+
+def _decade(match: re.Match[str], today: date) -> Period:
+    year = int(match["decade"])
+    return Period(date(year, 1, 1), date(year + 10, 1, 1), match[0])
+
+
+def _quarter(match: re.Match[str], today: date) -> Period:
+    quarter = _count(match["q"] or match["nth"].rstrip("stndrh"))
+    year = _year_said(match, today)
+    start = date(year, quarter * 3 - 2, 1)
+    return Period(start, shift_months(start, 3), match[0])
+
+
+def _half(match: re.Match[str], today: date) -> Period:
+    start = date(_year_said(match, today), _HALVES[match["half"]], 1)
+    return Period(start, shift_months(start, 6), match[0])
+
+
+def _month(match: re.Match[str], today: date) -> Period:
+    """A month without a year is the newest one that has begun."""
+    month = MONTHS[match["month"]]
+    said = match["y"]
+    year = int(said) if said and said.isdigit() else _year_said(match, today)
+    if not said and date(year, month, 1) > today:
+        year -= 1
+    start = date(year, month, 1)
+    return Period(start, shift_months(start, 1), match[0])
+
+
+def _full_date(match: re.Match[str], today: date) -> Period:
+    year = int(match["year"]) if match["year"] else today.year
+    start = date(year, MONTHS[match["month"]], int(match["dom"]))
+    if not match["year"] and start > today:
+        start = start.replace(year=year - 1)
+    return Period(start, start + timedelta(days=1), match[0])
+
+
+def _iso(match: re.Match[str], today: date) -> Period:
+    start = date.fromisoformat(match["iso"])
+    return Period(start, start + timedelta(days=1), match[0])
+
+
+def _year_said(match: re.Match[str], today: date) -> int:
+    said = match["y"] or ""
+    if said.isdigit():
+        return int(said)
+    return today.year - 1 if said.startswith(("last", "previous")) else today.year
+
+
+_N = r"(?P<n>\d+|a|one|two|three|four|five|six|seven|eight|nine|ten|twelve)"
+_UNIT = r"(?P<unit>day|week|month|quarter|year)s?"
+_MONTH = "(?P<month>" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")\.?"
+_IN_YEAR = r"(?:(?: of| in|,)? (?P<y>(?:19|20)\d\d|last year|this year|previous year))?"
+_PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Period]], ...] = tuple(
+    (re.compile(rf"\b(?:{pattern})(?!\w)"), make)
+    for pattern, make in (
+        (r"(?P<iso>\d{4}-\d\d-\d\d)", _iso),
+        (rf"{_MONTH} (?P<dom>\d{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<year>(?:19|20)\d\d))?(?! ?%)", _full_date),
+        (rf"(?P<dom>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? (?P<year>(?:19|20)\d\d))?", _full_date),
+        (rf"{_MONTH}{_IN_YEAR}", _month),
+        (rf"q(?P<q>[1-4])(?P<nth>)?{_IN_YEAR}", _quarter),
+        (rf"(?:the )?(?P<nth>1st|2nd|3rd|4th|first|second|third|fourth)(?P<q>)? quarter{_IN_YEAR}", _quarter),
+        (rf"(?:the )?(?P<half>first|second|1st|2nd) half{_IN_YEAR}", _half),
+        (rf"(?:the )?(?:last|past|previous) {_N} {_UNIT}", _rolling),
+        (rf"(?:the )?past(?P<n>) {_UNIT}", _rolling),
+        (rf"{_N} {_UNIT} ago", _ago),
+        (r"(?P<short>ytd|mtd|qtd)(?P<unit>)", _to_date),
+        (rf"(?P<short>){_UNIT} to date", _to_date),
+        (rf"(?:the )?(?P<which>this|current|last|previous|next) {_UNIT}", _unit),
+        (r"(?P<day>today|yesterday|tomorrow)", _relative_day),
+        (r"(?:the )?(?P<decade>(?:19|20)\d0)s", _decade),
+        (r"(?:the )?(?:year )?(?P<year>(?:19|20)\d\d)", _year),
+    )
+)
+
+
+def read_period(words: tuple[str, ...], today: date) -> tuple[Period, int] | None:
+    """Return the period that the (lower-case) words begin with and how many words it took, or None.
+
+    Understands "last quarter", "May 2025", "since March", "before 2020", "between 1 May and 3 June", "2014 or later".
+    """
+    for lead, sides in _LEADS:
+        if words[: len(lead)] != lead:
+            continue
+        first = _plain_period(words[len(lead) :], today)
+        if first:
+            return sides(words, len(lead), first, today)
+    first = _plain_period(words, today)
+    if first is None:
+        return None
+    tail = words[first[1] : first[1] + 2]
+    if tail in {("or", "later"), ("or", "after"), ("and", "later"), ("or", "newer")}:
+        return Period(first[0].start, None, " ".join(words[: first[1] + 2])), first[1] + 2
+    if tail in {("or", "earlier"), ("or", "before"), ("and", "earlier")}:
+        return Period(None, first[0].end, " ".join(words[: first[1] + 2])), first[1] + 2
+    return first
+
+
+_Read = tuple[Period, int]
+
+
+def _plain_period(words: tuple[str, ...], today: date) -> _Read | None:
+    text = " ".join(words[:7])
+    for pattern, make in _PATTERNS:
+        match = pattern.match(text)
+        if match:
+            try:
+                period = make(match, today)
+            except (ValueError, OverflowError):  # 31 February, or a year past the calendar's end
+                continue
+            return replace(period, words=match[0]), len(match[0].split())
+    return None
+
+
+def _since(words: tuple[str, ...], lead: int, first: _Read, today: date) -> _Read:
+    return Period(first[0].start, None, " ".join(words[: lead + first[1]])), lead + first[1]
+
+
+def _after(words: tuple[str, ...], lead: int, first: _Read, today: date) -> _Read:
+    return Period(first[0].end, None, " ".join(words[: lead + first[1]])), lead + first[1]
+
+
+def _before(words: tuple[str, ...], lead: int, first: _Read, today: date) -> _Read:
+    return Period(None, first[0].start, " ".join(words[: lead + first[1]])), lead + first[1]
+
+
+def _until(words: tuple[str, ...], lead: int, first: _Read, today: date) -> _Read:
+    return Period(None, first[0].end, " ".join(words[: lead + first[1]])), lead + first[1]
+
+
+def _span(words: tuple[str, ...], lead: int, first: _Read, today: date) -> _Read:
+    """between A and B, from A to B; "from A" alone is "since A"."""
+    used = lead + first[1]
+    if words[used : used + 1] in {("and",), ("to",), ("until",), ("till",), ("through",)}:
+        second = _plain_period(words[used + 1 :], today)
+        if second:
+            used += 1 + second[1]
+            return Period(first[0].start, second[0].end, " ".join(words[:used])), used
+    return _since(words, lead, first, today) if words[0] == "from" else _bounded(words, lead, first)
+
+
+def _bounded(words: tuple[str, ...], lead: int, first: _Read) -> _Read:
+    return replace(first[0], words=" ".join(words[: lead + first[1]])), lead + first[1]
+
+
+_LEADS: tuple[tuple[tuple[str, ...], Callable[[tuple[str, ...], int, _Read, date], _Read]], ...] = (
+    (("on", "or", "after"), _since),
+    (("on", "or", "before"), _until),
+    (("between",), _span),
+    (("from",), _span),
+    (("since",), _since),
+    (("starting",), _since),
+    (("later", "than"), _after),
+    (("earlier", "than"), _before),
+    (("after",), _after),
+    (("before",), _before),
+    (("prior", "to"), _before),
+    (("until",), _until),
+    (("till",), _until),
+    (("up", "to"), _until),
+    (("by", "the", "end", "of"), _until),
+)
