@@ -98,19 +98,22 @@ class Runner(Protocol):
 
 
 async def keep_runnable(
-    followups: Sequence[Followup], guard: Guard, runner: Runner, *, wanted: int = 3
+    followups: Sequence[Followup], guard: Guard, runner: Runner, *, wanted: int = 3, seconds: float = TRIAL_SECONDS
 ) -> list[Followup]:
     """Return the first `wanted` follow-ups whose SQL passes the guard and gives at least one row, in their order.
 
     They are tried side by side, each for its first row only. One that fails is dropped, whatever its reason.
     """
-    unique = list({f.question.casefold(): f for f in reversed(followups)}.values())[::-1]
+    by_question: dict[str, Followup] = {}
+    for followup in followups:
+        by_question.setdefault(followup.question.casefold(), followup)
+    unique = list(by_question.values())
     runs = [False] * len(unique)
 
     async def attempt(index: int) -> None:
         try:
             query = await guard.check(unique[index].sql)
-            rows = await runner.run(query, limit=1, timeout=TRIAL_SECONDS)
+            rows = await runner.run(query, limit=1, timeout=seconds)
             runs[index] = bool(rows.values)
         except AskError as error:
             log.debug("follow-up dropped: %s", error)
