@@ -48,6 +48,16 @@ class Campaign:
     """The share of orders it is credited with while it runs."""
 
 
+@dataclass(frozen=True)
+class Carrier:
+    share: int
+    """How many of a hundred parcels it carries."""
+    fee: int
+    """The smallest parcel, in cents."""
+    days: int
+    """From the door to the customer, as a rule."""
+
+
 STORES = (
     Store("Canal House", "Amsterdam", "Netherlands", 9.4, 140, 1.45),
     Store("Station Hall", "Amsterdam", "Netherlands", 6.2, 65, 1.05),
@@ -189,7 +199,12 @@ LAST_NAMES = (
 
 JOB_TITLES = ("Store manager", "Barista", "Sales assistant", "Tea specialist", "Stock keeper")
 
-CARRIERS = ("PostNL", "DHL", "GLS", "Swift Parcel")
+CARRIERS = {
+    "PostNL": Carrier(share=38, fee=395, days=2),
+    "DHL": Carrier(share=30, fee=495, days=2),
+    "GLS": Carrier(share=20, fee=445, days=3),
+    "Swift Parcel": Carrier(share=12, fee=345, days=3),
+}
 
 HOME_CITIES = (
     ("Amsterdam", "Netherlands", 24),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
-from data.assortment import Campaign, Product, Store
+from data.assortment import CARRIERS, Campaign, Product, Store
 
 DAYS = 3 * 365 + 1
 """Days of trading, the as-of date included."""
@@ -134,5 +134,5 @@ class Calendar:
 
     def transit(self, carrier: str, shipped: date) -> int:
         """Return the days the carrier usually takes for a parcel shipped on the day."""
-        usual = {"PostNL": 2, "DHL": 2, "GLS": 3, "Swift Parcel": 3}[carrier]
+        usual = CARRIERS[carrier].days
         return usual + 6 if carrier == "Swift Parcel" and shipped.month == 12 else usual

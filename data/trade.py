@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import accumulate
 from math import exp
@@ -50,23 +50,20 @@ class Customer:
     """How often they buy beside the others; 0 for those who never do."""
 
 
-@dataclass(frozen=True)
 class Crowd:
     """The customers of one country in the order they joined."""
 
-    people: list[Customer]
+    def __init__(self, people: list[Customer]) -> None:
+        self._people = people
+        self._joined = [c.joined_on for c in people]
+        self._appetites = list(accumulate(c.appetite for c in people))
 
     def pick(self, random: Random, day: date) -> Customer | None:
         """Return somebody who had joined by the day, the hungry ones more often."""
-        joined = bisect_right(self.people, day, key=lambda c: c.joined_on)
-        if not joined or not self._sums[joined - 1]:
+        joined = bisect_right(self._joined, day)
+        if not joined or not self._appetites[joined - 1]:
             return None
-        return self.people[bisect_right(self._sums, random.random() * self._sums[joined - 1])]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_sums", list(accumulate(c.appetite for c in self.people)))
-
-    _sums: list[float] = field(init=False, default_factory=list)
+        return self._people[bisect_right(self._appetites, random.random() * self._appetites[joined - 1])]
 
 
 @dataclass(frozen=True)
@@ -118,8 +115,8 @@ class _Trade:
             "order_items": self._items,
             "payments": self._payments,
             "shipments": self._shipments,
-            "returns": _numbered(self._returns),
-            "reviews": _numbered(self._reviews),
+            "returns": _numbered(self._returns, day=1),
+            "reviews": _numbered(self._reviews, day=4),
             "visits": self._visits,
         }
 
@@ -208,13 +205,13 @@ class _Trade:
 
     def _ship(self, order: Order, day: date) -> tuple[date, date]:
         """Add the parcel, where it has left by the as-of date; return when it leaves and when it arrives."""
-        carrier = self._random.choices(CARRIERS, (38, 30, 20, 12))[0]
+        carrier = self._random.choices(list(CARRIERS), [c.share for c in CARRIERS.values()])[0]
         shipped = day + timedelta(days=self._random.choices((0, 1, 2), (35, 50, 15))[0])
         late = self._random.choices((-1, 0, 1, 3), (20, 55, 20, 5))[0]
         delivered = shipped + timedelta(days=max(1, self._calendar.transit(carrier, shipped) + late))
         if shipped <= self._calendar.as_of:
             arrived = delivered.isoformat() if delivered <= self._calendar.as_of else None
-            cost = money(self._random.choice((395, 445, 495, 595)) + 100 * CARRIERS.index(carrier) % 250)
+            cost = money(CARRIERS[carrier].fee + self._random.choice((0, 50, 100, 200)))
             self._shipments.append(
                 (len(self._shipments) + 1, order.number, carrier, shipped.isoformat(), arrived, cost)
             )
@@ -288,8 +285,7 @@ def _return_rate(product: Product, channel: str, faulty: bool) -> float:
     return rate * (1.8 if channel == "online" else 0.8)
 
 
-def _numbered(rows: list[Row]) -> list[Row]:
-    """Return the rows in the order of their day, each with its number in front."""
-    day = {4: 1, 5: 4}
-    ordered = sorted(rows, key=lambda row: str(row[day[len(row)]]))
+def _numbered(rows: list[Row], day: int) -> list[Row]:
+    """Return the rows in the order of the day that stands in this column, each with its number in front."""
+    ordered = sorted(rows, key=lambda row: str(row[day]))
     return [(number, *row) for number, row in enumerate(ordered, 1)]

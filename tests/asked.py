@@ -6,13 +6,12 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import aclosing, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from agents.ask import Asker
-from agents.events import Finished as AskingFinished
 from agents.events import RowsFound, SQLWritten, Status
 from agents.question import Draft, Question, Turn
 from tests.rows_compare import same_rows
@@ -42,15 +41,6 @@ class Answer:
     rows: Rows | None = None
 
 
-@dataclass
-class Seen:
-    """What one asking has yielded so far."""
-
-    status: Status | None = None
-    draft: Draft | None = None
-    rows: Rows | None = field(default=None)
-
-
 def read_cases(name: str) -> list[Case]:
     cases = []
     for line in (QUESTIONS / name).read_text(encoding="utf-8").splitlines():
@@ -61,18 +51,20 @@ def read_cases(name: str) -> list[Case]:
 
 
 async def ask(asker: Asker, text: str, today: date, turns: Sequence[Turn] = ()) -> Answer:
-    seen = Seen()
+    status: Status | None = None
+    draft: Draft | None = None
+    rows: Rows | None = None
     async with aclosing(asker.ask(Question(text, today, tuple(turns)))) as events:
         async for event in events:
             match event:
-                case SQLWritten(draft):
-                    seen.draft = draft
-                case RowsFound(rows):
-                    seen.rows = rows
-                case AskingFinished(status):
-                    seen.status = status
-    assert seen.status is not None, "the last event was not Finished"
-    return Answer(seen.status, seen.draft, seen.rows)
+                case SQLWritten():
+                    draft = event.draft
+                case RowsFound():
+                    rows = event.rows
+                case Finished():
+                    status = event.status
+    assert status is not None, "the last event was not Finished"
+    return Answer(status, draft, rows)
 
 
 async def ask_case(asker: Asker, case: Case, today: date) -> Answer:
