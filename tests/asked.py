@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.ask import Asker
-from agents.events import RowsFound, SQLWritten, Status
+from agents.events import Finished, RowsFound, SQLWritten, Status
 from agents.question import Draft, Question, Turn
 from tests.rows_compare import same_rows
 from tools.sql_runner import Rows
