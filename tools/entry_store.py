@@ -10,7 +10,7 @@ from typing import Any
 
 import qdrant_edge
 from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import ApiException
+from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from errors import IndexUnavailable
 from tools.index_entries import Entry
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 SERVER_SECONDS = 5
 """How long one call of a Qdrant server may take."""
+CONFLICT = 409
 AT_ONCE = 256
 """Points in one call of a server."""
 NEAREST = 80
@@ -83,12 +84,17 @@ class EntryStore:
         meaning = models.VectorParams(size=dimensions, distance=models.Distance.COSINE) if dimensions else None
         words = models.SparseVectorParams(modifier=models.Modifier.IDF)
         with _translated():
-            if not self._client.collection_exists(self._collection):
+            if self._client.collection_exists(self._collection):
+                return
+            try:
                 self._client.create_collection(
                     self._collection,
                     vectors_config={MEANING: meaning} if meaning else {},
                     sparse_vectors_config={WORDS: words, VALUE_WORDS: words},
                 )
+            except UnexpectedResponse as error:
+                if error.status_code != CONFLICT:  # Another process made it meanwhile.
+                    raise
 
     def drop(self) -> None:
         """Forget every entry."""
@@ -127,10 +133,6 @@ class EntryStore:
                 with_payload=["kind", "table", "column"],
             )
         return [Hit(**(point.payload or {}), score=point.score) for point in answer.points]
-
-    def close(self) -> None:
-        """Close the client."""
-        self._client.close()
 
     def _point(self, entry: Entry, digest: str, vector: Vector | None) -> models.PointStruct:
         sparse = _sparse(self._words.embed_document(entry.text))

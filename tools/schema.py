@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
@@ -24,6 +25,8 @@ from tools.value_lookup import ValueLookup
 from tools.vector_file import VectorFile
 
 if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
+
     from tools.entry_store import EntryStore, Hit
 
 __all__ = ["Embedder", "Progress", "Schema", "Stored", "open_schema"]
@@ -42,8 +45,8 @@ JOINED = 4
 """So many of the nearest tables are joined with each other by way of the tables between them."""
 
 # What a table's likeness is made of: its own, its nearest columns', each less than the one before, and its values'.
-OWN, COLUMN, VALUE, NAMED = 1.0, 0.6, 0.3, 0.25
-FADING = 0.5
+OWN, COLUMN, VALUE, NAMED = 0.5, 1.0, 0.3, 0.1
+FADING = 0.7
 
 
 class Embedder(Protocol):
@@ -125,11 +128,12 @@ class Schema:
         qdrant_api_key: SecretStr | None = None,
     ) -> None:
         self.catalog = catalog
-        self._collection = folder.name
+        self._name = folder.name
         self._vectors = VectorFile(folder / "vectors.sqlite")
         self._embedder = embedder
         self._url = qdrant_url
         self._api_key = qdrant_api_key
+        self._client: QdrantClient | None = None
         self._store: EntryStore | None = None
         self._joins = JoinGraph(catalog)
         self._lookup = ValueLookup(catalog)
@@ -140,7 +144,7 @@ class Schema:
 
         Without an embedder, or where it does not answer, words alone are matched. Raises IndexUnavailable.
         """
-        store = await asyncify(self._connect, limiter=self._thread)()
+        store = self._store = await asyncify(self._open_store, limiter=self._thread)()
         entries = entries_of(self.catalog, values_kept=VALUES_ON_SERVER if self._url else VALUES_IN_MEMORY)
         digests = {entry.id: entry.digest(self._model) for entry in entries}
         if rebuild:
@@ -185,21 +189,21 @@ class Schema:
 
     async def aclose(self) -> None:
         """Close the index."""
-        if self._store:
-            await asyncify(self._store.close, limiter=self._thread)()
+        if self._client:
+            await asyncify(self._client.close, limiter=self._thread)()
 
     @property
     def _model(self) -> str:
         return self._embedder.name if self._embedder else ""
 
-    def _connect(self) -> EntryStore:
+    def _open_store(self) -> EntryStore:
         # Qdrant's client takes half a second to import, so it is imported here, in a thread.
         from tools.entry_store import EntryStore, connect
 
-        if self._store is None:
-            client = connect(self._url, self._api_key.get_secret_value() if self._api_key else None)
-            self._store = EntryStore(client, self._collection)
-        return self._store
+        if self._client is None:
+            self._client = connect(self._url, self._api_key.get_secret_value() if self._api_key else None)
+        # Vectors of another model have another length, so each model has a collection of its own.
+        return EntryStore(self._client, f"{self._name}-{hashlib.sha256(self._model.encode()).hexdigest()[:6]}")
 
     async def _embed(
         self, entries: Sequence[Entry], digests: dict[str, str], progress: Progress | None, *, reuse: bool

@@ -17,7 +17,9 @@ KEPT = 20
 NEAR_LENGTH = 5
 """A shorter word with one letter changed is another word."""
 PLACES = 4
-"""A value that stands in more columns than this is none that tells one from the other."""
+"""A misspelled word that could be more values than this is none of them."""
+SHORTEST_NUMBER = 3
+SHORT_NAME = 3
 
 # Words that a question says anyway; as values they count only as the data spells them, in capitals: "US", "IT".
 _COMMON = frozenset(
@@ -27,6 +29,7 @@ _COMMON = frozenset(
     "you your total number name names date count average sum first last new old year month day week today other none "
     "unknown".split()
 )
+_YEAR = re.compile(r"(19|20)\d\d")
 _WORD = re.compile(r"\w+")
 
 
@@ -74,14 +77,21 @@ class ValueLookup:
         return found[:KEPT]
 
     def _exactly(self, phrase: _Phrase) -> list[Value]:
+        if phrase.key.isdigit() and (len(phrase.key) < SHORTEST_NUMBER or _YEAR.fullmatch(phrase.key)):
+            return []  # A count, a day or a year.
         values = self._values.get(phrase.key, []) or self._values.get(_singular(phrase.key), [])
         if phrase.key in _COMMON or len(phrase.key) == 1:
             return [value for value in values if value.text == phrase.spelled and not value.text.islower()]
-        return list(values)
+        # "ID" asks for a column, though it is Idaho too.
+        return [] if len(phrase.key) <= SHORT_NAME and phrase.key in self._names else list(values)
 
     def _nearly(self, phrase: _Phrase) -> list[Value]:
-        # A word of the schema is spelled right: it means the table or the column, not a value like it.
-        if len(phrase.key) < NEAR_LENGTH or phrase.key in _COMMON or {phrase.key, _singular(phrase.key)} & self._names:
+        # One lower-case word like "signed" is far more often itself than a slip for the name Signe.
+        a_name = " " in phrase.key or (phrase.start > 0 and not phrase.spelled.islower())
+        if len(phrase.key) < NEAR_LENGTH or not a_name or phrase.key in _COMMON:
+            return []
+        # A word of the schema is spelled right: it means the table or the column.
+        if {phrase.key, _singular(phrase.key)} & self._names:
             return []
         lengths = range(len(phrase.key) - 1, len(phrase.key) + 2)
         keys = [
