@@ -1,0 +1,65 @@
+"""What a person does on the chat's page, and what they see there."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.async_api import Locator, Page, expect
+
+
+class ChatPage:
+    """The chat, in a page of its own or in the copilot's widget."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self.answers = page.locator(".ai-message")
+        self.receipts = page.locator(".qs-receipt")
+        self.stop_button = page.locator("#stop-button")
+
+    async def is_ready(self) -> None:
+        """Wait for the greeting: what is typed before it can be lost."""
+        await self._page.locator("#starters button:enabled, .qs-greeting button:enabled").first.wait_for()
+
+    async def type(self, question: str) -> None:
+        """Ask, and return at once."""
+        await self._page.locator("#chat-input").fill(question)
+        await self._page.locator("#chat-input").press("Enter")
+
+    async def ask(self, question: str) -> Answered:
+        """Ask, and return when the answer stands."""
+        before = await self.receipts.count()
+        await self.type(question)
+        return await self.answer(before)
+
+    async def answer(self, number: int = 0) -> Answered:
+        """Return an answer when it stands: 0 is the conversation's first."""
+        await self.receipts.nth(number).wait_for()
+        return Answered(self._page, self.answers.filter(has=self._page.locator(".qs-receipt")).nth(number))
+
+
+class Answered:
+    """One answer."""
+
+    def __init__(self, page: Page, root: Locator) -> None:
+        self._page = page
+        self.root = root
+        self.words = root.locator("[role=article]").first
+        self.chart = root.locator(".js-plotly-plot")
+        self.rows = root.locator(".qs-rows tbody tr")
+        self.note = root.locator(".qs-count")
+        self.followups = root.locator(".qs-next button")
+        self.receipt = root.locator(".qs-receipt")
+
+    async def sql(self) -> str:
+        await self._open("SQL")
+        return await self.root.locator("code.language-sql").inner_text()
+
+    async def how(self) -> str:
+        await self._open("How")
+        return await self.root.locator(".qs-how").inner_text()
+
+    async def _open(self, tab: str) -> None:
+        await self.root.get_by_role("tab", name=tab).click()
+
+    async def says(self, pattern: str) -> None:
+        await expect(self.words).to_have_text(re.compile(pattern))
