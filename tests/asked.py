@@ -14,6 +14,7 @@ from typing import Any
 from agents.ask import Asker
 from agents.events import Finished, RowsFound, SQLWritten, Status
 from agents.question import Draft, Question, Turn
+from settings import Settings
 from tests.rows_compare import same_rows
 from tools.sql_runner import Rows
 
@@ -39,6 +40,12 @@ class Answer:
     status: Status
     draft: Draft | None = None
     rows: Rows | None = None
+
+
+def offline_settings(home: Path, *, today: date | None = None, database_url: str | None = None) -> Settings:
+    """Return settings under which the offline analyst answers, whatever the environment says."""
+    absent = dict.fromkeys(("OPENAI_API_KEY", "OPENAI_BASE_URL", "QDRANT_URL", "QDRANT_API_KEY", "embedding_model"))
+    return Settings.model_validate({**absent, "home": home, "today": today, "database_url": database_url})
 
 
 def read_cases(name: str) -> list[Case]:

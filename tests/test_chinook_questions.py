@@ -12,8 +12,7 @@ import pytest_asyncio
 
 from agents.ask import Asker
 from bootstrap import open_asker
-from settings import Settings
-from tests.asked import Case, ask_case, check, read_cases
+from tests.asked import Case, ask_case, check, offline_settings, read_cases
 
 TODAY = date(2026, 11, 20)
 
@@ -32,15 +31,8 @@ pytestmark = [
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def asker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asker]:
-    settings = Settings.model_validate(
-        {
-            "home": tmp_path_factory.mktemp("home"),
-            "database_url": f"sqlite:///{FILE}",
-            "OPENAI_API_KEY": None,
-            "OPENAI_BASE_URL": None,
-        }
-    )
-    async with open_asker(settings) as asker:
+    home = tmp_path_factory.mktemp("home")
+    async with open_asker(offline_settings(home, database_url=f"sqlite:///{FILE}")) as asker:
         yield asker
 
 

@@ -11,18 +11,12 @@ import pytest_asyncio
 
 from agents.ask import Asker
 from bootstrap import open_asker
-from settings import Settings
-from tests.asked import Case, ask, ask_case, check, read_cases
+from tests.asked import Case, ask, ask_case, check, offline_settings, read_cases
 
 TODAY = date(2026, 11, 20)
 CASES = read_cases("sample.jsonl")
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-def settings_for(home: Path, today: date | None) -> Settings:
-    # A model named in the environment must not answer here.
-    return Settings.model_validate({"home": home, "today": today, "OPENAI_API_KEY": None, "OPENAI_BASE_URL": None})
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +26,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def asker(home: Path) -> AsyncIterator[Asker]:
-    async with open_asker(settings_for(home, TODAY)) as asker:
+    async with open_asker(offline_settings(home, today=TODAY)) as asker:
         yield asker
 
 
@@ -44,5 +38,5 @@ async def test_a_question_is_answered_right_or_declined(asker: Asker, home: Path
 async def test_the_sample_made_today_is_asked_about_today(tmp_path: Path) -> None:
     case = next(case for case in CASES if case.id == "top-products-last-quarter")
     today = date.today()
-    async with open_asker(settings_for(tmp_path, None)) as asker:
+    async with open_asker(offline_settings(tmp_path)) as asker:
         check(case, await ask(asker, case.question, today), tmp_path / "sample.sqlite", today)
