@@ -15,6 +15,7 @@ import pytest
 
 from errors import DatabaseUnavailable, QueryTimedOut, SQLFailed
 from tools.connections import sqlite
+from tools.connections.address import database_file, read_url
 from tools.connections.sqlite import SQLite
 from tools.connections.statement import Fetched, Statement
 
@@ -208,11 +209,24 @@ def read_only_file(shared_folder: Path) -> Path:
     return file
 
 
-@pytest.mark.usefixtures("no_privileges")
+@pytest.mark.usefixtures("read_only_file", "no_privileges")
 def test_a_read_only_file_in_a_read_only_folder_opens(read_only_file: Path) -> None:
     with pytest.raises(sqlite3.OperationalError), closing(sqlite3.connect(f"file:{read_only_file}?mode=ro")) as plain:
         plain.execute("SELECT i FROM t")
     assert fetch(read_only_file, "SELECT i FROM t").values == ((7,),)
+
+
+@pytest.fixture
+def closed_file(shared_folder: Path) -> Path:
+    file = make(shared_folder / "shop.sqlite", "CREATE TABLE t (i)")
+    file.chmod(0)
+    return file
+
+
+@pytest.mark.usefixtures("closed_file", "no_privileges")
+def test_a_file_that_may_not_be_read_is_told(closed_file: Path) -> None:
+    with pytest.raises(DatabaseUnavailable, match=r"shop\.sqlite cannot be read \(Permission denied\)"):
+        database_file(read_url(f"sqlite:///{closed_file}"))
 
 
 def test_rows_that_are_still_in_the_log_are_seen(file: Path) -> None:

@@ -67,6 +67,8 @@ def database_file(url: URL) -> Path:
         raise SettingsInvalid(
             f"QUAESTOR_DATABASE_URL takes no options for {kind}. Where the file's name holds a ?, write it as %3F."
         )
+    if "\0" in url.database:
+        raise SettingsInvalid("QUAESTOR_DATABASE_URL names a path that cannot exist.")
     path = Path(url.database).absolute()
     try:
         if path.is_dir():
@@ -78,8 +80,6 @@ def database_file(url: URL) -> Path:
     except OSError as error:
         reason = error.strerror or "it cannot be opened"
         raise DatabaseUnavailable(f"{path} cannot be read ({reason}). Check the file's permissions.") from error
-    except ValueError as error:  # a NUL byte in the path
-        raise SettingsInvalid("QUAESTOR_DATABASE_URL names a path that cannot exist.") from error
     if empty:
         raise DatabaseUnavailable(f"{path} is empty: there is no database in it.")
     return path

@@ -91,8 +91,8 @@ class PostgreSQL:
 
     def plan(self, statement: Statement) -> None:
         """Let PostgreSQL plan the statement; raises SQLFailed with its complaint."""
-        with self._transaction(statement) as connection:
-            connection.execute(b"EXPLAIN " + statement.sql.encode(), prepare=True)
+        with self._transaction(statement) as connection, connection.cursor() as cursor:
+            list(cursor.stream(b"EXPLAIN " + statement.sql.encode()))
 
     def close(self) -> None:
         """Close every connection."""
@@ -124,7 +124,8 @@ class PostgreSQL:
 
     def _connect(self) -> psycopg.Connection:
         try:
-            connection = psycopg.connect(self._conninfo, autocommit=True)
+            # Prepared statements would outlive their transaction, and a PgBouncer in between loses them.
+            connection = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=None)
         except psycopg.Error as error:
             raise DatabaseUnavailable(self._why_not(str(error))) from error
         for name, loader in _LOADERS.items():
