@@ -63,6 +63,12 @@ def read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     _unknown_first(reader)
     reader.subject = _subject(reader)
     _mention_tables(reader)
+    walk(reader)
+    return Reading(_finish(reader), tuple(dict.fromkeys(reader.assumptions)))
+
+
+def walk(reader: Reader) -> None:
+    """Take every item in turn; each finds its place in the reader or raises NotUnderstood."""
     last_sentence = 0
     while (item := reader.peek()) is not None:
         if item.sentence != last_sentence:
@@ -70,7 +76,6 @@ def read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
             _begin_sentence(reader)
         _HANDLERS[item.kind](reader)
     reader.settle()
-    return Reading(_finish(reader), tuple(dict.fromkeys(reader.assumptions)))
 
 
 def _unknown_first(r: Reader) -> None:
@@ -182,7 +187,7 @@ def _mention_tables(r: Reader) -> None:
 def _finish(r: Reader) -> Plan:
     if r.ranking is not None and r.ranking.by is None:
         _rank_by_what_is_measured(r)
-    filters, related = _filters(r)
+    filters, related = filters_of(r)
     measures, groups = list(r.measures), list(r.groups)
     if not measures:
         groups = [g for g in groups if not (g.table == r.subject and g.column is None)]
@@ -318,7 +323,8 @@ def _is_distinct(r: Reader, columns: Sequence[Col]) -> bool:
     return r.distinct or not r.subject_named
 
 
-def _filters(r: Reader) -> tuple[list[Filter], list[Filter]]:
+def filters_of(r: Reader) -> tuple[list[Filter], list[Filter]]:
+    """Return the clauses' conditions: on the rows themselves, and on rows of other tables that belong to them."""
     plain: list[Filter] = []
     related: list[Filter] = []
     for scope in r.scopes:

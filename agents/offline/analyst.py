@@ -1,0 +1,132 @@
+"""Understands questions about one database, and knows what its tables can be asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from agents.offline.lexicon import Lexicon
+from agents.offline.linking import link
+from agents.offline.plan import Col, Group, Plan
+from agents.offline.reading import Reading, read
+from agents.offline.resolving import NotUnderstood, Resolver
+from agents.offline.sql import SQLBuilder
+from agents.offline.turns import bare, change, is_elliptic
+from tools.catalog import Catalog, Value
+
+CHAIN = " → "
+"""Joins the turns of a conversation in a reading: the first question, then what was changed."""
+
+_FEW = 30
+"""Distinct values of a column that still make a good grouping."""
+
+
+@dataclass(frozen=True)
+class Understood:
+    plan: Plan
+    sql: str
+    assumptions: tuple[str, ...]
+    reading: str
+    """The question as it stands on its own."""
+
+
+class Analyst:
+    """Its lexicon is built once, which takes some milliseconds; a question takes a few."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.lexicon = Lexicon(catalog)
+        self._builder = SQLBuilder(self.lexicon)
+        self._resolver = Resolver(self.lexicon)
+
+    def build(self, plan: Plan) -> str:
+        return self._builder.build(plan)
+
+    def understand(
+        self, text: str, today: date, values: tuple[Value, ...] = (), before: str | None = None
+    ) -> Understood:
+        """Return what a question means, as a change to the reading `before` it where it is one; raises NotUnderstood."""
+        if before is None:
+            return self._replay(text, today, values)
+        chained = f"{before}{CHAIN}{text}"
+        if is_elliptic(text):
+            return self._replay(chained, today, values)
+        try:
+            return self._replay(text, today, values)
+        except NotUnderstood as alone:
+            try:
+                return self._replay(chained, today, values)
+            except NotUnderstood:
+                raise alone from None
+
+    def _replay(self, text: str, today: date, values: tuple[Value, ...]) -> Understood:
+        first, *changes = text.split(CHAIN)
+        linked = link(first, self.lexicon, values, today)
+        reading: Reading = read(linked.items, self.lexicon)
+        assumed = [*_said(linked.corrections), *reading.assumptions]
+        for changed in changes:
+            linked = link(bare(changed), self.lexicon, values, today)
+            reading = change(reading.plan, linked.items, self.lexicon)
+            assumed += [*_said(linked.corrections), *reading.assumptions]
+        return Understood(reading.plan, self.build(reading.plan), tuple(dict.fromkeys(assumed)), text)
+
+    # what can be asked
+
+    def entity(self, table: str) -> Group:
+        """Return the group of a table's rows, shown by their names."""
+        return Group(table, shown=tuple(Col(table, name) for name in self.lexicon.naming.label(table)))
+
+    def date_of(self, table: str) -> Col | None:
+        column = self._resolver.date_near((table,))
+        return column if column is not None and self.lexicon.column(column).kind == "date" else None
+
+    def amounts(self, table: str) -> list[str]:
+        """Return the columns worth averaging: numbers that are no keys, years or flags."""
+        found = self.lexicon.table(table)
+        keys = (
+            {c for key in found.foreign_keys for c in key.columns}
+            | set(found.primary_key)
+            | {self.lexicon.naming.key(table)}
+        )
+        return [
+            c.name
+            for c in found.columns
+            if c.kind == "number"
+            and c.name not in keys
+            and (c.distinct or 3) > 2
+            and not self._counts_nothing(table, c.name)
+        ]
+
+    def _counts_nothing(self, table: str, column: str) -> bool:
+        words = self.lexicon.naming.column(table, column)
+        return "year" in words or self.lexicon.naming.is_key_like(words)
+
+    def groupings(self, table: str) -> list[Group]:
+        """Return what the table's rows can be grouped by: its few-valued columns and the tables it belongs to."""
+        found = self.lexicon.table(table)
+        naming = self.lexicon.naming
+        columns = [
+            Group(table, c.name)
+            for c in found.columns
+            if c.kind == "text"
+            and c.values
+            and 1 < len(c.values) <= _FEW
+            and not naming.is_key_like(naming.column(table, c.name))
+            and c.name not in naming.label(table)
+        ]
+        owners = [
+            k.table
+            for k in found.foreign_keys
+            if not self.lexicon.joins.is_ambiguous(table, k.table) and k.table != table
+        ]
+        tables = [self.entity(t) for t in dict.fromkeys(owners) if naming.key(t)]
+        beyond = [
+            Group(t, c.name)
+            for t in dict.fromkeys(owners)
+            for c in self.lexicon.table(t).columns
+            if c.kind == "text" and 1 < len(c.values) <= _FEW and c.name not in naming.label(t)
+        ]
+        return [*columns, *tables, *beyond]
+
+
+def _said(corrections: tuple[tuple[str, str], ...]) -> list[str]:
+    return [f"I read “{typed}” as “{taken}”." for typed, taken in corrections]

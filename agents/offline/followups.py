@@ -1,0 +1,150 @@
+"""Proposes next questions, each by changing one part of the plan, and first questions for any database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date
+
+from asyncer import asyncify
+
+from agents.offline.analyst import Analyst
+from agents.offline.plan import Col, Condition, Group, Measure, Order, Plan
+from agents.offline.resolving import NotUnderstood
+from agents.offline.saying import Speaker, Unsayable
+from agents.offline.starting import first_questions
+from agents.question import Draft, Followup, Question
+from tools.catalog import Catalog, Found
+from tools.sql_runner import Rows
+
+PROPOSED = 8
+"""Follow-ups proposed at most; those that do not run are dropped, and few are shown."""
+
+
+class OfflineSuggester:
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._analyst: Analyst | None = None
+
+    async def suggest(self, question: Question, draft: Draft, rows: Rows, found: Found) -> list[Followup]:
+        """Return next questions, best first, each with the SQL that asking it anew would run."""
+        return await asyncify(self._suggest)(question, draft, rows, found)
+
+    def _suggest(self, question: Question, draft: Draft, rows: Rows, found: Found) -> list[Followup]:
+        if self._analyst is None:
+            self._analyst = Analyst(self._catalog)
+        try:
+            plan = self._analyst.understand(draft.reading, question.today, found.values).plan
+        except NotUnderstood:
+            return []  # A model understood it, not the rules; the model proposes its own.
+        asked = {question.text.strip().lower(), draft.reading.strip().lower()}
+        proposed: dict[str, Followup] = {}
+        for changed in _changes(plan, rows, self._analyst):
+            followup = self._followup(changed, question.today)
+            if followup and followup.question.lower() not in asked and followup.sql != draft.sql:
+                proposed.setdefault(followup.sql, followup)
+            if len(proposed) == PROPOSED:
+                break
+        return list(proposed.values())
+
+    def _followup(self, plan: Plan, today: date) -> Followup | None:
+        """Return the plan as a question, if asking it anew gives this plan's SQL."""
+        assert self._analyst is not None
+        try:
+            text = Speaker(self._analyst.lexicon).question(plan)
+            sql = self._analyst.build(plan)
+            return Followup(text, sql) if self._analyst.understand(text, today).sql == sql else None
+        except (Unsayable, NotUnderstood):
+            return None
+
+
+def starters(catalog: Catalog, today: date) -> tuple[str, ...]:
+    """Return about six good first questions, of different kinds, each of which the offline analyst answers."""
+    return first_questions(Analyst(catalog), today)
+
+
+def _changes(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
+    """Yield plans that differ from this one in one part, the most telling first, kinds mixed."""
+    changes: tuple[Callable[[Plan, Rows, Analyst], Iterator[Plan]], ...] = (
+        _by_other,
+        _per_month,
+        _only_first,
+        _as_share,
+        _number,
+        _unlike,
+    )
+    streams = [change(plan, rows, analyst) for change in changes]
+    while streams:
+        for stream in list(streams):
+            changed = next(stream, None)
+            if changed is None:
+                streams.remove(stream)
+            else:
+                yield changed
+
+
+def _by_other(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
+    """The same numbers by another grouping."""
+    if not plan.measures:
+        return
+    for group in analyst.groupings(plan.measures[0].table):
+        if group not in plan.groups:
+            yield replace(plan, groups=(group,), order=(), limit=None, having=(), share=False)
+
+
+def _per_month(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
+    if plan.measures and not any(g.grain for g in plan.groups):
+        column = analyst.date_of(plan.measures[0].table)
+        if column is not None:
+            yield replace(
+                plan, groups=(Group(column.table, column.name, "month"),), order=(), limit=None, having=(), share=False
+            )
+
+
+def _only_first(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
+    """What stands first in the answer, by another grouping."""
+    if not (plan.groups and plan.measures and rows.values) or plan.groups[0].grain:
+        return
+    group = plan.groups[0]
+    column = Col(group.table, group.column) if group.column else (group.shown[0] if len(group.shown) == 1 else None)
+    first = rows.values[0][0]
+    if column is None or not isinstance(first, str):
+        return
+    condition = Condition(column, "=", (first,))
+    for other in analyst.groupings(plan.measures[0].table):
+        if other.table != group.table:
+            yield replace(
+                plan, groups=(other,), where=(*plan.where, condition), order=(), limit=None, having=(), share=False
+            )
+
+
+def _as_share(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
+    if (
+        plan.groups
+        and not plan.share
+        and plan.measures
+        and plan.measures[0].function in {"count", "sum"}
+        and plan.compare is None
+    ):
+        yield replace(plan, share=True, order=(), limit=None, having=())
+
+
+def _number(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
+    """Of a list: how many there are, and how they spread."""
+    if plan.measures:
+        return
+    count = replace(plan, columns=(), measures=(Measure("count", plan.subject),), order=(), limit=None, distinct=False)
+    yield count
+    for group in analyst.groupings(plan.subject):
+        yield replace(count, groups=(group,))
+
+
+def _unlike(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
+    """The other end of a ranking, and the average beside a total."""
+    if plan.limit is not None and plan.measures and plan.order:
+        last = Order(plan.order[0].by, not plan.order[0].descending)
+        yield replace(plan, order=(last,), limit=max(plan.limit, 5))
+    if plan.measures and plan.measures[0].function == "sum":
+        average = replace(plan.measures[0], function="avg")
+        order = tuple(replace(o, by=average) if isinstance(o.by, Measure) else o for o in plan.order)
+        yield replace(plan, measures=(average,), order=order)
