@@ -1,19 +1,34 @@
-"""The command line of the benchmarks: `python -m benchmarks model`."""
+"""The command line: `python -m benchmarks COMMAND`, a file each."""
 
-from __future__ import annotations
+import sys
 
 import typer
 
 from benchmarks.model_command import model
+from errors import AskError
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
-app.command("model")(model)
+app = typer.Typer(
+    help="Stand-ins, load and measurements.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(model)
 
 
 @app.callback()
 def benchmarks() -> None:
-    """Stand-ins, load and measurements."""
+    """Keep `model` a command of its own while it is the only one."""
+
+
+def main() -> None:
+    """Run the command; an error that a person can mend is one sentence on stderr and exit code 1."""
+    try:
+        app()
+    except AskError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    app()
+    main()

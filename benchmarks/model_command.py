@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 
 from agents.offline.followups import OfflineSuggester
 from agents.offline.narrator import OfflineNarrator
@@ -17,14 +18,17 @@ from benchmarks.model_answers import Analyst
 from benchmarks.model_faults import FAULTS, FaultPicker
 from benchmarks.model_server import MODEL, ModelServer, Pace, serving
 from data import DESCRIPTIONS, ensure_sample
-from errors import AskError
+from errors import SettingsInvalid
 from tools.reflection import read_catalog
 
 SAMPLE = Path(".quaestor/sample.sqlite")
 
 
 def open_analyst(database_url: str | None) -> Analyst:
-    """Return the offline analyst for a database, the sample database by default. It blocks for a second or so."""
+    """Return the offline analyst for a database, the sample database by default. It blocks for a second or so.
+
+    Raises DatabaseUnavailable or SettingsInvalid.
+    """
     if database_url is None:
         ensure_sample(SAMPLE, date.today())
         catalog = read_catalog(f"sqlite:///{SAMPLE}", descriptions=DESCRIPTIONS)
@@ -45,17 +49,12 @@ def model(
     """Serve an OpenAI-compatible model that answers through the offline analyst."""
     if fault is not None and fault not in FAULTS:
         raise typer.BadParameter(f"{fault} is none of: {', '.join(FAULTS)}", param_hint="--fault")
-    try:
-        analyst = open_analyst(database_url)
-    except AskError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+    analyst = open_analyst(database_url)
     server = ModelServer(analyst, Pace(first_token_ms / 1000, tokens_per_second), FaultPicker(fault, fault_share))
     try:
-        asyncio.run(_serve(server, host, port))
+        uvloop.run(_serve(server, host, port))
     except OSError as error:
-        typer.echo(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.", err=True)
-        raise typer.Exit(1) from None
+        raise SettingsInvalid(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from error
 
 
 async def _serve(server: ModelServer, host: str, port: int) -> None:

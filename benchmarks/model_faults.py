@@ -32,6 +32,7 @@ FAULTS = {
     "no-finish": "the whole answer without a finish_reason",
     "length": "half the answer, finish_reason length",
     "error-middle": "half a stream, then an error object",
+    "filtered": "half the answer, finish_reason content_filter",
     "stall": "half the answer, then nothing but comments",
 }
 

@@ -145,7 +145,7 @@ class _Saying:
     def __post_init__(self) -> None:
         tokens = tokens_of(self.reply.text)
         self._half = len(tokens) // 2
-        self._tokens = tokens[: self._half] if self.fault in ("truncated", "length") else tokens
+        self._tokens = tokens[: self._half] if self.fault in ("truncated", "length", "filtered") else tokens
         self._usage = usage(json.dumps(self.body["messages"]), len(self._tokens))
 
     @property
@@ -155,6 +155,8 @@ class _Saying:
                 return None
             case "length":
                 return "length"
+            case "filtered":
+                return "content_filter"
             case _:
                 return "tool_calls" if self.reply.tool_calls else "stop"
 

@@ -29,7 +29,7 @@ IDLE_SECONDS = 20.0
 loads the model then."""
 
 # These refuse any temperature but their own.
-_REASONS = re.compile(r"(?:.*/)?(?:o\d|gpt-5)")
+_REASONS = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d))")
 
 
 @asynccontextmanager

@@ -36,6 +36,7 @@ FAULTS = [
     ("malformed", ModelMisbehaved, "does not speak the chat protocol"),
     ("no-finish", ModelMisbehaved, "broke off before its end"),
     ("length", ModelMisbehaved, "cut off at its length limit"),
+    ("filtered", ModelMisbehaved, "held the answer back"),
     ("stall", ModelUnavailable, "did not answer in time"),
     ("error-object", ModelMisbehaved, "OPENAI_BASE_URL"),
     ("html", ModelMisbehaved, "OPENAI_BASE_URL"),
@@ -87,6 +88,17 @@ async def test_a_fault_of_a_stream_is_one_sentence(
         with pytest.raises(kind, match=words) as raised:
             await streamed(model)
     assert "sk-test" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "name, temperature", [("llama3.1:8b", 0), ("gpt-4.1-mini", 0), ("o4-mini", None), ("openai/gpt-6", None)]
+)
+async def test_only_models_that_take_a_temperature_get_one(
+    model_server: StandIn, name: str, temperature: float | None
+) -> None:
+    async with model_server.open(name) as model:
+        await model.ainvoke(ASKED)
+    assert model_server.requests[0].body.get("temperature") == temperature
 
 
 async def test_a_request_that_fails_is_not_sent_again(model_server: StandIn) -> None:
@@ -181,6 +193,14 @@ async def test_leaving_a_stream_closes_the_request(model_server: StandIn) -> Non
         await asyncio.wait([listening])
     async with asyncio.timeout(5):
         await model_server.requests[0].broken_off.wait()
+
+
+async def test_a_scripted_json_answer_that_was_filtered_is_not_used(model_server: StandIn) -> None:
+    model_server.will_say('{"sunny": true} {"sunny": true}')
+    model_server.will_fail("filtered")
+    async with model_server.open() as model:
+        with pytest.raises(ModelMisbehaved, match="held the answer back"):
+            await json_agent(ask_for_weather, model, "weather", Weather).ainvoke("Rome")
 
 
 class Weather(BaseModel):
