@@ -1,16 +1,45 @@
-"""Chooses a chart from the rows' shape and draws it."""
+"""Chooses the chart that suits the rows' shape and the question's words."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from tools.chart_plotly import figure
+from tools.columns import Shape, is_pair_unique, principal, read_columns
 from tools.sql_runner import Rows
+from tools.wording import is_finite, name_tokens
+
+Kind = Literal["bar", "line", "area", "scatter", "pie", "heatmap", "number"]
+
+BARS = 30
+"""More categories than this are read better in a table."""
+PARTS = 6
+"""A pie with more slices than this cannot be read."""
+LINES = 8
+"""As many lines as the palette has colours."""
+CELLS = 60
+"""The longest side of a heat map."""
+POINTS = 12
+"""From so many rows on, two measures without a common group make a cloud worth seeing."""
+MEASURES = 4
+
+_WORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("pie", re.compile(r"\b(pie|doughnut|donut)\b", re.I)),
+    ("area", re.compile(r"\b(area|stacked)\b", re.I)),
+    ("heatmap", re.compile(r"\bheat ?map\b", re.I)),
+    ("scatter", re.compile(r"\b(scatter|correlat\w*|relationship)\b", re.I)),
+    ("line", re.compile(r"\bline (chart|graph|plot)\b", re.I)),
+    ("bar", re.compile(r"\b(bar|column) (chart|graph|plot)\b", re.I)),
+)
+_SHARES = re.compile(r"\b(shares?|proportions?|percent\w*|make up|split|breakdown|broken down)\b", re.I)
+_DERIVED = {"change", "difference", "diff", "growth", "delta", "rank"}
 
 
 @dataclass(frozen=True)
 class Chart:
-    kind: Literal["bar", "line", "area", "scatter", "pie", "heatmap", "number"]
+    kind: Kind
     title: str
     x: str
     """The column on the horizontal axis (or the parts of a pie)."""
@@ -18,13 +47,200 @@ class Chart:
     """The columns drawn, one or more."""
     series: str | None = None
     """The column whose values make one line or bar each."""
+    label: tuple[str, ...] = ()
+    """Further columns that complete x's label: the last name after the first."""
 
 
 def choose_chart(question: str, rows: Rows) -> Chart | None:
     """Return the chart that suits the rows, or None where a table says more."""
-    raise NotImplementedError
+    columns = read_columns(rows)
+    if len(set(rows.columns)) < len(columns) or not rows.values:
+        return None  # A chart names its columns, so two of one name cannot be told apart.
+    if len(rows.values) == 1:
+        alone = len(columns) == 1 and columns[0].role == "measure" and is_finite(columns[0].values[0])
+        return Chart("number", columns[0].words, columns[0].name, (columns[0].name,)) if alone else None
+    return _Choice(question, columns, rows.truncated).choose()
+
+
+def to_json(chart: Chart) -> dict[str, Any]:
+    """Return the chart as plain JSON: kind, title, x, y, series."""
+    return {**asdict(chart), "y": list(chart.y), "label": list(chart.label)}
 
 
 def draw(chart: Chart, rows: Rows) -> dict[str, Any]:
     """Return a Plotly figure as plain JSON: {"data": [...], "layout": {...}}."""
-    raise NotImplementedError
+    return figure(chart, rows)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    question: str
+    columns: list[Shape]
+    truncated: bool
+
+    def choose(self) -> Chart | None:
+        measures = [c for c in self.columns if c.role == "measure" and any(map(is_finite, c.values))]
+        if not measures:
+            return None
+        times = [c for c in self.columns if c.role in ("time", "cycle")]
+        groups = [c for c in self.columns if c.role == "group"]
+        prose = any(c.role == "text" for c in self.columns)
+        if not times and not groups and not prose:
+            return self._of_measures(measures)
+        if prose or len(times) + len(groups) > 2:
+            return None
+        if len(times) == 2:
+            return (
+                self._crossed(times[1], times[0], measures) if times[0].role == "time" else self._grid(times, measures)
+            )
+        if times:
+            return self._over_time(times[0], groups, measures)
+        return self._by_group(groups, measures)
+
+    @property
+    def wanted(self) -> Kind | None:
+        """The kind that the question asks for by its name."""
+        return next((kind for kind, words in _WORDS if words.search(self.question)), None)
+
+    def _of_measures(self, measures: list[Shape]) -> Chart | None:
+        ids = [c for c in self.columns if c.role == "id"]
+        if len(measures) >= 2 and (self._count >= POINTS or self.wanted == "scatter"):
+            return self._scatter(measures)
+        if len(ids) == 1 and ids[0].is_unique and 2 <= self._count <= BARS:
+            return self._bars(ids[0], measures)
+        return None
+
+    def _over_time(self, when: Shape, groups: list[Shape], measures: list[Shape]) -> Chart | None:
+        if not groups:
+            if not when.is_unique or when.distinct < 2:
+                return None
+            if when.distinct == 2 or when.role == "cycle":
+                return self._bars(when, measures)
+            kind: Kind = self.wanted if self.wanted in ("area", "bar") else "line"
+            return self._chart(kind, when, measures)
+        group = groups[0]
+        if not is_pair_unique(when, group):
+            return None
+        if when.distinct == 1:
+            return self._bars(group, measures)
+        if when.distinct == 2 and group.distinct <= BARS:
+            return self._chart("bar", group, measures[:1], series=when)
+        return self._crossed(when, group, measures)
+
+    def _crossed(self, when: Shape, group: Shape, measures: list[Shape]) -> Chart | None:
+        """One line for each group, or a heat map where the lines would be too many to follow."""
+        if not is_pair_unique(when, group):
+            return None
+        if group.distinct > LINES or self.wanted == "heatmap":
+            return self._grid([when, group], measures)
+        stacked = self.wanted == "area" or (_SHARES.search(self.question) and not self.truncated)
+        kind: Kind = "area" if stacked and _has_no_negative(measures[0]) else "line"
+        if self.wanted == "bar" or when.distinct <= 2:
+            kind = "bar"
+        return self._chart(kind, when, measures[:1], series=group)
+
+    def _grid(self, sides: list[Shape], measures: list[Shape]) -> Chart | None:
+        x, y = sides
+        filled = self._count / (x.distinct * y.distinct)
+        if (
+            not is_pair_unique(x, y)
+            or filled < 0.3
+            or min(x.distinct, y.distinct) < 2
+            or max(x.distinct, y.distinct) > CELLS
+        ):
+            return None
+        return self._chart("heatmap", x, [principal([x, y, *measures])], series=y)
+
+    def _by_group(self, groups: list[Shape], measures: list[Shape]) -> Chart | None:
+        first = groups[0]
+        if self.wanted == "scatter" and len(measures) >= 2:
+            return self._scatter(measures)
+        if len(groups) == 2:
+            if _are_one_name(groups):
+                return self._bars(first, measures, label=(groups[1].name,))
+            unique = [g for g in groups if g.is_unique]
+            if not unique:
+                return self._two_groups(groups, measures)
+            first = unique[0]
+        if self._count > BARS:
+            return self._scatter(measures) if len(measures) >= 2 and first.is_unique else None
+        # Rows of one thing that are not grouped by it (every order of a customer) are a list.
+        return self._bars(first, measures) if first.distinct > self._count / 2 else None
+
+    def _two_groups(self, groups: list[Shape], measures: list[Shape]) -> Chart | None:
+        few, many = sorted(groups, key=lambda g: g.distinct)
+        if not is_pair_unique(few, many):
+            return None
+        if few.distinct <= PARTS and many.distinct <= BARS // 2 and self.wanted != "heatmap":
+            return self._chart("bar", many, [principal(measures)], series=few)
+        return self._grid([few, many], measures)
+
+    def _bars(self, x: Shape, measures: list[Shape], label: tuple[str, ...] = ()) -> Chart | None:
+        if not 2 <= self._count <= max(BARS, 31 if x.role == "cycle" else 0):
+            return None
+        if x.role != "time" and self._are_parts(measures):
+            return self._chart("pie", x, [self._part(measures)], label=label)
+        kind: Kind = "line" if self.wanted == "line" and x.role in ("time", "cycle") else "bar"
+        return self._chart(kind, x, measures, label=label)
+
+    def _part(self, measures: list[Shape]) -> Shape:
+        return next((m for m in measures if m.unit in ("percent", "fraction")), measures[0])
+
+    def _are_parts(self, measures: list[Shape]) -> bool:
+        """Whether the rows are the few parts of one whole, and the question is about the whole."""
+        part = self._part(measures)
+        numbers = [float(v) for v in part.values if is_finite(v)]
+        if self.truncated or len(numbers) != len(part.values) or not 2 <= len(numbers) <= PARTS or min(numbers) <= 0:
+            return False
+        if self.wanted not in ("pie", None):
+            return False
+        whole = {"percent": 100.0, "fraction": 1.0}.get(part.unit)
+        if whole is not None:
+            return abs(sum(numbers) - whole) <= whole * 0.01
+        averaged = {"avg", "average", "mean", "median", "min", "max", "rate", "ratio"} & set(name_tokens(part.name))
+        return not averaged and bool(self.wanted == "pie" or _SHARES.search(self.question))
+
+    def _scatter(self, measures: list[Shape]) -> Chart:
+        return self._chart("scatter", measures[0], measures[1:2])
+
+    def _chart(
+        self,
+        kind: Kind,
+        x: Shape,
+        measures: list[Shape],
+        series: Shape | None = None,
+        label: tuple[str, ...] = (),
+    ) -> Chart:
+        drawn = measures if kind in ("scatter", "heatmap", "pie") else _comparable(measures)
+        title = f"{' and '.join(m.words for m in drawn)} by {x.words.lower()}"
+        title += f" and {series.words.lower()}" if series else ""
+        return Chart(kind, title, x.name, tuple(m.name for m in drawn), series.name if series else None, label)
+
+    @property
+    def _count(self) -> int:
+        return len(self.columns[0].values)
+
+
+def _comparable(measures: list[Shape]) -> list[Shape]:
+    """Return the measures that can share one axis: of the principal one's unit, and of its size."""
+    chief = principal(measures)
+    size = _size(chief)
+    others = [m for m in measures if m is not chief and m.unit == chief.unit and size / 20 <= _size(m) <= size * 20]
+    # A change beside the two numbers it comes from says nothing more as a bar.
+    return [chief, *(m for m in others if not _DERIVED & set(name_tokens(m.name)))][:MEASURES]
+
+
+def _size(measure: Shape) -> float:
+    return max((abs(float(v)) for v in measure.values if is_finite(v)), default=0.0)
+
+
+def _has_no_negative(measure: Shape) -> bool:
+    return all(v >= 0 for v in measure.values if is_finite(v))
+
+
+def _are_one_name(groups: list[Shape]) -> bool:
+    """Whether two columns are a person's first and last name."""
+    first, last = (g.name for g in groups)
+    return bool(
+        re.search(r"(first|given|fore).?name", first, re.I) and re.search(r"(last|family|sur).?name", last, re.I)
+    )
