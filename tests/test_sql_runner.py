@@ -22,6 +22,9 @@ from tools.sql_runner import SQLRunner, open_runner
 
 ENDLESS = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c"
 
+DEADLINE = 120.0
+"""Far beyond what a test waits for: a query that ends at its deadline was not stopped."""
+
 LONG = {
     "sqlite": ENDLESS,
     "duckdb": ENDLESS,
@@ -62,7 +65,7 @@ async def any_runner(request: pytest.FixtureRequest, file: Path, tmp_path: Path)
             url = request.getfixturevalue("postgres_url")
         case _:
             url = request.getfixturevalue("mariadb_url")
-    opened = open_runner(url, timeout=600, threads=1)
+    opened = open_runner(url, timeout=DEADLINE, threads=1)
     await opened.probe()
     yield opened
     await opened.aclose()
@@ -110,14 +113,14 @@ async def test_a_cancelled_task_stops_its_query_and_frees_the_thread(any_runner:
     task = asyncio.create_task(any_runner.run(query))
     await until_busy(any_runner)
     task.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    with anyio.fail_after(DEADLINE / 2), pytest.raises(asyncio.CancelledError):
         await task
     assert any_runner._threads.borrowed_tokens == 0
     assert (await any_runner.run(safe(any_runner, "SELECT 1 AS one"))).values == ((1,),)
 
 
 async def test_a_cancelled_scope_stops_its_query_too(any_runner: SQLRunner) -> None:
-    with anyio.CancelScope() as scope:
+    with anyio.fail_after(DEADLINE / 2), anyio.CancelScope() as scope:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(any_runner.run, safe(any_runner, LONG[any_runner.dialect]))
             await until_busy(any_runner)
