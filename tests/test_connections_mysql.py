@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pymysql
@@ -20,6 +21,7 @@ from tools.connections.address import read_url
 from tools.connections.mysql import MySQL
 from tools.connections.statement import Fetched, Statement
 
+GUIDE = Path(__file__).resolve().parent.parent / "docs" / "databases.md"
 COUNT = "SELECT COUNT(*) FROM t"
 
 
@@ -200,12 +202,14 @@ def test_a_user_that_may_write_is_warned_about(database: MySQL, caplog: pytest.L
     assert "SELECT only" in caplog.text
 
 
-def test_a_user_that_only_reads_raises_no_warning(
+def test_the_guides_user_only_reads_and_raises_no_warning(
     mariadb_url: str, owner: Cursor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    owner.execute("CREATE OR REPLACE USER reader IDENTIFIED BY 'p@ss'")
-    owner.execute("GRANT SELECT ON shop.* TO reader")
-    reader = MySQL(read_url(f"mysql://reader:p%40ss@127.0.0.1:{urlsplit(mariadb_url).port}/shop"))
+    owner.execute("DROP USER IF EXISTS quaestor")
+    guide = GUIDE.read_text().split("-- mysql\n")[1].split("```")[0]
+    for statement in guide.strip().removesuffix(";").split(";"):
+        owner.execute(statement)
+    reader = MySQL(read_url(f"mysql://quaestor:choose%20one@127.0.0.1:{urlsplit(mariadb_url).port}/shop"))
     with caplog.at_level(logging.WARNING):
         reader.probe()
     assert not caplog.text

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import psycopg
@@ -18,6 +19,7 @@ from tools.connections.address import read_url
 from tools.connections.postgres import PostgreSQL
 from tools.connections.statement import Fetched, Statement
 
+GUIDE = Path(__file__).resolve().parent.parent / "docs" / "databases.md"
 COUNT = "SELECT count(*) FROM t"
 
 
@@ -200,17 +202,21 @@ def test_a_role_that_may_write_is_warned_about(database: PostgreSQL, caplog: pyt
     assert "SELECT only" in caplog.text
 
 
-def test_a_role_that_only_reads_raises_no_warning(
+def test_the_guides_role_only_reads_and_raises_no_warning(
     postgres_url: str, owner: psycopg.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    owner.execute("DROP ROLE IF EXISTS reader")
-    owner.execute("CREATE ROLE reader LOGIN PASSWORD 'p@ss'")
-    reader = PostgreSQL(read_url(f"postgres://reader:p%40ss@/postgres?host={_place(postgres_url)}"))
+    owner.execute("DROP DATABASE IF EXISTS guide")
+    owner.execute("DROP ROLE IF EXISTS quaestor")
+    owner.execute("CREATE DATABASE guide")
+    guide = GUIDE.read_text().split("-- postgres\n")[1].split("```")[0]
+    with psycopg.connect(postgres_url, dbname="guide") as connection:
+        connection.execute("CREATE TABLE t AS SELECT 1 AS i")
+        connection.execute(guide.encode())
+    reader = PostgreSQL(read_url(f"postgres://quaestor:choose%20one@/guide?host={_place(postgres_url)}"))
     with caplog.at_level(logging.WARNING):
         reader.probe()
     assert not caplog.text
-    with pytest.raises(SQLFailed, match="permission denied"):
-        fetch(reader, COUNT)
+    assert fetch(reader, COUNT).values == ((1,),)
     reader.close()
 
 

@@ -145,10 +145,10 @@ def _unpickled(reply: bytes) -> Reply:
 
 
 def _unavailable(name: str, complaint: str) -> str:
-    if "lock" in complaint:
+    if "Could not set lock" in complaint:
         return f"{name} is open for writing in another program. Close it there, or ask again later."
     if "not a valid DuckDB" in complaint:
         return f"{name} is not a DuckDB database. Check the path in QUAESTOR_DATABASE_URL."
-    if "newer" in complaint or "version" in complaint:
+    if "version number" in complaint:
         return f"{name} was written by another version of DuckDB than this one reads."
     return f"{name} cannot be opened. Check that the file is there, whole and readable."
