@@ -69,6 +69,8 @@ round(x, 2) needs x::numeric. ILIKE ignores case. Names with capitals need doubl
 There is no FULL JOIN and no NULLS LAST.""",
 }
 
+READING_LONGEST = 4_000
+
 _FENCED_SQL = re.compile(r"```(?:sql)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 
 
@@ -106,8 +108,8 @@ class SQLWriter:
         sql = _bare(answer.sql)
         if not answer.answerable or not sql:
             raise QuestionDeclined(plain(answer.reason, 500) or "The tables do not seem to hold what you ask for.")
-        assumptions = (plain(text, 300) for text in answer.assumptions[:8])
-        return Draft(sql, plain(answer.reading, 500) or question.text, tuple(text for text in assumptions if text))
+        assumptions = tuple(filter(None, (plain(text, 300) for text in answer.assumptions[:8])))
+        return Draft(sql, plain(answer.reading, READING_LONGEST) or question.text, assumptions)
 
     def _prompt(self, asked: _Asked) -> Messages:
         question, complaint = asked.question, asked.complaint

@@ -88,7 +88,8 @@ def _of_status(status: int, code: str | None, endpoint: Endpoint) -> ModelUnavai
             return ModelUnavailable("The model endpoint refused the key: check OPENAI_API_KEY.")
         case 404:
             return ModelUnavailable(
-                f"{where} does not know the model {endpoint.model}: check QUAESTOR_MODEL (and OPENAI_BASE_URL)."
+                f"{where} does not know the model {endpoint.model}: check QUAESTOR_MODEL, "
+                "and that OPENAI_BASE_URL is right (it usually ends in /v1)."
             )
         case 400 | 422:
             return RequestRejected(

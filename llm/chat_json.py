@@ -43,8 +43,9 @@ def json_agent(
     *,
     rescue: Callable[[str], Shape | None] = lambda text: None,
 ) -> Runnable[Asked, Shape]:
-    """Return prompt | model | parser. `name` tells the endpoint which shape is wanted.
+    """Return prompt | model | parser; `name` tells the endpoint which shape is wanted.
 
+    LangChain runs the prompt's function in a thread, so describing a wide schema holds nobody up.
     An endpoint that takes no `response_format` is asked again without; the prompt itself must describe the shape
     too. `rescue` may make something of a reply that holds no JSON. Raises ModelMisbehaved for one that cannot be
     used.

@@ -55,7 +55,7 @@ def _marks() -> _Filter:
 
 def _addresses() -> _Filter:
     # Pages make links even of addresses that nothing marks as such.
-    begins = r"(?: [A-Za-z][A-Za-z0-9+.\-]*:// | www\. | (?:mailto|javascript|data|tel): )"
+    begins = r"(?: [A-Za-z][A-Za-z0-9+.\-]{0,30}:// | www\. | (?:mailto|javascript|data|tel): )"
     wrong = rf"(?P<address> {begins} [^\s<>()]+ )"
     undecided = rf"(?: {begins} [^\s<>()]* | [A-Za-z0-9+.\-]{{1,200}}(?::/?)? )\Z"
     flags = re.VERBOSE | re.IGNORECASE
@@ -106,5 +106,6 @@ class PlainText:
 def plain(text: str, limit: int) -> str:
     """Return a model's sentence in one line without links, images and HTML, at most `limit` characters long."""
     cleaner = PlainText()
-    line = " ".join((cleaner.feed(text) + cleaner.end()).split())
+    cleaned = cleaner.feed(text[: limit * 10]) + cleaner.end()
+    line = " ".join(cleaned.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
