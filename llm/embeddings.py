@@ -98,7 +98,7 @@ class LocalEmbedder:
         import onnxruntime
 
         if not self._file.exists():
-            from llm.minilm import build_model
+            from llm.local_model import build_model
 
             build_model(_weights() / "model.safetensors", self._file)
         options = onnxruntime.SessionOptions()

@@ -17,17 +17,17 @@ from pydantic import SecretStr
 
 from errors import ModelUnavailable
 from tools.catalog import Catalog, Found, Table, Value
-from tools.catalog_file import catalog_key, load_catalog
-from tools.index_entries import Entry, entries_of
-from tools.joins import JoinGraph
 from tools.reflection import Progress
-from tools.value_lookup import ValueLookup
-from tools.vector_file import VectorFile
+from tools.schema_catalog import catalog_key, load_catalog
+from tools.schema_entries import Entry, entries_of
+from tools.schema_joins import JoinGraph
+from tools.schema_values import ValueLookup
+from tools.schema_vectors import VectorFile
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
 
-    from tools.entry_store import EntryStore, Hit
+    from tools.schema_store import EntryStore, Hit
 
 __all__ = ["Embedder", "Progress", "Schema", "Stored", "open_schema"]
 
@@ -198,7 +198,7 @@ class Schema:
 
     def _open_store(self) -> EntryStore:
         # Qdrant's client takes half a second to import, so it is imported here, in a thread.
-        from tools.entry_store import EntryStore, connect
+        from tools.schema_store import EntryStore, connect
 
         if self._client is None:
             self._client = connect(self._url, self._api_key.get_secret_value() if self._api_key else None)

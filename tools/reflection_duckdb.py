@@ -17,7 +17,7 @@ import duckdb
 
 from errors import DatabaseUnavailable
 from tools.catalog import Column, Dialect, ForeignKey, Table
-from tools.profiling import Unanswered, declared_kind
+from tools.reflection_profile import Unanswered, declared_kind
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tools.catalog import Column, ForeignKey, Table
-from tools.profiling import Profiler, quote
+from tools.reflection_profile import Profiler, quote
 
 CHECKED_VALUES = 1_000
 """How many distinct values of a column are looked for in the key they seem to refer to."""

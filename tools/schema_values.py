@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tools.catalog import Catalog, Value
-from tools.index_entries import words
+from tools.schema_entries import words
 
 LONGEST = 6
 """Words of a value that a question may name."""

@@ -13,7 +13,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from errors import IndexUnavailable
-from tools.index_entries import Entry
+from tools.schema_entries import Entry
 
 log = logging.getLogger(__name__)
 
