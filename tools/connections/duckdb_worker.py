@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from typing import Any, TypedDict
 
@@ -59,16 +59,15 @@ class Reply(TypedDict, total=False):
 def main(path: str, spill: str, channel: int) -> None:
     """Answer until the parent closes its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_end_with_parent, args=(spill,), daemon=True).start()
+    watcher = threading.Thread(target=_end_with_parent, args=(spill,), daemon=True)
+    watcher.start()
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with Connection(channel) as parent:
+    with Connection(channel) as parent, suppress(EOFError, OSError):  # either: the parent is gone
         while True:
-            try:
-                ask: Ask = pickle.loads(parent.recv_bytes())
-            except EOFError:
-                return
+            ask: Ask = pickle.loads(parent.recv_bytes())
             parent.send_bytes(pickle.dumps(_answer(path, spill, ask)))
+    watcher.join()
 
 
 def _end_with_parent(spill: str) -> None:
