@@ -191,7 +191,7 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
         "": (
             "for each", "for every", "in each", "of each", "by each", "per", "each", "every", "in every", "grouped by",
             "group by", "broken down by", "split by", "at each", "from each", "with each", "on each", "within each", "to each",
-            "of every", "across all", "across each", "across", "for each of", "by every", "among each", "for the different",
+            "across all", "across each", "across", "for each of", "by every", "among each", "for the different",
         ),
     },
     "by": {"": ("by",)},
@@ -234,7 +234,7 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
     "or": {"": ("or", "either")},
     "but": {"": ("but", "yet", "however")},
     "relative": {"": ("who", "that", "which", "whose", "where", "whom", "when", "with whom", "for which", "for whom", "in which", "having", "with")},
-    "of": {"": ("of", "for", "for all", "of all", "of all the", "for all the", "'s", "belonging to", "about", "regarding", "on")},
+    "of": {"": ("of", "for", "for all", "of all", "of every", "based on", "of all the", "for all the", "'s", "belonging to", "about", "regarding", "on")},
     "in": {"": ("in", "at", "within", "from", "to", "into", "during", "inside", "through", "under the", "out of", "as", "via", "on the", "named", "called")},
     "like": {
         "contains": ("containing", "contains", "contain", "including", "includes", "include", "with the word", "with the words", "like", "with the string", "the word", "the phrase", "the substring", "the letters"),
@@ -266,12 +266,17 @@ NOISE = frozenset(
     return display tell get what what's which who whom how can could would should will shall may might there here it its they them their he she
     his her this that these those all any some just only also too so then so far than such as ones one's each's respective respectively corresponding
     available overall exist exists existing see want know like need let's lets provide report calculate compute determine identify retrieve
-    fetch count's results result answer query currently current ever's same entire whole let us if whether up out off s d ll re ve record records
+    fetch count's results result answer query currently current ever's entire whole let us if whether up out off s d ll re ve record records
     recorded entry entries row rows table database data dataset well back actually really own per's along together corresponding name's
     associated related given whichever whatever instead now again different's listed value values particular certain various single more's
     including's kind's much many most's ok okay hi hello thanks thank number's both's either's come comes coming ' times time""".split()
 )
 """Words that change nothing in what is asked."""
+
+NOUNS = frozenset(
+    "record records entry entries row rows table list value values result results data report time times count display show".split()
+)
+"""Of these words, those that a table or column may well be called."""
 
 LIGHT_VERBS = frozenset(
     """mak plac receiv got get giv bring brought belong locat liv work serv hav own use hold contain includ offer tak happen occur host
@@ -281,5 +286,3 @@ LIGHT_VERBS = frozenset(
     supervis manag lead teach operat complet undergo submit lend borrow rent schedul book enrol enroll join work star""".split()
 )
 """Stems of verbs that only tie two things together; the foreign keys say how."""
-
-COMMON = LIGHT_VERBS

@@ -17,6 +17,7 @@ from tools.catalog import Catalog, Column, Table, Value
 EXACT, SYNONYM, PART, ABBREVIATED, DESCRIBED = 1.0, 0.85, 0.7, 0.6, 0.5
 """How sure a match is: the whole name, another word for it, its last word, its beginning, a word of its description."""
 
+_PREPOSITIONS = frozenset({"by", "to", "from", "at", "in", "on", "for"})
 _LONGEST = 6
 """Words that a name or value may span."""
 
@@ -104,7 +105,7 @@ class Lexicon:
             used = _used(stems[: len(entry.stems)] == entry.stems, len(entry.stems), widths)
             if used and (used > 1 or _may_be_value(first, entry.meaning)):
                 found.append((used, entry.meaning))
-        return found + self._special_values(first)
+        return found or self._special_values(first)
 
     def described_by(self, word: str) -> list[Meaning]:
         """Return what a word may mean because only that table's or column's description says it."""
@@ -153,6 +154,10 @@ class Lexicon:
         self._learn(words, Meaning(table.name, length=len(words)))
         if len(words) > 1:
             self._learn(words[-1:], Meaning(table.name, score=PART))
+        label = self.naming.label(table.name)
+        if label[0] != self.naming.key(table.name):
+            self._learn(("name",), Meaning(table.name, label[0], score=SYNONYM))
+            self._learn((*words, "name"), Meaning(table.name, label[0], score=SYNONYM, owned=True))
         for word in _content(table.description):
             self._described[word].append(Meaning(table.name, score=DESCRIBED))
         for column in table.columns:
@@ -185,7 +190,7 @@ class Lexicon:
     def _learn_bare(self, table: Table, column: Column, bare: tuple[str, ...], own: tuple[str, ...]) -> None:
         meaning = Meaning(table.name, column.name, length=len(bare))
         self._learn(bare, meaning)
-        for name in {own, own[-1:]}:
+        for name in {own, own[-1:]} if bare[-1] not in _PREPOSITIONS else ():
             owned = Meaning(table.name, column.name, length=len(bare) + len(name), owned=True)
             self._learn((*name, *bare), owned)
         if bare[0] in {"number", "total"} and len(bare) == 2:

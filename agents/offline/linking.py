@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from agents.offline.english import COMPARATIVES, GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, OPERATORS, SUPERLATIVES
+from agents.offline.english import COMPARATIVES, GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, NOUNS, OPERATORS, SUPERLATIVES
 from agents.offline.lexicon import DESCRIBED, EXACT, SYNONYM, Lexicon, Meaning
 from agents.offline.times import Period, read_period
 from agents.offline.words import Word, split
@@ -160,8 +160,11 @@ def _time(rest: Sequence[Word], lowers: tuple[str, ...], today: date, before: It
 def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra) -> tuple[Item, int] | None:
     names = lexicon.names_at(rest)
     first = rest[0]
-    if first.lower in NOISE or first.stem in LIGHT_VERBS:
+    if _is_noise(first):
+        names = []
+    if first.stem in LIGHT_VERBS or first.lower in NOUNS:
         names = [n for n in names if n[1].score >= EXACT]
+    names = [n for n in names if n[0] == 1 or not _is_noise(rest[n[0] - 1])]
     values = lexicon.values_at(rest, extra.get(first.stem, ()))
     longest = max((used for used, _ in [*names, *values]), default=0)
     if not longest:
@@ -169,9 +172,16 @@ def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra) -> tuple[Item,
     kept = tuple(m for used, m in names if used == longest)
     held = tuple(m for used, m in values if used == longest)
     text = " ".join(w.text for w in rest[:longest])
-    if longest == 1 and _is_verb(first) and not held:
+    after = rest[longest : longest + 1]
+    if after and after[0].lower in {"name", "names"} and kept and all(m.column is not None for m in kept) and not held:
+        longest += 1  # "region name" says no more than "region"
+    if longest == 1 and _is_verb(first) and not held and all(m.score < EXACT for m in kept):
         return Item("verb", text, meanings=kept, columns=tuple(m for m in kept if m.column)), 1
     return _named_item(text, kept, held, first), longest
+
+
+def _is_noise(word: Word) -> bool:
+    return word.lower in NOISE and word.lower not in NOUNS
 
 
 def _named_item(text: str, names: tuple[Meaning, ...], values: tuple[Meaning, ...], word: Word) -> Item:

@@ -61,7 +61,13 @@ class Reader:
         self.descending: bool | None = None
         self.verb: Item | None = None
         self.distinct = False
+        self.further = False
+        """Whether a further sentence is read, which says what to show."""
+        self.just_filtered: str | None = None
+        """The table of a value just before a "that": "a cat that is age 3"."""
         self.star = False
+        self.sorts = False
+        """Whether the question began with "sort": what by is still to come."""
         self.share = False
         self.exists = False
         self.versus = False
@@ -99,7 +105,16 @@ class Reader:
     @property
     def context(self) -> tuple[str, ...]:
         """The tables that a name most likely belongs to, likeliest first."""
-        tables = [self.scope.entity, self.subject, *(m.table for m in self.measures), *(g.table for g in self.groups)]
+        groups = [g.table for g in self.groups if g.column is None]
+        first = groups if self.further else []
+        tables = [
+            *first,
+            self.scope.entity,
+            self.just_filtered,
+            self.subject,
+            *(m.table for m in self.measures),
+            *groups,
+        ]
         return tuple(dict.fromkeys(t for t in tables if t))
 
     def open_scope(self, negated: bool = False) -> None:

@@ -94,7 +94,8 @@ def _begin_sentence(r: Reader) -> None:
     """A further sentence says what to show: "Return the name and the number of orders."."""
     r.settle()
     r.open_scope()
-    r.head = True
+    r.head = r.further = True
+    r.just_filtered = None
     if r.scope.filters or r.scope.entity:
         r.scopes.append(Scope())
 
@@ -184,11 +185,35 @@ def _mention_tables(r: Reader) -> None:
             r.resolver.mentioned.extend(m.table for m in item.columns if m.owned and m.score >= EXACT)
 
 
+def _refuse_contradictions(filters: Sequence[Filter]) -> None:
+    """Decline where one value would have to lie in two places: "above 40 and below 30" means two rows."""
+    bounds: dict[Col, tuple[float, float]] = {}
+    for f in filters:
+        if isinstance(f, Condition) and f.operator in {">", ">=", "<", "<="} and isinstance(f.values[0], int | float):
+            low, high = bounds.get(f.column, (float("-inf"), float("inf")))
+            value = float(f.values[0])
+            bounds[f.column] = (max(low, value), high) if f.operator in {">", ">="} else (low, min(high, value))
+    equal = [(f.column, f.values) for f in filters if isinstance(f, Condition) and f.operator == "="]
+    if any(low > high for low, high in bounds.values()) or len({c for c, _ in equal}) != len(set(equal)):
+        raise NotUnderstood("No single row can fulfil these conditions together: ask for each of them by itself.")
+
+
+def _refuse_loose_negation(r: Reader, filters: Sequence[Filter], related: Sequence[Filter]) -> None:
+    """Decline "countries that do not …" where countries are no rows: one country's rows may differ."""
+    absent = any(isinstance(f, Related) and f.absent for f in (*filters, *related))
+    far = any(c.table != r.subject for c in r.columns) and any(s.negated for s in r.scopes)
+    loose = absent and not r.subject_named
+    if (loose or far) and r.columns and not r.measures and not any(_identifies(r, c) for c in r.columns):
+        raise NotUnderstood("I did not understand what should not be the case, or of which rows.")
+
+
 def _finish(r: Reader) -> Plan:
     if r.ranking is not None and r.ranking.by is None:
         _rank_by_what_is_measured(r)
     filters, related = filters_of(r)
-    measures, groups = list(r.measures), list(r.groups)
+    _refuse_contradictions(filters)
+    _refuse_loose_negation(r, filters, related)
+    measures, groups = list(dict.fromkeys(r.measures)), list(r.groups)
     if not measures:
         groups = [g for g in groups if not (g.table == r.subject and g.column is None)]
     rank_measure = r.ranking.by if r.ranking is not None and isinstance(r.ranking.by, Measure) else None
@@ -264,7 +289,8 @@ def _groups(r: Reader, groups: Sequence[Group], measures: Sequence[Measure]) -> 
         replace(g, shown=_merged(g, shown_of[g.table])) if g.column is None and shown_of[g.table] else g for g in found
     ]
     named = {(g.table, g.column) for g in found}
-    loose = [c for c in r.columns if c.table not in entities and (c.table, c.name) not in named]
+    measured = {(m.table, m.column) for m in measures}
+    loose = [c for c in r.columns if c.table not in entities and (c.table, c.name) not in named | measured]
     keyed = {m.table for m in measures}
     label_named = r.subject_named and r.subject not in keyed
     for column in loose:
@@ -274,7 +300,7 @@ def _groups(r: Reader, groups: Sequence[Group], measures: Sequence[Measure]) -> 
             loose = []
             break
     entities = {g.table for g in found if g.column is None}
-    found += [Group(c.table, c.name) for c in loose if c in r.columns and c.table not in entities]
+    found += [Group(c.table, c.name) for c in loose if c.table not in entities]
     if not found and (r.ranking is not None or r.having):
         found = [r.entity_group(r.subject)]
     return found

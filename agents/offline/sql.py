@@ -142,6 +142,8 @@ class SQLBuilder:
     def _value(self, frame: Frame, measure: Measure) -> exp.Expression | None:
         if measure.column is None:
             return None
+        if measure.function == "distinct":
+            return frame.column(Col(measure.table, measure.column))
         value = frame.number(Col(measure.table, measure.column))
         if measure.times is not None:
             return exp.Mul(this=value, expression=frame.number(Col(measure.table, measure.times)))

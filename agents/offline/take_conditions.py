@@ -119,7 +119,9 @@ def _count_or_amount(r: Reader, operator: Operator, number: float, item: Item) -
         raise r.not_understood(item)
     r.take()
     counted = Measure("count", table)
-    if not r.measures and table == r.subject and r.columns and r.columns[0].table == table:
+    if table == r.subject and (r.measures or len(r.columns) != 1 or r.naming.key(table) == r.columns[0].name):
+        raise r.not_understood(item)
+    if table == r.subject:
         r.having.append(Having(counted, operator, (number,)))
         return
     r.open_scope()
@@ -407,15 +409,20 @@ def take_not(r: Reader) -> None:
 
 
 def take_relative(r: Reader) -> None:
-    word = r.take()
+    r.take()
     if r.at == 1:
         return  # "Which customers …" begins the question
-    r.settle()
+    last = r.scope.filters[-1] if r.scope.filters else None
+    r.just_filtered = (
+        last.column.table if isinstance(last, Condition) and (before := r.peek(-2)) and before.values else None
+    )
+    here = r.at
+    r.skip("verb")
+    if not r.next_is("compare", "comparative", "between"):
+        r.settle()
+    r.at = here
     if not r.head or r.columns or r.subject_named or r.measures:
         r.head = False
-    keeps = word.text in {"with", "having", "whose", "that", "which", "where", "when"}
-    if not keeps and r.scope.filters and r.scope.entity is None:
-        return
 
 
 def take_but(r: Reader) -> None:

@@ -24,7 +24,7 @@ def take_count(r: Reader) -> None:
         r.items.insert(r.at, value)  # "how many French singers": the value is a condition like any other
     if r.ranking is not None and r.ranking.by is None:
         rank_by(r, measure)
-    elif not r.head and _compares_next(r):
+    elif not r.head and compares_next(r):
         r.pending_measure = measure
     else:
         r.measures.append(measure)
@@ -45,6 +45,8 @@ def _counted(r: Reader, counted: Item, distinct: bool) -> Measure:
         if r.resolver.is_numeric(column) and not distinct and not _is_key(r, column):
             return Measure("sum", column.table, column.name)
         _owner_after(r, column)
+        if distinct:
+            _more_distinct(r)
         return Measure("distinct", column.table, column.name)
     if table is not None:
         r.take()
@@ -53,6 +55,16 @@ def _counted(r: Reader, counted: Item, distinct: bool) -> Measure:
     if item.kind == "verb" or item.values:
         return Measure("count", r.subject)
     raise r.not_understood(item)
+
+
+def _more_distinct(r: Reader) -> None:
+    """different series and contents: each is counted"""
+    while r.head and r.next_is("and") and (item := r.peek(1)) is not None and item.kind == "name" and item.columns:
+        column = r.resolver.column(item, r.context)
+        if column is None or item.tables or item.values:
+            return
+        r.at += 2
+        r.measures.append(Measure("distinct", column.table, column.name))
 
 
 def _beats(item: Item, r: Reader) -> bool:
@@ -108,7 +120,7 @@ def _finish_measures(r: Reader, functions: list[Function]) -> None:
     found += [Measure(f, first.table, first.column, first.times) for f in functions[1:]]
     if r.ranking is not None and r.ranking.by is None:
         rank_by(r, first)
-    elif not r.head and _compares_next(r):
+    elif not r.head and compares_next(r):
         r.pending_measure = first
     else:
         r.measures.extend(found)
@@ -220,8 +232,9 @@ def take_superlative(r: Reader) -> None:
     if r.next_is("superlative") and not r.peek().value[1]:  # type: ignore[union-attr,index]
         descending = r.take().value[0] if item.text == "top" else descending  # type: ignore[index]
     r.skip("of")
-    plain = item.text in {"top", "best", "bottom", "worst"}
-    _ranked(r, Ranking(descending, limit), adjective or ("" if not plain else ""), item)
+    if limit == 1 and r.ranking is not None and r.ranking.by is None:
+        limit = r.ranking.limit  # "the top 5 domains with the highest number of authors"
+    _ranked(r, Ranking(descending, limit), adjective, item)
 
 
 def _used_number(number: Item, r: Reader) -> bool:
@@ -244,7 +257,7 @@ def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
         r.ranking = ranking
         rank_by(r, take_money(r))
     elif column is not None and (table is None or _beats(item, r)):
-        _rank_by_column(r, ranking, column, adjective, item)
+        _rank_by_column(r, ranking, column, adjective, item, word)
     elif table is not None and not own and word.text in {"most", "fewest", "least", "highest", "largest", "lowest"}:
         r.take()
         r.ranking = ranking
@@ -262,8 +275,10 @@ def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
         raise r.not_understood(item)
 
 
-def _rank_by_column(r: Reader, ranking: Ranking, column: Col, adjective: str, item: Item) -> None:
+def _rank_by_column(r: Reader, ranking: Ranking, column: Col, adjective: str, item: Item, word: Item) -> None:
     r.take()
+    if word.text in {"most", "fewest", "least"} and "year" in r.naming.column(column.table, column.name):
+        raise r.not_understood(item)
     comparable = r.resolver.is_numeric(column) or r.lexicon.column(column).kind == "date"
     if not comparable or _is_key(r, column):
         if r.head:  # "top 5 countries by …": what is ranked, not what by
@@ -340,7 +355,7 @@ def rank_by(r: Reader, by: Col | Measure) -> None:
         r.ranking = None
 
 
-def _compares_next(r: Reader) -> bool:
+def compares_next(r: Reader) -> bool:
     here = r.at
     while r.next_is("relative", "verb", "in", "not"):
         r.at += 1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from agents.offline.lexicon import EXACT, Meaning
+from agents.offline.lexicon import EXACT, PART, Meaning
 from agents.offline.linking import Item
 from agents.offline.plan import Col, Condition, Group, Measure, Order, Related
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
-from agents.offline.take_measures import rank_by, take_aggregate, take_count, take_money
+from agents.offline.take_measures import compares_next, rank_by, take_aggregate, take_count, take_money
 
 
 def take_name(r: Reader) -> None:
@@ -19,7 +19,7 @@ def take_name(r: Reader) -> None:
         _take_literal(r, item)
         return
     table = r.resolver.table(item)
-    column = r.resolver.column(item, r.context) if item.columns else None
+    column = r.resolver.column(item, _owner_said(r) + r.context) if item.columns else None
     if table is not None and (column is None or not _column_beats_table(r, item, table)):
         _take_table(r, item, table)
     elif column is not None:
@@ -28,6 +28,15 @@ def take_name(r: Reader) -> None:
         _take_table(r, item, r.resolver.table(item, 0.7) or "")
     else:
         raise r.not_understood(item)
+
+
+def _owner_said(r: Reader) -> tuple[str, ...]:
+    """Return the table that follows an "of": "the name of the shop"."""
+    item = r.peek(1)
+    if not r.head or not r.next_is("of") or item is None or item.kind != "name":
+        return ()
+    table = r.resolver.table(item)
+    return (table,) if table is not None else ()
 
 
 def _means_name(r: Reader, item: Item) -> bool:
@@ -95,26 +104,30 @@ def _enter(r: Reader, table: str) -> None:
         r.scope.entity = table
         return
     if not r.scope.filters and not r.scope.negated:
-        r.scope.entity = table
+        if not _value_of(r, table):
+            r.scope.entity = table
         return
     r.open_scope(negated=False)
     r.scope.entity = table
 
 
+def _value_of(r: Reader, table: str) -> bool:
+    """Whether the table's name only says what the value after it is: "in the domain Physics"."""
+    item = r.peek()
+    return item is not None and any(m.table == table for m in item.values)
+
+
 def _take_column(r: Reader, item: Item, column: Col) -> None:
     if r.head:
-        if r.next_is("name") and _is_same_column(r, column):
+        if (r.next_is("name") and _is_same_column(r, column)) or compares_next(r):
             r.pending = column
             r.head = False
             return
-        if column not in r.columns:
-            r.columns.append(column)
-        if r.distinct is None:
-            r.distinct = True
+        _show(r, item, column)
         return
     if _narrows(r, column):
         return
-    if _is_flag(r, column) and not r.next_is("compare", "name", "number", "comparative"):
+    if _is_flag(r, item, column) and not r.next_is("compare", "name", "number", "comparative"):
         _take_flag(r, column)
         return
     r.settle()
@@ -122,6 +135,16 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
         r.add(Condition(column, "not null"))
         return
     r.pending = column
+
+
+def _show(r: Reader, item: Item, column: Col) -> None:
+    """Show a column; "name" shows all columns that a row is called by."""
+    label = r.naming.label(column.table)
+    named = item.text.lower().endswith(("name", "names")) and column.name == label[0]
+    exact = any(m.col == column and m.score >= EXACT for m in item.columns)
+    for name in label if named and not exact else (column.name,):
+        if Col(column.table, name) not in r.columns:
+            r.columns.append(Col(column.table, name))
 
 
 def _is_same_column(r: Reader, column: Col) -> bool:
@@ -151,8 +174,9 @@ def _narrows(r: Reader, column: Col) -> bool:
     return isinstance(last, Condition) and last.column == column and before is not None and bool(before.values)
 
 
-def _is_flag(r: Reader, column: Col) -> bool:
-    return bool(_yes_value(r, column))
+def _is_flag(r: Reader, item: Item, column: Col) -> bool:
+    sure = max(m.score for m in item.columns if m.col == column) >= PART + 0.1
+    return sure and bool(_yes_value(r, column))
 
 
 def _yes_value(r: Reader, column: Col) -> object:
@@ -187,13 +211,17 @@ def _take_value(r: Reader, item: Item) -> None:
     if meaning is None:
         raise r.not_understood(item)
     values, both = _more_values(r, meaning)
+    if r.columns and r.columns[-1] == meaning.col and _said_before(r, meaning.col):
+        r.columns.pop()  # "the continent of Asia": the column says what the value is
     if r.pending is not None and r.pending == meaning.col:
         r.pending = None
     elif r.pending is not None and not r.head:
         _settle_unless_table(r, meaning)
     r.head = False
     negated = r.scope.negated and r.scope.entity is None and r.joins.to_one(r.subject, meaning.table)
-    if both and not r.joins.to_one(r.scope.entity or r.subject, meaning.table):
+    own_rows = r.scope.entity == meaning.table and not r.joins.to_one(r.subject, meaning.table)
+    if both and (own_rows or not r.joins.to_one(r.scope.entity or r.subject, meaning.table)):
+        r.scope.entity = None if own_rows else r.scope.entity
         for value in values:
             r.add(Related(meaning.table, (Condition(meaning.col, "=", (value,)),)))
         return
@@ -203,6 +231,17 @@ def _take_value(r: Reader, item: Item) -> None:
         r.scope.negated = False
 
 
+def _said_before(r: Reader, column: Col) -> bool:
+    """Whether the column was named just before the value that was taken last, at most a preposition between."""
+    for ahead in (-2, -3):
+        item = r.peek(ahead)
+        if item is not None and item.kind == "name":
+            return any(m.col == column for m in item.columns)
+        if item is None or item.kind not in {"of", "in"}:
+            return False
+    return False
+
+
 def _settle_unless_table(r: Reader, meaning: Meaning) -> None:
     if r.pending is not None and r.pending.table == meaning.table and r.pending in r.columns:
         r.pending = None
@@ -210,7 +249,8 @@ def _settle_unless_table(r: Reader, meaning: Meaning) -> None:
 
 def _more_values(r: Reader, first: Meaning) -> tuple[list[str], bool]:
     """Return this value and those listed after it for the same column, and whether all of them must hold."""
-    values, both = [first.value or ""], r.peek(-2) is not None and r.peek(-2).kind == "both"  # type: ignore[union-attr]
+    values = [first.value or ""]
+    both = any((item := r.peek(ahead)) is not None and item.kind == "both" for ahead in (-2, -3))
     while True:
         here = r.at
         joined_by = {i.kind for i in _skipped(r, "and", "or")}
@@ -312,7 +352,7 @@ def take_per(r: Reader) -> None:
         raise r.not_understood(word)
     while True:
         r.skip("distinct", "of")
-        _take_group(r)
+        _take_group(r, word)
         here = r.at
         if not (r.skip("and") and r.next_is("name", "grain") and _may_group(r)):
             r.at = here
@@ -327,7 +367,7 @@ def _may_group(r: Reader) -> bool:
     return not item.values and not (after is not None and after.kind in {"compare", "comparative"})
 
 
-def _take_group(r: Reader) -> None:
+def _take_group(r: Reader, word: Item) -> None:
     item = r.take()
     if item.kind == "grain":
         r.groups.append(_time_group(r, str(item.value)))
@@ -339,6 +379,8 @@ def _take_group(r: Reader) -> None:
         if not _owner_of(r, column):
             r.resolver.mentioned.append(column.table)
         r.groups.append(_column_group(r, column))
+    elif table is not None and word.text.startswith("across") and any(m.table == table for m in r.measures):
+        return  # "across all shops": over them, not for each
     elif table is not None:
         if (
             r.next_is("name")
@@ -346,7 +388,7 @@ def _take_group(r: Reader) -> None:
             and any(m.table == table for m in following.columns)
             and not following.tables
         ):
-            _take_group(r)
+            _take_group(r, word)
             return
         r.groups.append(r.entity_group(table))
         r.subject_named = r.subject_named or table == r.subject
@@ -405,6 +447,11 @@ def take_by(r: Reader) -> None:
         return
     if item is None or item.values or item.kind in {"per", "superlative", "compare", "relative", "verb"}:
         return
+    if r.sorts:
+        r.sorts = False
+        r.at -= 1
+        take_order(r)
+        return
     before = r.peek(-2)
     after_verb = before is not None and before.kind == "verb"
     grouping = item.kind == "grain" or (item.kind == "name" and bool(r.measures) and not after_verb)
@@ -445,10 +492,13 @@ def _rank_by_next(r: Reader) -> None:
 
 def take_order(r: Reader) -> None:
     """ordered by X descending"""
-    r.take()
+    first = r.take()
+    if r.at == 1 and not r.next_is("by") and not first.text.endswith("by"):
+        r.sorts = True  # "Sort the names by age": what it is sorted by comes later
+        return
     r.settle()
     r.head = False
-    r.skip("by", "in", "of")
+    r.skip("by", "in", "of", "per")
     descending = _direction(r)
     r.skip("by", "of")
     while r.next_is("name", "count", "aggregate", "verb", "superlative", "grain"):

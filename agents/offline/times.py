@@ -161,13 +161,13 @@ def _year_said(match: re.Match[str], today: date) -> int:
 _N = r"(?P<n>\d+|a|one|two|three|four|five|six|seven|eight|nine|ten|twelve)"
 _UNIT = r"(?P<unit>day|week|month|quarter|year)s?"
 _MONTH = "(?P<month>" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")\.?"
-_IN_YEAR = r"(?:(?: of| in|,)? (?P<y>(?:19|20)\d\d|last year|this year|previous year))?"
+_IN_YEAR = r"(?:(?: of| in| ,)? (?P<y>(?:19|20)\d\d|last year|this year|previous year))?"
 _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Period]], ...] = tuple(
     (re.compile(rf"\b(?:{pattern})(?!\w)"), make)
     for pattern, make in (
         (r"(?P<iso>\d{4}-\d\d-\d\d)", _iso),
-        (rf"{_MONTH} (?P<dom>\d{{1,2}})(?:st|nd|rd|th)?(?:,? (?P<year>(?:19|20)\d\d))?(?! ?%)", _full_date),
-        (rf"(?P<dom>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? (?P<year>(?:19|20)\d\d))?", _full_date),
+        (rf"{_MONTH} (?P<dom>\d{{1,2}})(?:st|nd|rd|th)?(?:(?: ,)? (?P<year>(?:19|20)\d\d))?(?! ?%)", _full_date),
+        (rf"(?P<dom>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:(?: ,)? (?P<year>(?:19|20)\d\d))?", _full_date),
         (rf"{_MONTH}{_IN_YEAR}", _month),
         (rf"q(?P<q>[1-4])(?P<nth>)?{_IN_YEAR}", _quarter),
         (rf"(?:the )?(?P<nth>1st|2nd|3rd|4th|first|second|third|fourth)(?P<q>)? quarter{_IN_YEAR}", _quarter),
@@ -211,7 +211,7 @@ _Read = tuple[Period, int]
 
 
 def _plain_period(words: tuple[str, ...], today: date) -> _Read | None:
-    text = " ".join(words[:7])
+    text = " ".join(words[:8])
     for pattern, make in _PATTERNS:
         match = pattern.match(text)
         if match:
