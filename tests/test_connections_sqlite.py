@@ -37,6 +37,9 @@ def file(tmp_path: Path) -> Path:
         INSERT INTO t VALUES (1, 'one'), (2, 'two'), (3, 'three');
         CREATE VIRTUAL TABLE words USING fts5(text);
         INSERT INTO words SELECT text FROM t;
+        CREATE VIRTUAL TABLE area USING rtree(id, low, high);
+        INSERT INTO area VALUES (1, 0, 10);
+        CREATE VIEW v AS SELECT json_extract('{"a": 1}', '$.a') AS a, upper(text) AS loud FROM t;
         """,
     )
 
@@ -55,6 +58,9 @@ def fetch(file: Path, sql: str, limit: int = 10, timeout: float = 10) -> Fetched
         "CREATE TABLE u (i)",
         "CREATE TEMP TABLE u (i)",
         "UPDATE sqlite_master SET sql = ''",
+        "DELETE FROM area",
+        "DELETE FROM area_node",
+        "INSERT INTO words VALUES ('four')",
         "ATTACH '{folder}/new.sqlite' AS new",
         "VACUUM INTO '{folder}/new.sqlite'",
         "PRAGMA query_only = OFF",
@@ -85,6 +91,8 @@ def test_nothing_is_written_even_past_the_guard(file: Path, sql: str) -> None:
         ("SELECT group_concat(value) FROM json_each('[1, 2]')", "1,2"),
         ("SELECT count(*) FROM json_tree('{\"a\": [1]}')", 3),
         ("SELECT text FROM words WHERE words MATCH 'two' ORDER BY rank", "two"),
+        ("SELECT id FROM area WHERE low < 5", 1),
+        ("SELECT loud FROM v WHERE a = 1", "ONE"),
         ("SELECT bm25(words) < 0 FROM words('two')", 1),
         ("WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 9) SELECT max(i) FROM c", 9),
         ("SELECT sum(i) OVER (ORDER BY i) FROM t WHERE text LIKE 't%' ORDER BY i DESC", 5),

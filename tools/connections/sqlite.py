@@ -33,6 +33,10 @@ _FORBIDDEN_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "readfile"
 
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 
+_WRITES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
+
+_RTREE_TABLES = ("_node", "_rowid", "_parent")
+
 _CANNOT_WRITE_BESIDE = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
 
 _UNAVAILABLE = {
@@ -126,8 +130,6 @@ def _code(error: Exception) -> int:
 def _lock(connection: sqlite3.Connection) -> None:
     """Shut every way to write, to reach another file or to build something huge."""
     connection.execute("PRAGMA query_only = ON")
-    # A view may come from somebody else's file: it may call only functions without side effects.
-    connection.execute("PRAGMA trusted_schema = OFF")
     for limit, most in _LIMITS.items():
         connection.setlimit(limit, most)
     connection.set_authorizer(_authorize)
@@ -140,6 +142,9 @@ def _authorize(action: int, first: str | None, second: str | None, _database: st
         return sqlite3.SQLITE_OK
     # json_each and full-text tables declare their columns by what looks like an update of the schema.
     if action == sqlite3.SQLITE_UPDATE and first == "sqlite_master":
+        return sqlite3.SQLITE_OK
+    # R*Tree tables prepare their writes before their first read. mode=ro and query_only hold back any that would run.
+    if action in _WRITES and (first or "").endswith(_RTREE_TABLES):
         return sqlite3.SQLITE_OK
     # Full-text tables ask whether the file has changed.
     if action == sqlite3.SQLITE_PRAGMA and first == "data_version" and second is None:
