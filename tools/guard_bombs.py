@@ -14,6 +14,7 @@ from math import inf
 from sqlglot import exp
 
 from errors import SQLRefused
+from tools.catalog import Dialect
 
 MAX_TEXT = 1_000
 """Characters or repetitions that one call may ask for."""
@@ -48,9 +49,10 @@ _REGEX_FUNCTIONS = (
 )
 
 
-def check_bombs(statement: exp.Expr) -> None:
+def check_bombs(statement: exp.Expr, dialect: Dialect) -> None:
     """Raise SQLRefused where the statement may need memory or time without bound."""
     product = 1.0
+    single = {cte.alias.lower() for cte in statement.find_all(exp.CTE) if _has_one_row(cte.this)}
     for node in statement.walk():
         match node:
             case exp.Repeat():
@@ -67,9 +69,9 @@ def check_bombs(statement: exp.Expr) -> None:
                 product *= _anonymous(node)
             case exp.With() if node.args.get("recursive") or _refers_to_itself(node):
                 for cte in node.expressions:
-                    _check_recursion(cte)
+                    _check_recursion(cte, dialect)
             case exp.Select():
-                _check_product(node)
+                _check_product(node, single)
             case _ if isinstance(node, _REGEX_FUNCTIONS):
                 _check_regex(node)
         if product > MAX_PRODUCT:
@@ -108,14 +110,25 @@ def number(node: exp.Expr | None) -> float | None:
         case exp.Neg():
             inner = number(node.this)
             return None if inner is None else -inner
-        case exp.Add() | exp.Sub() | exp.Mul():
+        case exp.Add() | exp.Sub() | exp.Mul() | exp.Pow():
             left, right = number(node.this), number(node.expression)
-            if left is None or right is None:
-                return None
-            if isinstance(node, exp.Mul):
-                return left * right
-            return left + right if isinstance(node, exp.Add) else left - right
+            return None if left is None or right is None else _combined(node, left, right)
     return None
+
+
+def _combined(node: exp.Expr, left: float, right: float) -> float | None:
+    match node:
+        case exp.Add():
+            return left + right
+        case exp.Sub():
+            return left - right
+        case exp.Mul():
+            return left * right
+    try:
+        power = left**right
+    except (OverflowError, ZeroDivisionError):
+        return inf
+    return power if isinstance(power, float) else None
 
 
 def _amount(function: str, node: exp.Expr | None) -> float:
@@ -229,7 +242,7 @@ def _refers_to_itself(node: exp.Expr) -> bool:
     )
 
 
-def _check_recursion(cte: exp.Expr) -> None:
+def _check_recursion(cte: exp.Expr, dialect: Dialect) -> None:
     """Raise SQLRefused unless a recursive CTE walks along a table or counts up to a bound."""
     name = cte.alias.lower()
     body = cte.this.unnest()
@@ -237,6 +250,9 @@ def _check_recursion(cte: exp.Expr) -> None:
         return
     if not isinstance(body, exp.Union):
         raise SQLRefused("A recursive WITH needs the form SELECT … UNION ALL SELECT ….")
+    limit = body.args.get("limit")
+    if limit is not None and dialect in ("sqlite", "mysql") and (number(limit.expression) or inf) <= MAX_STEPS:
+        return  # These two stop recursing at the limit.
     for select in _members(body):
         if _reads(select, name):
             _check_step(select, name, _columns_of(cte, body))
@@ -271,7 +287,7 @@ def _check_step(select: exp.Expr, name: str, columns: list[str]) -> None:
         # Walking along a table ends where the table has no further row; a product with it does not.
         if any(_touches(c, alias, columns) for c in conditions):
             return
-    elif select.args.get("limit") or any(_bounds(c, select, alias, columns) for c in conditions):
+    elif any(_bounds(c, select, alias, columns) for c in conditions):
         return
     raise SQLRefused(
         f"The recursion has no end that can be seen: give its second part a WHERE with an upper bound of at most"
@@ -328,8 +344,8 @@ def _bounds(condition: exp.Expr, select: exp.Expr, alias: str, columns: list[str
 
 
 def _near(bound: exp.Expr) -> bool:
-    constant = number(bound)
-    return constant is None or abs(constant) <= MAX_STEPS
+    """Whether every number in the bound is small; what is looked up in a table is as large as the table's values."""
+    return all((constant := number(part)) is None or abs(constant) <= MAX_STEPS for part in bound.walk())
 
 
 def _direction(bounded: exp.Expr, select: exp.Expr, columns: list[str]) -> int | None:
@@ -351,23 +367,37 @@ def _direction(bounded: exp.Expr, select: exp.Expr, columns: list[str]) -> int |
 # --- products ----------------------------------------------------------------------------------------------------
 
 
-def _check_product(select: exp.Expr) -> None:
+def _check_product(select: exp.Expr, single: set[str]) -> None:
     """Raise SQLRefused where a FROM multiplies many tables, or a table with itself, without any condition."""
-    tables = [s for s in _sources(select) if isinstance(s, exp.Table) and isinstance(s.this, exp.Identifier)]
+    tables = {t.alias_or_name.lower(): t.name.lower() for t in _sources(select) if _has_rows(t, single)}
     if len(tables) < 2:
         return
-    names = [t.alias_or_name.lower() for t in tables]
-    groups = {name: {name} for name in names}
-    for linked in _links(select, names):
-        merged = set().union(*(groups[name] for name in linked))
-        for name in merged:
-            groups[name] = merged
+    groups = {label: {label} for label in tables}
+    for linked in _links(select, list(tables)):
+        merged = set().union(*(groups[label] for label in linked))
+        for label in merged:
+            groups[label] = merged
     loose = {id(group): group for group in groups.values()}.values()
     if len(loose) > MAX_LOOSE_TABLES:
         raise SQLRefused("The query multiplies tables that nothing joins: give each JOIN its ON.")
-    copies = [{t.name.lower() for t in tables if t.alias_or_name.lower() in group} for group in loose]
+    copies = [{tables[label] for label in group if tables[label]} for group in loose]
     if len(set().union(*copies)) < sum(map(len, copies)):
         raise SQLRefused("The query multiplies a table with itself: join its two copies ON a condition.")
+
+
+def _has_rows(source: exp.Expr, single: set[str]) -> bool:
+    """Whether a source may have many rows: a table, or a subquery that is not one row of totals."""
+    if isinstance(source, exp.Table):
+        return isinstance(source.this, exp.Identifier) and source.name.lower() not in single
+    return isinstance(source, exp.Subquery) and not _has_one_row(source.this)
+
+
+def _has_one_row(query: exp.Expr) -> bool:
+    if not isinstance(query, exp.Select) or query.args.get("group"):
+        return False
+    aggregates = any(p.find(exp.AggFunc) and not p.find(exp.Window) for p in query.expressions)
+    limit = query.args.get("limit")
+    return aggregates or not query.args.get("from_") or (limit is not None and number(limit.expression) == 1)
 
 
 def _links(select: exp.Expr, names: list[str]) -> list[list[str]]:

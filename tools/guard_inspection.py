@@ -15,7 +15,7 @@ from errors import SQLRefused
 from tools.catalog import Catalog, Dialect
 from tools.guard_bombs import check_bombs
 from tools.guard_names import Names, Resolver
-from tools.guard_rules import check_beginning, check_calls, check_kind, check_nodes, check_words
+from tools.guard_rules import check_beginning, check_calls, check_kind, check_nodes, check_table_texts, check_words
 from tools.guard_text import agree, read_text
 
 # It warns of statements that it cannot parse, and quotes them.
@@ -60,8 +60,9 @@ class Inspector:
         statement = check_kind(self._grammar.parser().parse(tokens, sql), self._dialect)
         check_nodes(statement, self._dialect)
         check_calls(tokens, statement, self._dialect)
+        check_table_texts(statement, sql)
         tables = Resolver(self._names, sql).resolve(statement)
-        check_bombs(statement)
+        check_bombs(statement, self._dialect)
         return sql[:end].rstrip(" \t\r\n"), tables
 
 

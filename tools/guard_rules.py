@@ -18,6 +18,7 @@ from errors import SQLRefused
 from tools.catalog import Dialect
 from tools.guard_functions import FUNCTIONS
 from tools.guard_nodes import NODES, PARTS, TYPES
+from tools.guard_reserved import check_table_name
 
 MAX_TYPE_DEPTH = 5
 """`DECIMAL(DECIMAL(…` costs sqlglot twice the time per level, so this is checked before it parses."""
@@ -33,11 +34,12 @@ _GRAMMAR = frozenset(
     """select from where and or not in on as over by having when then else case between like ilike exists any all some
     union except intersect distinct values using filter group join lateral limit offset qualify is xor div escape
     only materialized rollup cube row array interval to regexp rlike glob similar zone symmetric exclude rename
-    pivot unpivot columns against within end mod with
+    pivot unpivot columns against within end mod with overlaps
     decimal numeric dec varchar char character nchar nvarchar varying bit varbit float real double time timestamp
     timestamptz datetime binary varbinary struct map enum string bpchar int integer bigint smallint tinyint
     """.split()
 )
+_QUANTIFIERS = frozenset({"all", "any", "some"})
 _GRAMMAR_PHRASES = frozenset(
     {"group by", "order by", "partition by", "grouping sets", "within group", "similar to", "not in", "is not"}
 )
@@ -49,6 +51,15 @@ _STRINGS = frozenset(
     {TokenType.STRING, TokenType.HEX_STRING, TokenType.BIT_STRING, TokenType.BYTE_STRING, TokenType.NATIONAL_STRING}
 )
 _FORBIDDEN_TOKENS = frozenset({TokenType.HEREDOC_STRING, TokenType.UNICODE_STRING, TokenType.RAW_STRING})
+
+
+_OPERAND_ENDS = _STRINGS | {
+    TokenType.VAR,
+    TokenType.IDENTIFIER,
+    TokenType.NUMBER,
+    TokenType.R_PAREN,
+    TokenType.R_BRACKET,
+}
 
 
 def check_kind(statements: Sequence[exp.Expr | None], dialect: Dialect) -> exp.Expr:
@@ -86,10 +97,14 @@ def check_nodes(statement: exp.Expr, dialect: Dialect) -> None:
                     raise SQLRefused(_PART_COMPLAINTS.get(part) or f"{_shown(part)} is not allowed in a query here.")
         if kind is exp.Column:
             _check_column(node, dialect)
+        elif kind is exp.Anonymous and node.name.lower() not in FUNCTIONS[dialect] | _QUANTIFIERS:
+            raise SQLRefused(_call_complaint(node.name, dotted=False, quoted=False, known=False))
+        elif kind is exp.TableAlias and node.this is None:
+            raise SQLRefused("A list of columns stands where a table's alias was expected.")
         elif kind is exp.DataType and node.this not in TYPES:
             raise SQLRefused(f"The type {node.sql()} is not allowed: cast to one of the database's own types.")
-        elif kind is exp.In and node.args.get("field") is not None and dialect != "duckdb":
-            raise SQLRefused("IN needs a list or a subquery in parentheses.")
+        elif kind is exp.In and node.args.get("field") is not None:
+            _check_in(node.args["field"], dialect)
 
 
 _PART_COMPLAINTS = {
@@ -143,6 +158,14 @@ def check_beginning(tokens: Sequence[Token]) -> None:
         raise SQLRefused(f"{shown} is not allowed: only queries that read (SELECT) are.")
 
 
+def _check_in(field: exp.Expr, dialect: Dialect) -> None:
+    """Raise SQLRefused at `x IN t`, where SQLite reads a table; DuckDB reads a list."""
+    if dialect != "duckdb":
+        raise SQLRefused("IN needs a list or a subquery in parentheses.")
+    if isinstance(field, exp.Column):
+        check_table_name([part.name for part in field.parts], dialect, known=False)
+
+
 def check_words(tokens: Sequence[Token], dialect: Dialect) -> None:
     """Raise SQLRefused where the tokens alone show something that may not be there, before they are parsed."""
     depths: list[bool] = []
@@ -157,6 +180,10 @@ def check_words(tokens: Sequence[Token], dialect: Dialect) -> None:
             depths.pop()
         elif kind in _FORBIDDEN_TOKENS:
             raise SQLRefused("Dollar-quoted texts and Unicode escapes are not allowed: quote the text with '…'.")
+        elif kind is TokenType.SEMICOLON:
+            raise SQLRefused("Only one statement is allowed: send the first one alone.")
+        elif token.text in ("@", "@@") and kind not in _STRINGS and previous not in _OPERAND_ENDS:
+            raise SQLRefused("Variables and parameters are not allowed: write the value itself.")
         elif kind is TokenType.INTO and dialect != "duckdb":
             raise SQLRefused("INTO is not allowed: a query may only read.")
         previous = kind
@@ -177,6 +204,13 @@ def check_calls(tokens: Sequence[Token], statement: exp.Expr, dialect: Dialect) 
                 if token.start not in aliases:
                     raise SQLRefused(_call_complaint(token.text, dotted, quoted, word in functions))
         before = token.token_type
+
+
+def check_table_texts(statement: exp.Expr, sql: str) -> None:
+    """Raise SQLRefused where a text stands for a table: DuckDB reads the file of that name."""
+    for table in statement.find_all(exp.Table) if "'" in sql else ():
+        if table.this is not None and sql[table.this.meta.get("start", 0)] == "'":
+            raise SQLRefused(f"A text stands where a table was expected: {table.name[:60]}.")
 
 
 def _is_word(token: Token) -> bool:
