@@ -256,17 +256,17 @@ def test_reading_writes_nothing_and_needs_no_right_to_write(sqlite_with: Fill, t
 @pytest.mark.parametrize(
     ("url", "error", "says"),
     [
-        ("sqlite:///{folder}/none.sqlite", DatabaseUnavailable, "There is no database file none.sqlite"),
+        ("sqlite:///{folder}/none.sqlite", DatabaseUnavailable, "There is no database file at"),
         ("sqlite:///{folder}/text.txt", DatabaseUnavailable, "text.txt is not a SQLite database"),
-        ("sqlite:///{folder}/empty.sqlite", DatabaseUnavailable, "empty holds no tables"),
-        ("sqlite:///{folder}", DatabaseUnavailable, "is a folder"),
+        ("sqlite:///{folder}/empty.sqlite", DatabaseUnavailable, "empty.sqlite is empty"),
+        ("sqlite:///{folder}", DatabaseUnavailable, "is a directory"),
         ("duckdb:///{folder}/text.txt", DatabaseUnavailable, "text.txt is not a DuckDB database"),
-        ("sqlite://", SettingsInvalid, "names no database"),
-        ("not a url", SettingsInvalid, "cannot be read"),
-        ("oracle://u:hunter2@h/d", SettingsInvalid, "kind oracle"),
+        ("sqlite://", SettingsInvalid, "names no file"),
+        ("not a url", SettingsInvalid, "is not a database URL"),
+        ("oracle://u:hunter2@h/d", SettingsInvalid, "does not speak"),
         ("postgresql://u:hunter2@127.0.0.1:1/d", DatabaseUnavailable, "d on 127.0.0.1 does not answer"),
         ("mysql://u:hunter2@127.0.0.1:1/d", DatabaseUnavailable, "d on 127.0.0.1 does not answer"),
-        ("postgresql://u:hunter2@127.0.0.1:port/d", SettingsInvalid, "cannot be read"),
+        ("postgresql://u:hunter2@127.0.0.1:port/d", SettingsInvalid, "is not a database URL"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_one_sentence(
@@ -278,6 +278,11 @@ def test_what_cannot_be_read_is_said_in_one_sentence(
         read_catalog(url.format(folder=tmp_path))
     assert says in str(raised.value)
     assert "hunter2" not in str(raised.value)
+
+
+def test_a_database_without_tables_is_said_to_have_none(sqlite_with: Fill) -> None:
+    with pytest.raises(DatabaseUnavailable, match="shop holds no tables"):
+        read_catalog(sqlite_with("CREATE TABLE t (c TEXT); DROP TABLE t;"))
 
 
 def test_duckdb_is_read(tmp_path: Path) -> None:
@@ -464,7 +469,7 @@ def test_a_kept_catalog_of_a_server_is_read_anew_when_its_structure_changes(post
 def test_a_database_is_told_from_others_of_its_name_and_not_by_its_password(tmp_path: Path) -> None:
     for folder in ("one", "other"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "shop.sqlite").touch()
+        (tmp_path / folder / "shop.sqlite").write_text("any")
     keys = {catalog_key(f"sqlite:///{tmp_path}/{folder}/shop.sqlite") for folder in ("one", "other")}
     assert len(keys) == 2
     assert all(key.startswith("shop-") for key in keys)

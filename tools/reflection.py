@@ -12,12 +12,13 @@ from typing import Protocol
 from urllib.parse import quote as percent_encode
 
 import sqlalchemy
-from sqlalchemy.engine import URL, Engine, make_url
-from sqlalchemy.exc import ArgumentError, SAWarning, SQLAlchemyError
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from errors import DatabaseUnavailable, SettingsInvalid
+from errors import DatabaseUnavailable
 from tools.catalog import Catalog, Dialect, Table
+from tools.connections.address import database_file, database_name, dialect_of, read_url
 from tools.reflection_descriptions import describe
 from tools.reflection_keys import infer_keys
 from tools.reflection_profile import Profiler, Source
@@ -31,15 +32,7 @@ FILE_DIALECTS: tuple[Dialect, ...] = ("sqlite", "duckdb")
 Progress = Callable[[str, int, int], None]
 """Hears what is being done, how much of it is done, and how much there is. It may be called from any thread."""
 
-_DIALECTS: dict[str, Dialect] = {
-    "sqlite": "sqlite",
-    "duckdb": "duckdb",
-    "postgresql": "postgres",
-    "postgres": "postgres",
-    "mysql": "mysql",
-    "mariadb": "mysql",
-}
-_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgres": "postgresql+psycopg", "mysql": "mysql+pymysql"}
+_DRIVERS = {"postgres": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 
 
 class StructuredSource(Source, Protocol):
@@ -52,12 +45,11 @@ class StructuredSource(Source, Protocol):
 def read_catalog(database_url: str, *, descriptions: Path | None = None, progress: Progress | None = None) -> Catalog:
     """Return what the database holds, tables in the order of their names. It blocks: call it in a thread.
 
-    `descriptions` is a TOML file (see `reflection_descriptions`). Raises DatabaseUnavailable where the database cannot be
-    reached or read or holds no table, and SettingsInvalid where the URL or the descriptions cannot be used.
+    `descriptions` is a TOML file (see `reflection_descriptions`). Raises DatabaseUnavailable where the database cannot
+    be reached or read or holds no table, and SettingsInvalid where the URL or the descriptions cannot be used.
     """
-    url = parse_url(database_url)
-    with _open(url) as source:
-        declared = _tables(source, url)
+    with _open(database_url) as source:
+        declared = _tables(source, database_url)
         profiler = Profiler(source)
         profiled = []
         for done, table in enumerate(declared, start=1):
@@ -65,87 +57,48 @@ def read_catalog(database_url: str, *, descriptions: Path | None = None, progres
             if progress:
                 progress("Reading tables", done, len(declared))
         tables = infer_keys(profiled, profiler)
-    return Catalog(database_name(url), source.dialect, describe(tables, descriptions))
+    return Catalog(database_name(database_url), source.dialect, describe(tables, descriptions))
 
 
-def read_declared(url: URL) -> list[Table]:
+def read_declared(database_url: str) -> list[Table]:
     """Return the tables as they are declared, quickly: nothing is counted. It raises what `read_catalog` raises."""
-    with _open(url) as source:
-        return _tables(source, url)
+    with _open(database_url) as source:
+        return _tables(source, database_url)
 
 
-def _tables(source: StructuredSource, url: URL) -> list[Table]:
+def _tables(source: StructuredSource, database_url: str) -> list[Table]:
     tables = source.tables()
     if not tables:
         raise DatabaseUnavailable(
-            f"The database {database_name(url)} holds no tables: fill it first, or name another one."
+            f"The database {database_name(database_url)} holds no tables: fill it first, or name another one."
         )
     return tables
 
 
-def parse_url(database_url: str) -> URL:
-    """Return the URL in parts; raises SettingsInvalid, without repeating the URL, where it is none of ours."""
-    try:
-        url = make_url(database_url)
-    except (ArgumentError, ValueError):
-        raise SettingsInvalid(
-            "The database URL cannot be read: write it like sqlite:///shop.db or postgresql://user@host/shop."
-        ) from None
-    if url.get_backend_name() not in _DIALECTS:
-        raise SettingsInvalid(
-            f"Databases of the kind {url.get_backend_name()} cannot be asked: the URL may begin with "
-            "sqlite, duckdb, postgresql, mysql or mariadb."
-        )
-    if not url.database or url.database == ":memory:":
-        raise SettingsInvalid("The database URL names no database: write it like sqlite:///shop.db.")
-    return url
-
-
-def dialect_of(url: URL) -> Dialect:
-    """Return which of our dialects the URL's database speaks."""
-    return _DIALECTS[url.get_backend_name()]
-
-
-def database_name(url: URL) -> str:
-    """Return what a person calls the database: the file's stem, or its name on the server."""
-    name = url.database or ""
-    return Path(name).stem if dialect_of(url) in FILE_DIALECTS else name
-
-
-def database_file(url: URL) -> Path:
-    """Return the file that a SQLite or DuckDB URL names; raises DatabaseUnavailable where there is none."""
-    file = Path((url.database or "").removeprefix("file:"))
-    if file.is_dir():
-        raise DatabaseUnavailable(f"{file.name} is a folder, not a database file.")
-    if not file.exists():
-        raise DatabaseUnavailable(f"There is no database file {file.name}: check the path in the database URL.")
-    return file
-
-
 @contextmanager
-def _open(url: URL) -> Iterator[StructuredSource]:
-    if dialect_of(url) == "duckdb":
+def _open(database_url: str) -> Iterator[StructuredSource]:
+    url, dialect = read_url(database_url), dialect_of(database_url)
+    if dialect == "duckdb":
         from tools.reflection_duckdb import open_duckdb
 
-        with open_duckdb(database_file(url), database_name(url)) as source:
+        with open_duckdb(database_file(url)) as source:
             yield source
         return
-    engine = _engine(url)
+    engine = _engine(url, dialect)
     try:
         with warnings.catch_warnings():
             # Types that SQLAlchemy does not know are kept as "other"; nobody needs to hear of it.
             warnings.simplefilter("ignore", SAWarning)
             with engine.connect() as connection:
-                yield SQLSource(connection, dialect_of(url))
+                yield SQLSource(connection, dialect)
     except SQLAlchemyError as error:
         log.debug("reading the schema failed: %s", type(error).__name__)
-        raise DatabaseUnavailable(_why(url, error)) from None
+        raise DatabaseUnavailable(_why(url, dialect, error)) from None
     finally:
         engine.dispose()
 
 
-def _engine(url: URL) -> Engine:
-    dialect = dialect_of(url)
+def _engine(url: URL, dialect: Dialect) -> Engine:
     if dialect == "sqlite":
         file = database_file(url)
         return sqlalchemy.create_engine("sqlite://", creator=lambda: _connect_sqlite(file), poolclass=NullPool)
@@ -166,17 +119,20 @@ def _connect_sqlite(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def _why(url: URL, error: SQLAlchemyError) -> str:
+def _why(url: URL, dialect: Dialect, error: SQLAlchemyError) -> str:
     """Return one sentence that says why the database cannot be read; never the URL, which may hold a password."""
     complaint = str(getattr(error, "orig", error)).lower()
-    name = database_name(url)
-    if dialect_of(url) == "sqlite":
+    if dialect == "sqlite":
+        file = Path(url.database or "").name
         if "not a database" in complaint or "malformed" in complaint:
-            return f"The file {Path(url.database or '').name} is not a SQLite database, or it is damaged."
-        return f"The database file {Path(url.database or '').name} cannot be read: {complaint}."
+            return f"The file {file} is not a SQLite database, or it is damaged."
+        return f"The database file {file} cannot be read ({complaint})."
+    name = url.database or url.username
     if "password" in complaint or "authentication" in complaint or "access denied" in complaint:
-        return f"The database {name} refused the user name or the password in the database URL."
+        return f"The database {name} refused the user name or the password in QUAESTOR_DATABASE_URL."
     if "does not exist" in complaint or "unknown database" in complaint:
-        return f"The server has no database {name}: check the name in the database URL."
+        return f"The server has no database {name}: check the name in QUAESTOR_DATABASE_URL."
     where = url.host or "localhost"
-    return f"The database {name} on {where} does not answer: check that it runs and that the URL is right."
+    return (
+        f"The database {name} on {where} does not answer: check that it runs and that QUAESTOR_DATABASE_URL is right."
+    )

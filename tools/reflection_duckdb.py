@@ -50,14 +50,14 @@ _KEYS = """
 
 
 @contextmanager
-def open_duckdb(file: Path, name: str) -> Iterator[DuckDBSource]:
+def open_duckdb(file: Path) -> Iterator[DuckDBSource]:
     """Open the file read-only; raises DatabaseUnavailable where it is no DuckDB file or another process writes it."""
     try:
         connection = duckdb.connect(str(file), read_only=True, config=_LOCKED)
     except duckdb.Error as error:
         log.debug("opening DuckDB failed: %s", type(error).__name__)
         if "lock" in str(error).lower():
-            reason = f"The database {name} is being written by another program: close it there, then ask again."
+            reason = f"The database {file.name} is being written by another program: close it there, then ask again."
         else:
             reason = f"The file {file.name} is not a DuckDB database, or this version of DuckDB cannot read it."
         raise DatabaseUnavailable(reason) from None

@@ -33,9 +33,9 @@ class SQLSource:
         self._driver: Any = connection.connection.dbapi_connection
         self._server_is_mariadb = getattr(connection.dialect, "is_mariadb", False)
         if dialect == "postgres":
-            self._execute("SET default_transaction_read_only = on")
+            connection.exec_driver_sql("SET default_transaction_read_only = on")
         elif dialect == "mysql":
-            self._execute("SET SESSION TRANSACTION READ ONLY")
+            connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
 
     def rows(self, sql: str, seconds: float) -> list[tuple[Any, ...]]:
         try:

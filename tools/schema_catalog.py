@@ -15,16 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.catalog import Catalog, Column, ForeignKey, Table
-from tools.reflection import (
-    FILE_DIALECTS,
-    Progress,
-    database_file,
-    database_name,
-    dialect_of,
-    parse_url,
-    read_catalog,
-    read_declared,
-)
+from tools.connections.address import database_file, database_name, dialect_of, read_url
+from tools.reflection import FILE_DIALECTS, Progress, read_catalog, read_declared
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +28,12 @@ SERVER_SECONDS = 24 * 3600
 
 def catalog_key(database_url: str) -> str:
     """Return a short name of the database that is its own: it may name a folder or a collection."""
-    url = parse_url(database_url)
-    if dialect_of(url) in FILE_DIALECTS:
+    url = read_url(database_url)
+    if dialect_of(database_url) in FILE_DIALECTS:
         place = str(database_file(url).resolve())
     else:
         place = url.set(password=None).render_as_string()
-    name = re.sub(r"\W+", "-", database_name(url), flags=re.ASCII).strip("-")[:40]
+    name = re.sub(r"\W+", "-", database_name(database_url), flags=re.ASCII).strip("-")[:40]
     return f"{name or 'database'}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
 
 
@@ -69,17 +61,16 @@ def load_catalog(
 
 def _fingerprint(database_url: str, descriptions: Path | None) -> str:
     """Return what changes with the file's contents, or with the server's structure, and with the descriptions."""
-    url = parse_url(database_url)
     parts: list[Any] = [FORMAT]
     if descriptions is not None and descriptions.exists():
         parts.append(descriptions.read_bytes())
-    if dialect_of(url) in FILE_DIALECTS:
-        file = database_file(url)
+    if dialect_of(database_url) in FILE_DIALECTS:
+        file = database_file(read_url(database_url))
         # What is written but not yet folded into the file lies in the journal beside it.
         for part in (file, Path(f"{file}-wal"), Path(f"{file}.wal")):
             parts.append((part.stat().st_size, part.stat().st_mtime_ns) if part.exists() else None)
     else:
-        parts.append(read_declared(url))
+        parts.append(read_declared(database_url))
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
