@@ -23,7 +23,7 @@ class ChatPage:
     async def type(self, question: str) -> None:
         """Ask, and return at once."""
         await self._page.locator("#chat-input").fill(question)
-        await self._page.locator("#chat-input").press("Enter")
+        await self._page.locator("#chat-submit").click()
 
     async def ask(self, question: str) -> Answered:
         """Ask, and return when the answer stands."""

@@ -168,7 +168,7 @@ async def test_many_rows_are_paged(browser: Browser, offline: Served) -> None:
     async with opened(browser, offline.url) as page:
         chat = ChatPage(page)
         await chat.is_ready()
-        answer = await chat.ask("SELECT id FROM orders ORDER BY id")
+        answer = await chat.ask("SELECT order_id FROM orders ORDER BY order_id")
         await expect(answer.note).to_have_text("first 1,000 rows")
         first = await answer.rows.first.inner_text()
         await answer.root.get_by_role("button", name="Next rows").click()
@@ -193,7 +193,6 @@ async def test_a_database_that_is_not_there_is_told_and_tried_again(
         async with opened(browser, served.url) as page:
             await expect(page.locator("#welcome-screen")).to_contain_text("It cannot answer yet")
             chat = ChatPage(page)
-            await page.locator("#chat-input").wait_for()
             failed = await chat.ask("How many orders are there?")
             await expect(failed.root.locator(".qs-failed")).to_be_visible()
             shutil.copy(built_home / "sample.sqlite", database)
