@@ -95,7 +95,8 @@ def check(case: Case, answer: Answer, database: Path, today: date) -> None:
         assert answer.status == "declined", f"answered something that the data does not hold: {_sql(answer)}"
         return
     assert answer.status == "answered", f"{answer.status}: {_sql(answer)}"
-    assert answer.rows is not None and not answer.rows.truncated
+    assert answer.rows is not None
+    assert not answer.rows.truncated, f"more rows than anybody asked for: {_sql(answer)}"
     expected = [expected_rows(database, sql, today) for sql in case.gold]
     right = any(same_rows(rows, answer.rows.values, ordered=case.ordered) for rows in expected)
     assert right, f"{_sql(answer)}\nanswered {answer.rows.values[:5]}\nexpected {expected[0][:5]}"
