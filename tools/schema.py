@@ -56,6 +56,9 @@ class Embedder(Protocol):
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector per text, in their order; raises ModelUnavailable."""
 
+    async def aclose(self) -> None:
+        """Let go of connections and memory."""
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -130,7 +133,7 @@ class Schema:
         self.catalog = catalog
         self._name = folder.name
         self._vectors = VectorFile(folder / "vectors.sqlite")
-        self._embedder = embedder
+        self._embedder = self._given_embedder = embedder
         self._url = qdrant_url
         self._api_key = qdrant_api_key
         self._client: QdrantClient | None = None
@@ -188,7 +191,9 @@ class Schema:
         )
 
     async def aclose(self) -> None:
-        """Close the index."""
+        """Close the index, and the embedder it was given."""
+        if self._given_embedder:
+            await self._given_embedder.aclose()
         if self._client:
             await asyncify(self._client.close, limiter=self._thread)()
 

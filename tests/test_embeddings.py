@@ -1,0 +1,245 @@
+"""Vectors of the local model, and of an endpoint over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from math import fsum, sqrt
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from pydantic import SecretStr
+
+from errors import ModelMisbehaved, ModelUnavailable
+from llm.embeddings import EndpointEmbedder, LocalEmbedder, Vector, open_embedder
+
+# The first numbers that the published weights give for QUESTION, computed in float32 with numpy alone.
+QUESTION = "Which five products earned the most last quarter?"
+REFERENCE = [
+    0.0026,
+    -0.0362,
+    -0.0213,
+    -0.0629,
+    0.0607,
+    0.0862,
+    0.0213,
+    0.0558,
+    -0.0455,
+    -0.0149,
+    -0.0374,
+    -0.0162,
+    0.0127,
+    -0.0043,
+    -0.0378,
+    0.033,
+    0.0033,
+    -0.0328,
+    -0.0169,
+    -0.1468,
+    0.0214,
+    -0.0255,
+    0.0124,
+    0.0015,
+    0.1034,
+    0.098,
+    -0.065,
+    -0.0002,
+    -0.0387,
+    -0.1132,
+    -0.0764,
+    0.0329,
+    0.0647,
+    -0.0346,
+    -0.0245,
+    -0.0533,
+    0.0228,
+    -0.0244,
+    0.0284,
+    0.0024,
+    -0.0054,
+    -0.0997,
+    -0.0008,
+    -0.038,
+    0.0301,
+    -0.012,
+    0.0178,
+    0.0625,
+]
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> LocalEmbedder:
+    return LocalEmbedder(tmp_path_factory.mktemp("models"))
+
+
+def likeness(one: Vector, other: Vector) -> float:
+    return fsum(a * b for a, b in zip(one, other, strict=True))
+
+
+async def test_texts_of_like_meaning_are_near_and_others_far(local: LocalEmbedder) -> None:
+    cat, kitten, invoice = await local.embed(
+        ["a cat sits on the mat", "a kitten is sitting on a rug", "unpaid invoices of last quarter"]
+    )
+    assert likeness(cat, kitten) > 0.6
+    assert likeness(cat, invoice) < 0.15
+
+
+async def test_the_rounded_model_says_what_the_published_one_says(local: LocalEmbedder) -> None:
+    [vector] = await local.embed([QUESTION])
+    assert len(vector) == 384
+    assert likeness(vector, vector) == pytest.approx(1, abs=1e-5)
+    first = vector[: len(REFERENCE)]
+    assert likeness(first, REFERENCE) / sqrt(likeness(first, first) * likeness(REFERENCE, REFERENCE)) > 0.97
+
+
+async def test_vectors_come_in_the_order_of_their_texts(local: LocalEmbedder) -> None:
+    texts = [f"{'long ' * (count % 7)}text number {count}" for count in range(70)]
+    together = await local.embed(texts)
+    for position in (0, 33, 69):
+        [alone] = await local.embed([texts[position]])
+        assert likeness(alone, together[position]) > 0.98
+
+
+async def test_no_texts_and_empty_and_endless_texts_are_taken(local: LocalEmbedder) -> None:
+    assert await local.embed([]) == []
+    empty, endless = await local.embed(["", "word " * 20_000])
+    assert len(empty) == len(endless) == 384
+
+
+def test_processes_that_build_the_model_at_once_do_not_harm_each_other(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, sys; from pathlib import Path; from llm.embeddings import LocalEmbedder;"
+        "print(len(asyncio.run(LocalEmbedder(Path(sys.argv[1])).embed(['x']))[0]))"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [process.communicate()[0].strip() for process in processes] == ["384"] * 3
+    assert [file.name for file in tmp_path.iterdir()] == ["all-MiniLM-L6-v2-int8.onnx"]
+
+
+def test_without_the_wheel_there_is_no_local_embedder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("llm.embeddings.WHEEL", "a_wheel_that_nobody_has")
+    assert open_embedder(tmp_path) is None
+    assert "requirements-embeddings.txt" in caplog.text
+
+
+def test_a_model_named_is_asked_at_the_endpoint(tmp_path: Path) -> None:
+    assert isinstance(open_embedder(tmp_path), LocalEmbedder)
+    assert isinstance(open_embedder(tmp_path, model="m", api_key=SecretStr("k")), EndpointEmbedder)
+
+
+@asynccontextmanager
+async def endpoint(base_url: str, timeout: float = 20) -> AsyncIterator[EndpointEmbedder]:
+    embedder = EndpointEmbedder("m", api_key=SecretStr("secret"), base_url=base_url, timeout=timeout)
+    try:
+        yield embedder
+    finally:
+        await embedder.aclose()
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Serve = Callable[[Handler], Awaitable[str]]
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Serves `/v1/embeddings` with a handler on a free port, and returns the base URL."""
+    runners: list[web.AppRunner] = []
+
+    async def start(handler: Handler) -> str:
+        app = web.Application()
+        app.router.add_post("/v1/embeddings", handler)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        runners.append(runner)
+        return f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+
+    yield start
+    for runner in runners:
+        await runner.cleanup()
+
+
+def answer_of(texts: list[str]) -> dict[str, object]:
+    # Backwards, because an endpoint may answer in any order: the index tells.
+    rows = [{"object": "embedding", "index": i, "embedding": [float(len(text)), 1.0]} for i, text in enumerate(texts)]
+    return {"object": "list", "model": "m", "data": rows[::-1], "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+
+
+async def test_an_endpoint_is_asked_in_batches_with_its_key_and_model(serve: Serve) -> None:
+    seen: list[tuple[str, str, int]] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked = await request.json()
+        seen.append((request.headers["Authorization"], asked["model"], len(asked["input"])))
+        return web.json_response(answer_of(asked["input"]))
+
+    async with endpoint(await serve(handler)) as embedder:
+        vectors = await embedder.embed(["x" * count for count in range(1, 301)])
+    assert vectors == [[float(count), 1.0] for count in range(1, 301)]
+    assert seen == [("Bearer secret", "m", 128), ("Bearer secret", "m", 128), ("Bearer secret", "m", 44)]
+
+
+@pytest.mark.parametrize(
+    ("response", "error", "says"),
+    [
+        (lambda: web.json_response({"error": "no"}, status=401), ModelUnavailable, "OPENAI_API_KEY"),
+        (lambda: web.json_response({"error": "no"}, status=404), ModelUnavailable, "refused the model m"),
+        (lambda: web.json_response({"error": "no"}, status=500), ModelUnavailable, "HTTP 500"),
+        (lambda: web.Response(text="<html>hello</html>", content_type="text/html"), ModelMisbehaved, "no vectors"),
+        (lambda: web.Response(text="{", content_type="application/json"), ModelMisbehaved, "no vectors"),
+        (lambda: web.json_response({"data": []}), ModelMisbehaved, "vectors"),
+        (lambda: web.json_response(answer_of(["only one"])), ModelMisbehaved, "too few"),
+        (lambda: web.json_response({"data": [{"index": 0, "embedding": "AA=="}]}), ModelMisbehaved, "vectors"),
+    ],
+    ids=["key", "model", "server", "html", "half", "none", "too few", "base64"],
+)
+async def test_an_endpoints_fault_is_said_in_one_sentence_and_asked_once(
+    serve: Serve, response: Callable[[], web.Response], error: type[Exception], says: str
+) -> None:
+    asked = 0
+
+    async def handler(request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return response()
+
+    async with endpoint(await serve(handler)) as embedder:
+        with pytest.raises(error, match=says) as raised:
+            await embedder.embed(["one", "two"])
+    assert asked == 1
+    assert "secret" not in str(raised.value)
+
+
+async def test_an_endpoint_that_is_not_there_is_unavailable() -> None:
+    async with endpoint("http://127.0.0.1:1/v1") as embedder:
+        with pytest.raises(ModelUnavailable, match="does not answer"):
+            await embedder.embed(["x"])
+
+
+async def test_an_endpoint_that_never_answers_is_given_up(serve: Serve) -> None:
+    gone = asyncio.Event()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:  # A slow drip, which a timeout between bytes never ends.
+                await response.write(b" ")
+                await asyncio.sleep(0.05)
+        finally:
+            gone.set()
+
+    async with endpoint(await serve(handler), timeout=0.5) as embedder:
+        with pytest.raises(ModelUnavailable, match="does not answer"):
+            await embedder.embed(["x"])
+        await gone.wait()
