@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from datetime import date
 from pathlib import Path
@@ -54,7 +55,7 @@ def model(
     try:
         uvloop.run(_serve(server, host, port))
     except OSError as error:
-        raise SettingsInvalid(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from error
+        raise SettingsInvalid(f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}. Choose another --port.") from error
 
 
 async def _serve(server: ModelServer, host: str, port: int) -> None:
