@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tools.chart_plotly import figure
-from tools.columns import Shape, is_pair_unique, principal, read_columns
+from tools.columns import Shape, is_first_and_last_name, is_pair_unique, principal, read_columns
 from tools.sql_runner import Rows
 from tools.wording import is_finite, name_tokens
 
@@ -156,7 +156,7 @@ class _Choice:
         if self.wanted == "scatter" and len(measures) >= 2:
             return self._scatter(measures)
         if len(groups) == 2:
-            if _are_one_name(groups):
+            if is_first_and_last_name(first.name, groups[1].name):
                 return self._bars(first, measures, label=(groups[1].name,))
             unique = [g for g in groups if g.is_unique]
             if not unique:
@@ -236,11 +236,3 @@ def _size(measure: Shape) -> float:
 
 def _has_no_negative(measure: Shape) -> bool:
     return all(v >= 0 for v in measure.values if is_finite(v))
-
-
-def _are_one_name(groups: list[Shape]) -> bool:
-    """Whether two columns are a person's first and last name."""
-    first, last = (g.name for g in groups)
-    return bool(
-        re.search(r"(first|given|fore).?name", first, re.I) and re.search(r"(last|family|sur).?name", last, re.I)
-    )

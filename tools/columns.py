@@ -101,6 +101,8 @@ class Shape:
             return say_time(value, self.grain)
         if self.role == "measure" and is_number(value):
             return say_number(value, self.unit, self.decimals)
+        if self.role == "cycle" and value is not None:
+            return _say_in_cycle(_cycle(name_tokens(self.name)), value)
         # A year or an identifier takes no thousands separator.
         return str(value) if is_number(value) else say_value(value)
 
@@ -114,6 +116,14 @@ def is_pair_unique(one: Shape, other: Shape) -> bool:
     """Whether no two rows agree in both columns, so that each pair names one row."""
     pairs = {(_hashable(a), _hashable(b)) for a, b in zip(one.values, other.values, strict=True)}
     return len(pairs) == len(one.values)
+
+
+def is_first_and_last_name(first: str, last: str) -> bool:
+    """Whether two columns together name a person."""
+    return bool(
+        re.search(r"(first|given|fore)_?name", first, re.IGNORECASE)
+        and re.search(r"(last|family|sur)_?name", last, re.IGNORECASE)
+    )
 
 
 def principal(columns: list[Shape]) -> Shape:
@@ -157,12 +167,12 @@ def _role(name: str, present: list[Any]) -> tuple[Role, Grain | None]:
 def _role_of_numbers(tokens: list[str], present: list[Any]) -> tuple[Role, Grain | None]:
     if _COUNTING & set(tokens) or tokens[:2] == ["number", "of"]:
         return "measure", None
-    if {"year", "yr"} & set(tokens) and all(is_finite(v) and 1000 <= v < 3000 for v in present):
-        return "time", "year"
-    if (tokens and tokens[-1] in _CYCLES) or tokens[-3:] == ["day", "of", "week"]:
-        low, high = _CYCLES.get(tokens[-1], (0, 7))
+    if cycle := _cycle(tokens):
+        low, high = _CYCLES[cycle]
         if all(is_finite(v) and low <= v <= high and v == int(v) for v in present):
             return "cycle", None
+    if {"year", "yr"} & set(tokens) and all(is_finite(v) and 1000 <= v < 3000 for v in present):
+        return "time", "year"
     return ("id", None) if _IDENTIFYING & set(tokens) else ("measure", None)
 
 
@@ -173,12 +183,30 @@ def _role_of_texts(tokens: list[str], present: list[str]) -> tuple[Role, Grain |
             return "time", _grain_of_dates(tokens, present) if grain in ("moment", "day") else grain
     if any(all(v.lower() in names for v in present) for names in _CYCLE_NAMES):
         return "cycle", None
-    if tokens and tokens[-1] in _CYCLES and all(v.isdigit() and len(v) <= 2 for v in present):
+    if _cycle(tokens) and all(v.isdecimal() and len(v) <= 2 for v in present):
         return "cycle", None
     if sum(len(v) for v in present) > LABEL_LENGTH * len(present):
         return "text", None
     digits = all(re.fullmatch(r"[\d +()./-]{4,}", v) for v in present)
     return ("id", None) if digits or {"id", "uuid", "guid"} & set(tokens[-1:]) else ("group", None)
+
+
+def _cycle(tokens: list[str]) -> str | None:
+    """Return which cycle a column's name speaks of."""
+    named = {"month of year": "month", "day of week": "weekday"}.get(" ".join(tokens[-3:]))
+    return named or (tokens[-1] if tokens and tokens[-1] in _CYCLES else None)
+
+
+def _say_in_cycle(cycle: str | None, value: Any) -> str:
+    text = str(value)
+    if not text.isdecimal():
+        return say_value(value)
+    if cycle == "month" and 1 <= int(text) <= 12:
+        return calendar.month_name[int(text)]
+    # Both strftime's %w and ISO count Monday as 1; numbers that are no text may count from anywhere.
+    if cycle in ("weekday", "dow") and isinstance(value, str) and int(text) <= 7:
+        return calendar.day_name[(int(text) - 1) % 7]
+    return f"{int(text):02}:00" if cycle == "hour" else f"Q{text}" if cycle == "quarter" else text
 
 
 def _grain_of_dates(tokens: list[str], present: Iterable[Any]) -> Grain:

@@ -1,0 +1,78 @@
+"""Compares numbers over time: differences, periods and which of them is the newer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from tools.columns import Shape
+from tools.wording import as_moment, name_tokens, say_number
+
+_YEAR = re.compile(r"(19|20)\d\d")
+
+
+def is_change(shape: Shape) -> bool:
+    """Whether the column tells how another one changed."""
+    return bool({"change", "difference", "diff", "growth", "delta"} & set(name_tokens(shape.name)))
+
+
+def is_period(shape: Shape) -> bool:
+    """Whether the column is named after a period: "last month", "2026"."""
+    tokens = set(name_tokens(shape.name))
+    return bool(tokens & {"this", "last", "previous", "current", "prior"}) or any(_YEAR.fullmatch(t) for t in tokens)
+
+
+def age(shape: Shape) -> int | None:
+    """Return a number that is greater for the newer of two periods; None where the name does not tell."""
+    tokens = name_tokens(shape.name)
+    year = next((int(t) for t in tokens if _YEAR.fullmatch(t)), None)
+    if year is not None:
+        return year
+    if {"this", "current"} & set(tokens):
+        return 1
+    return 0 if {"last", "previous", "prior"} & set(tokens) else None
+
+
+def difference(shape: Shape, before: Any, after: Any) -> str:
+    """Return "a rise of 200 (+20.0%)"."""
+    change = float(after) - float(before)
+    if not change:
+        return "no change"
+    amount = say_number(abs(change), shape.unit, shape.decimals)
+    return f"{'a rise' if change > 0 else 'a fall'} of {amount}{percent(before, after)}"
+
+
+def percent(before: Any, after: Any) -> str:
+    """Return the change in percent, or nothing where it would mislead: from zero, or from below it."""
+    if before <= 0 or before == after:
+        return ""
+    return f" ({(float(after) - float(before)) / float(before) * 100:+,.1f}%)"
+
+
+def calendar_key(value: Any) -> str:
+    """Return text that sorts as the calendar runs."""
+    text = str(value)
+    if text[:1] == "Q":
+        return f"{text[3:]}-{text[:2]}"
+    moment = as_moment(value)
+    return moment.isoformat() if moment else text
+
+
+def total(numbers: Sequence[Any]) -> Any:
+    """Return the sum; a database may give whole numbers, decimals and floats in one column."""
+    return sum(map(float, numbers)) if any(isinstance(n, float) for n in numbers) else sum(numbers)
+
+
+def in_progress(when: Shape, last: Any, today: date) -> bool:
+    """Whether the period holds today and a later day too, so that its number will still grow."""
+    tomorrow = today + timedelta(days=1)
+    if when.grain == "month":
+        return calendar_key(last)[:7] == f"{today:%Y-%m}" and tomorrow.month == today.month
+    if when.grain == "year":
+        return str(last)[:4] == str(today.year) and tomorrow.year == today.year
+    if when.grain == "quarter":
+        quarter = (today.month + 2) // 3
+        return when.say(last) == f"Q{quarter} {today.year}" and (tomorrow.month + 2) // 3 == quarter
+    return False

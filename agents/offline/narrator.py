@@ -1,0 +1,375 @@
+"""Tells the rows in sentences, by rules: only what the rows and their SQL make sure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agents.offline.clues import Clues, read_clues
+from agents.offline.comparing import age, calendar_key, difference, in_progress, is_change, is_period, percent, total
+from agents.offline.phrases import (
+    count_sentence,
+    counted,
+    listed,
+    most_words,
+    number_word,
+    one,
+    plain,
+    said,
+    value_sentence,
+)
+from agents.question import Draft, Question, Say
+from tools.columns import Shape, direction, is_first_and_last_name, is_pair_unique, read_columns
+from tools.sql_runner import Rows
+from tools.wording import is_finite, name_tokens, say_number
+
+NAMED = 5
+"""How many rows a sentence names."""
+FIELDS = 8
+"""How many columns of a single row a sentence names."""
+
+_NAMELESS = {"name", "title", "id", "label", "description", "first name", "last name", "full name", "value"}
+_YES_NO = re.compile(r"(is|are|was|were|do|does|did|has|have|had|can)\b", re.IGNORECASE)
+
+
+class OfflineNarrator:
+    """A `Narrator` that needs no model."""
+
+    async def narrate(self, question: Question, draft: Draft, rows: Rows, say: Say) -> None:
+        """Say what the rows answer, a sentence at a time; text from the database is escaped."""
+        spoken = False
+        for sentence in _Telling.of(question, draft, rows).sentences():
+            await say(f" {sentence}" if spoken else sentence)
+            spoken = True
+
+
+@dataclass(frozen=True)
+class _Telling:
+    """One answer about to be told."""
+
+    question: Question
+    draft: Draft
+    rows: Rows
+    columns: list[Shape]
+    clues: Clues
+
+    @classmethod
+    def of(cls, question: Question, draft: Draft, rows: Rows) -> _Telling:
+        clues = read_clues(draft.sql)
+        if len(clues.functions) != len(rows.columns):
+            clues = Clues()
+        return cls(question, draft, rows, read_columns(rows), clues)
+
+    def sentences(self) -> Iterator[str]:
+        count = len(self.rows.values)
+        if not count:
+            yield from self._nothing()
+        elif count == 1:
+            yield from self._single_row()
+        elif self.rows.truncated:
+            yield from self._cut_short()
+        else:
+            yield from self._several()
+
+    # --- no row and one row
+
+    def _nothing(self) -> Iterator[str]:
+        reading = self.draft.reading.strip().rstrip("?.! ")
+        yield f"No rows match: {plain(reading)}." if reading else "No rows match."
+        yield from (plain(assumption) for assumption in self.draft.assumptions)
+
+    def _single_row(self) -> Iterator[str]:
+        row = self.rows.values[0]
+        measures = [c for c in self.columns if c.role == "measure"]
+        labels = [c for c in self.columns if c.role != "measure"]
+        labels = self._labels() if len(labels) == 2 and len(self._labels()) == 1 else labels
+        if len(row) == 1:
+            yield self._single_value(self.columns[0], row[0])
+        elif compared := self._compared():
+            yield from self._two_numbers(*compared)
+        elif len(labels) == 1 and len(measures) == 1 and labels[0].role != "empty":
+            yield self._one_of_its_kind(labels[0], measures[0])
+        else:
+            yield self._fields(row)
+
+    def _single_value(self, shape: Shape, value: Any) -> str:
+        words = plain(shape.words[:1].lower() + shape.words[1:])
+        if value is None:
+            return f"There is no value for the {words}: nothing that matches holds one."
+        if isinstance(value, bool):
+            return "Yes." if value else "No."
+        text = said(shape, value)
+        if self.clues.function(0) in ("count", "distinct") and _YES_NO.match(self.draft.reading):
+            return f"Yes: {text}." if value else "No, there are none."
+        for question in (self.draft.reading, self.question.text):
+            sentence = count_sentence(question, text) if shape.role == "measure" else None
+            if sentence := sentence or value_sentence(question, text):
+                return sentence
+        return f"The {words} is {text}."
+
+    def _one_of_its_kind(self, label: Shape, measure: Shape) -> str:
+        name, value = said(label, label.values[0]), measure.values[0]
+        amount = said(measure, value)
+        words = self._words(measure)
+        if value is None:
+            return f"{name} has no value for {words}."
+        if self.clues.ordered_by == measure.position and self.clues.partial:
+            if most := most_words(self.draft.reading):
+                return f"{name} {most}, with {amount}."
+            return f"{name} has the {'highest' if self.clues.descending else 'lowest'} {words}: {amount}."
+        return f"{name}: the {words} is {amount}."
+
+    def _fields(self, row: Sequence[Any]) -> str:
+        parts = [f"{plain(c.words.lower())} {said(c, v)}" for c, v in zip(self.columns, row, strict=True)]
+        more = len(parts) - FIELDS
+        shown = parts[:FIELDS] + ([f"{more} more {'column' if more == 1 else 'columns'}"] if more > 0 else [])
+        return f"One row matches: {listed(shown)}."
+
+    # --- two periods side by side
+
+    def _compared(self) -> tuple[Shape, Shape] | None:
+        """Return the columns of the newer and the older period, where the answer sets two side by side."""
+        sides = [c for c in self.columns if c.role == "measure" and not is_change(c)]
+        changes = [c for c in self.columns if c.role == "measure" and is_change(c)]
+        if len(sides) != 2 or not (changes or all(is_period(c) for c in sides)):
+            return None
+        ages = [age(c) for c in sides]
+        if None not in ages and ages[0] != ages[1]:
+            sides.sort(key=lambda c: age(c) or 0, reverse=True)
+        return sides[0], sides[1]
+
+    def _two_numbers(self, newer: Shape, older: Shape) -> Iterator[str]:
+        after, before = newer.values[0], older.values[0]
+        names = plain(newer.words), plain(older.words.lower())
+        if not is_finite(after) or not is_finite(before):
+            yield f"{names[0]}: {said(newer, after)}; {names[1]}: {said(older, before)}."
+            return
+        yield f"{names[0]}: {said(newer, after)}; {names[1]}: {said(older, before)}."
+        yield f"That is {difference(newer, before, after)}."
+
+    def _compared_groups(self, label: Shape, newer: Shape, older: Shape) -> Iterator[str]:
+        moves = [
+            (float(after) - float(before), n)
+            for n, (after, before) in enumerate(zip(newer.values, older.values, strict=True))
+            if is_finite(after) and is_finite(before)
+        ]
+        yield f"{plain(newer.words)} against {plain(older.words.lower())}, for {self._how_many(label)}."
+        for (change, n), word in ((max(moves), "rise"), (min(moves), "fall")):
+            if (change > 0) == (word == "rise") and change:
+                before, after = older.values[n], newer.values[n]
+                move = f"from {said(older, before)} to {said(newer, after)}{percent(before, after)}"
+                yield f"The largest {word} is {_name(label, n)}: {move}."
+
+    # --- several rows
+
+    def _several(self) -> Iterator[str]:
+        measures = [c for c in self.columns if c.role == "measure" and any(map(is_finite, c.values))]
+        labels, compared = self._labels(), self._compared()
+        if not measures or not 1 <= len(labels) <= 2:
+            yield self._things()
+        elif len(labels) == 2:
+            computed = self._is_computed(measures) and is_pair_unique(*labels)
+            yield from self._crossed(labels, self._chief(measures)) if computed else [self._things()]
+        elif compared and any(
+            is_finite(a) and is_finite(b) for a, b in zip(*(c.values for c in compared), strict=True)
+        ):
+            yield from self._compared_groups(labels[0], *compared)
+        elif labels[0].role == "time" and labels[0].is_unique:
+            yield from self._over_time(labels[0], self._chief(measures))
+        else:
+            yield from self._groups(labels[0], self._chief(measures))
+
+    def _labels(self) -> list[Shape]:
+        """Return the columns that say what a row is about; a first and a last name are one."""
+        labels = [c for c in self.columns if c.role in ("group", "time", "cycle")]
+        labels = labels or [c for c in self.columns if c.role == "id"][:1]
+        if len(labels) > 1 and is_first_and_last_name(labels[0].name, labels[1].name):
+            names = zip(labels[0].values, labels[1].values, strict=True)
+            whole = tuple(" ".join(str(part) for part in pair if part is not None) or None for pair in names)
+            return [replace(labels[0], words="Name", values=whole), *labels[2:]]
+        if len(labels) > 1 and labels[0].is_unique and labels[0].role == "group":
+            return labels[:1]  # The others describe it: a product's category.
+        return labels
+
+    def _is_computed(self, measures: list[Shape]) -> bool:
+        return self.clues.function(self._chief(measures).position) is not None
+
+    def _chief(self, measures: list[Shape]) -> Shape:
+        """Return the measure that the rows are sorted by, or else the first."""
+        ordered = next((m for m in measures if m.position == self.clues.ordered_by), None)
+        return ordered or next((m for m in measures if direction(m)), measures[0])
+
+    def _groups(self, label: Shape, measure: Shape) -> Iterator[str]:
+        known = [(v, n) for n, v in enumerate(measure.values) if is_finite(v)]
+        words = self._words(measure)
+        values = [v for v, _ in known]
+        if len(values) > 1 and min(values) == max(values):
+            yield f"{self._how_many(label, capital=True)} all have the same {words}: {said(measure, values[0])}."
+        elif self._is_ranked(measure):
+            yield from self._ranking(label, measure)
+        else:
+            high, low = max(known, key=lambda k: k[0])[1], min(known, key=lambda k: k[0])[1]
+            yield f"There are {self._how_many(label)}."
+            yield (
+                f"{_name(label, high)} has the highest {words}, {said(measure, measure.values[high])}; "
+                f"{_name(label, low)} the lowest, {said(measure, measure.values[low])}."
+            )
+        yield from self._missing(measure)
+        yield from self._together(label, measure)
+
+    def _is_ranked(self, measure: Shape) -> bool:
+        if self.clues.ordered_by is not None:
+            return self.clues.ordered_by == measure.position and None not in measure.values
+        return direction(measure) is not None
+
+    def _ranking(self, label: Shape, measure: Shape) -> Iterator[str]:
+        numbers = measure.values
+        descending = self.clues.descending if self.clues.ordered_by is not None else numbers[0] >= numbers[-1]
+        ties = [n for n, v in enumerate(numbers) if v == numbers[0]]
+        words, amount = self._words(measure), said(measure, numbers[0])
+        most = most_words(self.draft.reading) if descending or "most" not in self.draft.reading else None
+        superlative = "highest" if descending else "lowest"
+        rest = [n for n in range(len(numbers)) if n >= len(ties)][: max(NAMED - len(ties), 1)]
+        followed = listed([f"{_name(label, n)} ({said(measure, numbers[n])})" for n in rest])
+        if len(ties) > 1:
+            named = listed(
+                [_name(label, n) for n in ties[:NAMED]] + ([f"{len(ties) - NAMED} more"] if len(ties) > NAMED else [])
+            )
+            yield f"{named} have the {superlative} {words}, {amount} each, followed by {followed}."
+        elif most:
+            yield f"{_name(label, 0)} {most} with {amount}, followed by {followed}."
+        else:
+            yield f"{_name(label, 0)} has the {superlative} {words} with {amount}, followed by {followed}."
+        last = len(numbers) - 1
+        if rest[-1] < last and not self.rows.truncated:
+            end = f"{_name(label, last)} with {said(measure, numbers[last])}"
+            yield f"The last of the {number_word(len(numbers))} is {end}."
+
+    def _together(self, label: Shape, measure: Shape) -> Iterator[str]:
+        """Say the total, and the greatest part of it, where adding up makes sense."""
+        numbers = [v for v in measure.values if is_finite(v)]
+        if not self.clues.adds_up(measure.position) or self.rows.truncated or len(numbers) < 2:
+            return
+        whole = total(numbers)
+        who = f"the {number_word(len(measure.values))}"
+        share = ""
+        if not self.clues.partial and min(numbers) >= 0 and whole:
+            greatest = measure.values.index(max(numbers))
+            part = say_number(float(measure.values[greatest]) / float(whole), "fraction")
+            share = f", of which {_name(label, greatest)} is {part}"
+        yield f"Together {who} come to {self._sum(measure, numbers)}{share}."
+
+    def _missing(self, measure: Shape) -> Iterator[str]:
+        missing = sum(not is_finite(v) for v in measure.values)
+        if missing:
+            yield f"For {number_word(missing)} of them there is no {self._words(measure)}."
+
+    def _over_time(self, when: Shape, measure: Shape) -> Iterator[str]:
+        points = sorted(
+            ((w, v) for w, v in zip(when.values, measure.values, strict=True) if w is not None and is_finite(v)),
+            key=lambda p: calendar_key(p[0]),
+        )
+        if len(points) < 2:
+            yield self._things()
+            return
+        unfinished = in_progress(when, points[-1][0], self.question.today)
+        whole = points[:-1] if unfinished and len(points) > 2 else points
+        (first, before), (last, after) = whole[0], whole[-1]
+        words = self._words(measure)
+        words = words[:1].upper() + words[1:]
+        yield (
+            f"{words} went from {said(measure, before)} in {said(when, first)} to {said(measure, after)} in "
+            f"{said(when, last)}: {difference(measure, before, after)}."
+        )
+        if len(whole) > 2:
+            high, low = max(whole, key=lambda p: p[1]), min(whole, key=lambda p: p[1])
+            yield (
+                f"The highest was {said(when, high[0])} with {said(measure, high[1])}, "
+                f"the lowest {said(when, low[0])} with {said(measure, low[1])}."
+            )
+        if unfinished:
+            yield f"{said(when, points[-1][0])} is not over yet: {said(measure, points[-1][1])} so far."
+        yield from self._missing(measure)
+        yield from self._summed(when, measure, [v for _, v in points])
+
+    def _summed(self, when: Shape, measure: Shape, numbers: list[Any]) -> Iterator[str]:
+        if self.clues.adds_up(measure.position) and len(numbers) > 2:
+            unit = when.grain if when.grain in ("day", "week", "month", "quarter", "year") else "row"
+            yield f"The {counted(len(numbers), unit)} come to {self._sum(measure, numbers)} in all."
+
+    def _crossed(self, labels: list[Shape], measure: Shape) -> Iterator[str]:
+        known = [(v, n) for n, v in enumerate(measure.values) if is_finite(v)]
+        words = self._words(measure)
+
+        def at(n: int) -> str:
+            return f"{_name(labels[0], n)} and {_name(labels[1], n)}"
+
+        high, low = max(known, key=lambda k: k[0])[1], min(known, key=lambda k: k[0])[1]
+        each = listed([counted(c.distinct, self._noun(c)) for c in labels])
+        yield f"The rows cover {each}."
+        yield (
+            f"The highest {words} is {said(measure, measure.values[high])}, for {at(high)}; "
+            f"the lowest is {said(measure, measure.values[low])}, for {at(low)}."
+        )
+        yield from self._missing(measure)
+        if self.clues.adds_up(measure.position):
+            yield f"All of them come to {self._sum(measure, [v for v, _ in known])}."
+
+    def _words(self, measure: Shape) -> str:
+        words = plain(measure.words.lower())
+        counts = self.clues.function(measure.position) in ("count", "distinct")
+        return f"number of {words}" if counts and not re.search(r"\b(count|number|total)\b", words) else words
+
+    def _sum(self, measure: Shape, numbers: Sequence[Any]) -> str:
+        return say_number(total(numbers), measure.unit, measure.decimals)
+
+    # --- lists
+
+    def _things(self) -> str:
+        """Return how many things there are, and the first of them by name."""
+        label = self._label()
+        count = len(label.values)
+        names = [_name(label, n) for n in range(min(NAMED, count))]
+        more = [f"{count - len(names):,} more"] if count > len(names) else []
+        return f"There are {self._how_many(label)}: {listed(names + more)}."
+
+    def _label(self) -> Shape:
+        """Return the column that names the rows best."""
+        labels = self._labels()
+        return next((c for c in labels if c.role == "group"), labels[0] if labels else self.columns[0])
+
+    def _cut_short(self) -> Iterator[str]:
+        count = len(self.rows.values)
+        yield f"There are more rows than fit: these are the first {count:,}."
+        measures = [c for c in self.columns if c.role == "measure"]
+        labels = self._labels()
+        ordered = next((m for m in measures if m.position == self.clues.ordered_by), None)
+        if ordered and labels and None not in ordered.values and len(set(ordered.values)) > 1:
+            yield from self._ranking(labels[0], ordered)
+            return
+        label = self._label()
+        yield f"They begin with {listed([_name(label, n) for n in range(min(NAMED, count))])}."
+
+    def _noun(self, label: Shape) -> str:
+        """Return what a row is called, in the singular: "store" for `stores.name` or `store_name`."""
+        words = label.words.lower()
+        if words in _NAMELESS:
+            table = self.clues.tables[label.position] if self.clues.tables else None
+            return plain(one(" ".join(name_tokens(table)))) if table else "row"
+        for ending in (" name", " title", " id"):
+            words = words.removesuffix(ending)
+        return plain(words)
+
+    def _how_many(self, label: Shape, capital: bool = False) -> str:
+        noun = self._noun(label) if label.is_unique else "row"
+        return f"{'All ' if capital else ''}{counted(len(label.values), noun)}".replace("All 2 ", "Both ")
+
+
+def _overlap(newer: Shape, older: Shape) -> bool:
+    return any(is_finite(a) and is_finite(b) for a, b in zip(newer.values, older.values, strict=True))
+
+
+def _name(label: Shape, n: int) -> str:
+    return said(label, label.values[n]) if label.values[n] is not None else f"(no {plain(label.words.lower())})"
