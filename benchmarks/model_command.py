@@ -55,7 +55,9 @@ def model(
     try:
         uvloop.run(_serve(server, host, port))
     except OSError as error:
-        raise SettingsInvalid(f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}. Choose another --port.") from error
+        raise SettingsInvalid(
+            f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}. Choose another --port."
+        ) from error
 
 
 async def _serve(server: ModelServer, host: str, port: int) -> None:
