@@ -47,6 +47,9 @@ try:
 except SettingsInvalid as error:
     raise SystemExit(str(error)) from None
 
+# Chainlit looks for a translated chainlit.md at every visit, and warns that there is none.
+logging.getLogger("chainlit").addFilter(lambda record: not record.getMessage().startswith("Translated markdown file"))
+
 # Filled in place: Chainlit's CORS rule already holds this list when Chainlit itself has loaded this file.
 config.project.allow_origins[:] = settings.allow_origins
 

@@ -3,7 +3,7 @@ import { Table, TableBody, TableCell, TableHead, TableHeader, TableRow } from '@
 import { Button } from '@/components/ui/button';
 import { Markdown } from '@/components/markdown';
 import { ChevronLeft, ChevronRight, Code2, Info, ListChecks, Rows3 } from 'lucide-react';
-import { useState } from 'react';
+import { Fragment, useState } from 'react';
 
 const ROWS_A_PAGE = 8;
 
@@ -100,13 +100,13 @@ function How({ tables, attempts, reading, assumptions, seconds }) {
         </>
       ) : null}
       {failed.map((attempt, i) => (
-        <div key={i} className="contents">
+        <Fragment key={i}>
           <dt>Attempt {i + 1}</dt>
           <dd>
             <span className="qs-complaint">{attempt.complaint}</span>
             {attempt === attempts[attempts.length - 1] ? null : <pre>{attempt.sql}</pre>}
           </dd>
-        </div>
+        </Fragment>
       ))}
       {seconds === undefined ? null : (<><dt>Database time</dt><dd>{seconds < 0.001 ? 'under 1 ms' : `${(seconds * 1000).toFixed(0)} ms`}</dd></>)}
     </dl>
