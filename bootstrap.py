@@ -20,6 +20,7 @@ from data import DESCRIPTIONS, STARTERS, ensure_sample
 from llm.embeddings import Embedder, open_embedder
 from settings import Settings
 from tools.catalog import Catalog
+from tools.saved_questions import SavedQuestions, read_saved_questions
 from tools.schema import Progress, open_schema
 from tools.sql_guard import Guard
 from tools.sql_runner import open_runner
@@ -36,6 +37,8 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
     Raises DatabaseUnavailable, IndexUnavailable or SettingsInvalid, each with a sentence for a person.
     """
     database = await _database(settings)
+    saved = read_saved_questions(settings.saved_questions)
+    embedder = _embedder(settings)
     async with AsyncExitStack() as closing:
         runner = open_runner(database.url, row_limit=settings.row_limit, timeout=settings.query_timeout)
         closing.push_async_callback(runner.aclose)
@@ -44,7 +47,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             open_schema(
                 database.url,
                 home=settings.home,
-                embedder=_embedder(settings),
+                embedder=embedder,
                 qdrant_url=settings.qdrant_url,
                 qdrant_api_key=settings.qdrant_api_key,
                 descriptions=database.descriptions,
@@ -58,6 +61,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             catalog=schema.catalog,
             guardrails=people.guardrails,
             schema=schema,
+            saved=SavedQuestions(saved, embedder),
             writer=people.writer,
             guard=guard,
             runner=runner,

@@ -20,6 +20,8 @@ class Settings(BaseSettings):
     """The database to ask, as SQLAlchemy writes it; None asks the sample database. It may hold a password."""
     descriptions: Path | None = None
     """A TOML file that describes tables and columns in the words of the people who ask."""
+    saved_questions: Path = Path("knowledge/questions.jsonl")
+    """Questions with SQL that a person has reviewed, a JSON object `{"question", "sql"}` a line."""
     home: Path = Path(".quaestor")
     """Where the sample database, the embedded index, the embedding model and the history live."""
 

@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import anyio
@@ -33,7 +33,7 @@ from agents.followups import keep_runnable
 from agents.guardrails import looks_like_sql
 from agents.question import Complaint, Draft, Followup, Question, Say
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, SQLFailed, SQLRefused
-from tools.catalog import Catalog, Found
+from tools.catalog import Catalog, Found, SavedQuestion
 from tools.chart import choose_chart
 from tools.sql_guard import SafeQuery
 from tools.sql_runner import Rows
@@ -57,6 +57,11 @@ class Guardrails(Protocol):
 class Schema(Protocol):
     async def find(self, question: str) -> Found:
         """Return the tables and values that the question may be about, nearest first."""
+
+
+class SavedSearch(Protocol):
+    async def find(self, question: str) -> tuple[SavedQuestion, ...]:
+        """Return the saved questions like this one, nearest first."""
 
 
 class Writer(Protocol):
@@ -103,6 +108,7 @@ class Asker:
     catalog: Catalog
     guardrails: Guardrails
     schema: Schema
+    saved: SavedSearch
     writer: Writer
     guard: Guard
     runner: Runner
@@ -183,7 +189,8 @@ class _Asking:
             async with together() as tasks:
                 tasks.soonify(self.asker.guardrails.judge)(self.question)
                 found = tasks.soonify(self.asker.schema.find)(self.question.text)
-        return found.value
+                saved = tasks.soonify(self.asker.saved.find)(self.question.text)
+        return replace(found.value, saved=saved.value)
 
     async def _write_and_run(self, found: Found) -> tuple[Draft, Rows]:
         """Return the first draft that runs, with its rows; a draft that fails goes back with the complaint."""
@@ -205,8 +212,14 @@ class _Asking:
     async def _write(self, found: Found, complaint: Complaint | None) -> Draft:
         if self._is_typed:
             return Draft(self.question.text, reading=self.question.text)
+        if complaint is None and (saved := self._saved(found)):
+            return Draft(saved.sql, self.question.text, (f"The SQL is the reviewed one of “{saved.question}”.",))
         with self._stage("write"):
             return await self.asker.writer.write(self.question, found, complaint)
+
+    def _saved(self, found: Found) -> SavedQuestion | None:
+        """Return the saved question that asks the very same; a follow-up means more than its own words say."""
+        return None if self.question.turns else next((s for s in found.saved if s.same), None)
 
     @property
     def _is_typed(self) -> bool:

@@ -29,8 +29,9 @@ from agents.events import (
 from agents.guardrails import RuleGuardrails
 from agents.question import Complaint, Draft, Followup, Question, Say
 from errors import AskError, ModelUnavailable, QuestionDeclined
-from tools.catalog import Catalog, Found
+from tools.catalog import Catalog, Found, SavedQuestion
 from tools.reflection import read_catalog
+from tools.saved_questions import SavedQuestions
 from tools.sql_guard import Guard
 from tools.sql_runner import Rows, SQLRunner, open_runner
 
@@ -106,6 +107,7 @@ def asker_with(parts: tuple[Catalog, Guard, SQLRunner], script: Script) -> Asker
         catalog=catalog,
         guardrails=RuleGuardrails(4_000),
         schema=WholeSchema(catalog),
+        saved=SavedQuestions((SavedQuestion("How big is an order?", "SELECT avg(total) FROM orders"),), None),
         writer=script,
         guard=guard,
         runner=runner,
@@ -249,3 +251,18 @@ async def test_the_tables_are_told_before_the_sql(parts: tuple[Catalog, Guard, S
     events = await told(asker_with(parts, Script(["SELECT 1 AS x FROM orders"])), "Anything?")
     assert isinstance(events[0], TablesFound)
     assert [t.name for t in events[0].found.tables] == ["orders"]
+
+
+async def test_a_saved_question_is_answered_with_its_reviewed_sql(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    events = await told(asker_with(parts, Script([])), "how big is an order")
+    draft = next(e.draft for e in events if isinstance(e, SQLWritten))
+    assert draft.sql == "SELECT avg(total) FROM orders"
+    assert draft.assumptions == ("The SQL is the reviewed one of “How big is an order?”.",)
+
+
+async def test_saved_sql_that_no_longer_runs_goes_to_the_writer(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    stale = SavedQuestions((SavedQuestion("How big is an order?", "SELECT avg(price) FROM orders"),), None)
+    script = Script(["SELECT avg(total) FROM orders"])
+    events = await told(replace(asker_with(parts, script), saved=stale), "How big is an order?")
+    assert events[-1].status == "answered"  # type: ignore[union-attr]
+    assert script.complaints[0] is not None and script.complaints[0].sql == "SELECT avg(price) FROM orders"

@@ -80,6 +80,16 @@ class Value:
 
 
 @dataclass(frozen=True)
+class SavedQuestion:
+    """A question whose SQL a person has reviewed."""
+
+    question: str
+    sql: str
+    same: bool = False
+    """True when it asks the very same as the question it was found for."""
+
+
+@dataclass(frozen=True)
 class Found:
     """What the index found for a question: the tables, nearest first, and values it seems to name."""
 
@@ -87,6 +97,8 @@ class Found:
     values: tuple[Value, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
     """Table and column of the columns that the question seems to be about, nearest first."""
+    saved: tuple[SavedQuestion, ...] = ()
+    """Saved questions like this one, nearest first."""
 
 
 @dataclass(frozen=True)
