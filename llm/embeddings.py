@@ -103,6 +103,15 @@ class LocalEmbedder:
 
     @cached_property
     def _session(self) -> Any:
+        try:
+            return self._open_session()
+        except Exception as error:  # onnxruntime's own errors share no base but this one
+            raise ModelUnavailable(
+                f"The local embedding model cannot be used: see that {self._file.parent} can be written, "
+                f"and delete {self._file.name} there if it is damaged."
+            ) from error
+
+    def _open_session(self) -> Any:
         import onnxruntime
 
         if not self._file.exists():

@@ -125,6 +125,21 @@ def test_long_texts_and_too_many_values_are_not_kept(sqlite_with: Fill) -> None:
     assert column(catalog, "t.few").values == ("f0", "f1", "f2")
 
 
+def test_a_table_that_takes_too_long_is_left_uncounted(sqlite_with: Fill, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.reflection_profile.STATEMENT_SECONDS", 0.05)
+    catalog = read_catalog(
+        sqlite_with("""
+            CREATE VIEW endless AS
+                WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 'v' || (i % 3) AS v FROM n;
+            CREATE TABLE t (c TEXT); INSERT INTO t VALUES ('x');
+        """)
+    )
+    assert table(catalog, "endless").row_count is None
+    assert column(catalog, "endless.v").samples == ("v1", "v2", "v0")
+    assert column(catalog, "endless.v").values == ()
+    assert table(catalog, "t").row_count == 1
+
+
 def test_odd_names_and_odd_tables_are_read(sqlite_with: Fill) -> None:
     catalog = read_catalog(
         sqlite_with("""
@@ -372,6 +387,16 @@ def test_postgresql_is_read(postgres_shop: str) -> None:
     assert table(catalog, "names").is_view
 
 
+def test_a_server_estimates_the_rows_that_take_too_long_to_count(
+    postgres_shop: str, mariadb_shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(postgres_shop, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+    monkeypatch.setattr("tools.reflection_profile.TOTAL_SECONDS", 0)
+    assert table(read_catalog(postgres_shop), "artist").row_count == 2
+    assert table(read_catalog(mariadb_shop), "artist").row_count == 2
+
+
 def test_postgresql_says_what_is_missing(postgres_url: str) -> None:
     with pytest.raises(DatabaseUnavailable, match="The server has no database nowhere"):
         read_catalog(with_database(postgres_url, "nowhere"))
@@ -464,6 +489,13 @@ def test_a_kept_catalog_of_a_server_is_read_anew_when_its_structure_changes(post
     after = load_catalog(postgres_shop, tmp_path)
     assert after.table("tour") is not None
     assert table(after, "artist").row_count == 3
+
+
+def test_descriptions_that_went_missing_are_missed_though_a_catalog_is_kept(sqlite_with: Fill, tmp_path: Path) -> None:
+    url = sqlite_with("CREATE TABLE a (id INTEGER PRIMARY KEY);")
+    load_catalog(url, tmp_path / "kept")
+    with pytest.raises(SettingsInvalid, match=r"gone\.toml cannot be read"):
+        load_catalog(url, tmp_path / "kept", descriptions=tmp_path / "gone.toml")
 
 
 def test_a_database_is_told_from_others_of_its_name_and_not_by_its_password(tmp_path: Path) -> None:

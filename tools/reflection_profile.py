@@ -20,7 +20,8 @@ VALUES_KEPT = 5_000
 VALUE_LENGTH = 80
 """Text longer than this on average is prose, not a value that a question names."""
 STATEMENT_SECONDS = 2.0
-TOTAL_SECONDS = 30.0
+TOTAL_SECONDS = 20.0
+"""What is not known of a database by then stays unknown: the first question should not wait for longer."""
 COUNTED_ROWS = 200_000
 """In a larger table only text columns are looked through for their distinct values."""
 SAMPLED_ROWS = 200
@@ -71,10 +72,10 @@ class Source(Protocol):
 class Profiler:
     """Asks one source about its tables, and stops asking for more when the total time is up."""
 
-    def __init__(self, source: Source, total_seconds: float = TOTAL_SECONDS) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
         self.dialect: Dialect = source.dialect
-        self._until = time.monotonic() + total_seconds
+        self._until = time.monotonic() + TOTAL_SECONDS
 
     def ask(self, sql: str) -> list[tuple[Any, ...]] | None:
         """Return the rows, or None where the database does not answer in time."""

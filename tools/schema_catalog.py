@@ -62,8 +62,8 @@ def load_catalog(
 def _fingerprint(database_url: str, descriptions: Path | None) -> str:
     """Return what changes with the file's contents, or with the server's structure, and with the descriptions."""
     parts: list[Any] = [FORMAT]
-    if descriptions is not None and descriptions.exists():
-        parts.append(descriptions.read_bytes())
+    if descriptions is not None:
+        parts.append(descriptions.read_bytes() if descriptions.is_file() else descriptions)
     if dialect_of(database_url) in FILE_DIALECTS:
         file = database_file(read_url(database_url))
         # What is written but not yet folded into the file lies in the journal beside it.

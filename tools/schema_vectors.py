@@ -26,7 +26,7 @@ class VectorFile:
         try:
             with closing(self._open()) as connection:
                 rows = connection.execute("SELECT digest, vector FROM vectors").fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             log.warning("the kept vectors cannot be read, texts are embedded anew: %s", error)
             return {}
         return {digest: array("f", vector).tolist() for digest, vector in rows}
@@ -38,7 +38,7 @@ class VectorFile:
             with closing(self._open()) as connection, connection:
                 connection.execute("DELETE FROM vectors")
                 connection.executemany("INSERT INTO vectors VALUES (?, ?)", rows)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             log.warning("the vectors cannot be kept for the next start: %s", error)
 
     def _open(self) -> sqlite3.Connection:
