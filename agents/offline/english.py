@@ -12,9 +12,9 @@ CONTRACTIONS: dict[str, tuple[str, ...]] = {
 
 IRREGULAR: dict[str, str] = {
     "people": "person", "persons": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse",
-    "was": "be", "were": "be", "is": "be", "are": "be", "has": "have", "had": "have", "does": "do", "did": "do",
-    "sold": "sell", "bought": "buy", "spent": "spend", "paid": "pay", "made": "make", "wrote": "writ",
-    "written": "writ", "won": "win", "held": "hold", "gave": "give", "born": "birth", "left": "leav", "sent": "send",
+    "was": "be", "were": "be", "is": "be", "are": "be", "has": "hav", "had": "hav", "does": "do", "did": "do",
+    "sold": "sell", "came": "com", "bought": "buy", "spent": "spend", "paid": "pay", "made": "mak", "wrote": "writ",
+    "written": "writ", "won": "win", "held": "hold", "gave": "giv", "born": "birth", "left": "leav", "sent": "send",
     "cities": "city", "countries": "country", "ids": "id", "data": "data", "best": "best", "this": "this",
     "series": "series", "species": "species", "news": "news", "less": "less", "sales": "sale", "sale": "sale",
     "ages": "age", "aged": "age", "old": "old", "gross": "gross", "during": "during", "need": "need",
@@ -76,7 +76,7 @@ SYNONYMS: tuple[frozenset[str], ...] = tuple(
         "student pupil",
         "doctor physician",
         "company firm",
-        "quantity unit",
+        "quantity unit piece",
         "boss manager supervisor",
         "purchase order",
         "transaction trade",
@@ -105,7 +105,7 @@ SYNONYMS: tuple[frozenset[str], ...] = tuple(
         "address street",
         "begin start",
         "end finish",
-        "length duration",
+        "length duration runtime millisecond",
         "size area",
         "refund return",
         "vehicle car automobile",
@@ -145,7 +145,7 @@ ADJECTIVES: dict[str, tuple[bool, tuple[str, ...]]] = {
     "rich": (True, ("wealth", "income", "salary", "gnp", "gdp")), "populous": (True, ("population",)),
     "populated": (True, ("population",)), "recent": (True, ("date",)), "late": (True, ("date",)), "new": (True, ("date",)),
     "early": (False, ("date",)), "rated": (True, ("rating", "score")), "popular": (True, ()), "paid": (True, ("salary", "pay")),
-    "deep": (True, ("depth",)), "high": (True, ("height", "elevation")), "wide": (True, ("width",)),
+    "deep": (True, ("depth",)), "worth": (True, ("total", "amount", "value", "price")), "high": (True, ("height", "elevation")), "wide": (True, ("width",)),
 }  # fmt: skip
 
 SUPERLATIVES: dict[str, tuple[bool, str]] = {
@@ -168,8 +168,19 @@ COMPARATIVES: dict[str, tuple[str, str]] = {
     "slower": ("<", "slow"), "better": (">", ""), "worse": ("<", ""), "richer": (">", "rich"),
 }  # fmt: skip
 
-MONEY_EARNED = frozenset("revenue sale turnover earn earning income proceed taking spend spending spent".split())
+MONEY_EARNED = frozenset(
+    "revenu sale turnov earn income proce spend money amount turnover".split()
+)
 """Stems that ask for the money that sales brought in."""
+
+SOLD = frozenset({"sell", "buy", "purchas"})
+"""Stems of verbs for what sales do to things."""
+
+STAFF = frozenset("employee staff worker personnel salesperson".split())
+"""People who earn wages, not sales."""
+
+CURRENCIES = frozenset("euro dollar pound yen eur usd gbp buck franc".split())
+"""Units after a number that say nothing more."""
 
 OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
     # kind of item: {its value: the phrases that mean it}
@@ -199,8 +210,8 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
         "": (
             "ordered by", "order by", "sorted by", "sort by", "in order of", "ranked by", "rank by", "sorted in", "ordered in",
             "arranged by", "order them by", "sort them by", "order the results by", "sort the results by", "sort results by",
-            "that are ordered by", "and sort by", "order results by", "sorted", "ordered", "sort", "arranged in", "rank",
-            "listed by", "listed in", "in the order of", "order the result by",
+            "that are ordered by", "and sort by", "order results by", "sorted", "sort", "arranged in", "rank",
+            "listed by", "listed in", "in the order of", "ordered alphabetically", "order the result by",
         ),
     },
     "direction": {
@@ -267,7 +278,7 @@ NOISE = frozenset(
     his her this that these those all any some just only also too so then so far than such as ones one's each's respective respectively corresponding
     available overall exist exists existing see want know like need let's lets provide report calculate compute determine identify retrieve
     fetch count's results result answer query currently current ever's entire whole let us if whether up out off s d ll re ve record records
-    recorded entry entries row rows table database data dataset well back actually really own per's along together corresponding name's
+    recorded entry entries row rows table database data dataset well back away anything yet already actually really own per's along together corresponding name's
     associated related given whichever whatever instead now again different's listed value values particular certain various single more's
     including's kind's much many most's ok okay hi hello thanks thank number's both's either's come comes coming ' times time""".split()
 )

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from agents.offline.english import COMPARATIVES, GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, NOUNS, OPERATORS, SUPERLATIVES
+from agents.offline.english import CURRENCIES, MONEY_EARNED, COMPARATIVES, GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, NOUNS, OPERATORS, SUPERLATIVES
 from agents.offline.lexicon import DESCRIBED, EXACT, SYNONYM, Lexicon, Meaning
 from agents.offline.times import Period, read_period
 from agents.offline.words import Word, split
 from tools.catalog import Value
 
+_COMPARING = frozenset({"over", "above", "below", "under", "more", "less", "greater", "higher", "lower", "of", "is", "between", "than", ">", "<", "exceeding"})
 _FILLERS = frozenset({"of", "in", "and", "or", "by", "relative", "but", "not", "per", "than"})
 """Operators of one word that a value or name of the same word never replaces."""
 
@@ -31,6 +32,9 @@ class Item:
     capital: bool = False
     tables: tuple[Meaning, ...] = ()
     columns: tuple[Meaning, ...] = ()
+    stem: str = ""
+    position: int = 0
+    """The number of its first word in the question."""
     values: tuple[Meaning, ...] = ()
 
 
@@ -54,9 +58,9 @@ def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Li
             corrected = _corrected(words, at, lexicon, extra, today)
             if corrected:
                 item, used, said = corrected
-                corrections.append((words[at].text, said))
+                corrections.extend([(words[at].text, said)] if said else [])
         if item is not None:
-            items.append(replace(item, sentence=words[at].sentence))
+            items.append(replace(item, sentence=words[at].sentence, position=at, stem=words[at].stem))
         at += used
     return Linked(tuple(items), tuple(corrections))
 
@@ -84,7 +88,7 @@ def _item_at(
     operator = _operator(lowers)
     time = _time(rest, lowers, today, before)
     for found in sorted((f for f in (time, operator, named) if f), key=lambda f: -f[1]):
-        if named and found is operator and found[1] == named[1] and _name_wins(found[0], named[0], before):
+        if named and found is operator and found[1] == named[1] and _name_wins(found[0], named[0], before, lowers[1] if len(lowers) > 1 else None):
             return named
         return found
     return _single(word, before), 1
@@ -93,6 +97,10 @@ def _item_at(
 def _single(word: Word, before: Item | None) -> Item | None:
     if word.number is not None:
         return Item("number", word.text, word.number)
+    if before is not None and before.kind == "number" and word.stem in CURRENCIES:
+        return None
+    if word.lower in {"first", "last"} and before is not None and before.kind in {"verb", "name"}:
+        return Item("superlative", word.lower, (word.lower == "last", "late" if word.lower == "last" else "early"))
     if word.lower in NOISE or not word.text[0].isalnum():
         return None
     if word.stem in LIGHT_VERBS:
@@ -176,7 +184,8 @@ def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra) -> tuple[Item,
     if after and after[0].lower in {"name", "names"} and kept and all(m.column is not None for m in kept) and not held:
         longest += 1  # "region name" says no more than "region"
     if longest == 1 and _is_verb(first) and not held and all(m.score < EXACT for m in kept):
-        return Item("verb", text, meanings=kept, columns=tuple(m for m in kept if m.column)), 1
+        tables, columns = tuple(m for m in kept if not m.column), tuple(m for m in kept if m.column)
+        return Item("verb", text, meanings=kept, tables=tables, columns=columns), 1
     return _named_item(text, kept, held, first), longest
 
 
@@ -218,10 +227,12 @@ def _is_verb(word: Word) -> bool:
     }
 
 
-def _name_wins(operator: Item, named: Item, before: Item | None) -> bool:
+def _name_wins(operator: Item, named: Item, before: Item | None, after: str | None) -> bool:
     """Whether words that are an operator as well as a name are meant as the name."""
     if operator.kind in _FILLERS or not named.meanings:
         return False
+    if operator.kind == "aggregate" and after is not None and after in _COMPARING:
+        return any(m.score >= EXACT for m in named.columns)  # "have a total over 10"
     if before is not None and before.kind in {"aggregate", "superlative", "order", "compare"}:
         return any(m.score >= EXACT for m in named.meanings)
     return len(operator.text.split()) > 1 or (
@@ -234,7 +245,11 @@ def _corrected(
 ) -> tuple[Item, int, str] | None:
     """Return what an unknown word means by its description in the catalog, or as a misspelling."""
     word = words[at]
+    if word.stem in MONEY_EARNED:
+        return None
     described = tuple(lexicon.described_by(word.stem))
+    if described and not word.capital and _is_verb(word):
+        return Item("verb", word.text, meanings=described, columns=tuple(m for m in described if m.column)), 1, ""
     if described and not word.capital:
         return _named_item(word.text, described, (), word), 1, " ".join(_names_of(described, lexicon))
     near = lexicon.nearest_name(word)

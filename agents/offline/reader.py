@@ -65,6 +65,10 @@ class Reader:
         """Whether a further sentence is read, which says what to show."""
         self.just_filtered: str | None = None
         """The table of a value just before a "that": "a cat that is age 3"."""
+        self.which = False
+        """Whether the question begins with "which": values are asked for."""
+        self.asked_limit: int | None = None
+        """A number of things asked for, before it is known what they are ranked by."""
         self.star = False
         self.sorts = False
         """Whether the question began with "sort": what by is still to come."""
@@ -131,6 +135,9 @@ class Reader:
 
     def settle(self) -> None:
         """Show a column that was named but compared with nothing."""
+        measured = {(m.table, m.column) for m in self.measures}
+        if self.pending is not None and (self.pending.table, self.pending.name) in measured:
+            self.pending = None
         if self.pending is not None and self.pending not in self.columns:
             if self.scope.negated and not self.scope.filters:
                 self.scope.filters.append(Condition(self.pending, "not null"))

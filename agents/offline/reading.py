@@ -25,7 +25,8 @@ from agents.offline.take_conditions import (
     take_period,
     take_relative,
 )
-from agents.offline.take_measures import take_aggregate, take_count, take_how_much, take_superlative
+from agents.offline.take_measures import take_aggregate, take_count, take_superlative
+from agents.offline.take_money import take_how_much
 from agents.offline.take_names import take_by, take_direction, take_name, take_order, take_per, take_unknown, take_verb
 
 LISTED = 1_000
@@ -53,7 +54,7 @@ class Reading:
 def read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     """Return the plan of a question's items; raises NotUnderstood naming the first part that finds no place."""
     reader = Reader(lexicon, items)
-    if not any(i.meanings or i.kind in {"count"} for i in items):
+    if not any(i.meanings or i.kind == "count" or reader.resolver.is_money(i.text) for i in items):
         unknown = next((i for i in items if i.kind == "unknown"), None)
         raise NotUnderstood(
             f"I found nothing about “{unknown.text}” in this database."
@@ -208,6 +209,8 @@ def _refuse_loose_negation(r: Reader, filters: Sequence[Filter], related: Sequen
 
 
 def _finish(r: Reader) -> Plan:
+    if r.asked_limit is not None:
+        raise NotUnderstood(f"I did not understand which {r.asked_limit} of them to show.")
     if r.ranking is not None and r.ranking.by is None:
         _rank_by_what_is_measured(r)
     filters, related = filters_of(r)
@@ -251,7 +254,7 @@ def _finish(r: Reader) -> Plan:
         where=(*filters, *related),
         having=tuple(r.having),
         order=tuple(order),
-        limit=r.ranking.limit if r.ranking is not None else None,
+        limit=(r.ranking.limit or None) if r.ranking is not None else None,
         distinct=_is_distinct(r, columns),
         share=r.share,
         exists=r.exists,
@@ -341,6 +344,8 @@ def _shown(r: Reader, columns: Sequence[Col]) -> tuple[Col, ...]:
 
 def _is_distinct(r: Reader, columns: Sequence[Col]) -> bool:
     """Whether equal rows are shown once: values of a column are asked for, not rows of a table."""
+    if r.which and len(columns) == 1 and not _identifies(r, columns[0]) and r.ranking is None:
+        return True
     if not columns or r.star or r.ranking is not None:
         return False
     keys = {r.naming.key(r.subject), *r.naming.label(r.subject)}

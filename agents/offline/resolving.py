@@ -91,13 +91,13 @@ class Resolver:
             )
         return best
 
-    def degree(self, adjective: str, tables: Sequence[str]) -> Col | None:
+    def degree(self, adjective: str, tables: Sequence[str], verb: Item | None = None) -> Col | None:
         """Return the column that an adjective is a degree of: age for "old", nearest to the tables."""
         _, hints = ADJECTIVES.get(stem_of_adjective(adjective), (True, ()))
         for table in tables:
             for hint in hints:
                 if hint == "date":
-                    found = self.date(table)
+                    found = self.date(table, verb)
                     if found:
                         return found
                     continue
@@ -162,7 +162,17 @@ class Resolver:
         return max(ranked, key=lambda r: r[:2])[2] if ranked else None
 
     def is_money(self, word: str) -> bool:
-        return stem(word.lower()) in {stem(w) for w in MONEY_EARNED}
+        return stem(word.lower()) in MONEY_EARNED
+
+    def pieces(self, table: str) -> Measure | None:
+        """Return the sum of the quantities in which a table's rows were sold."""
+        for other in self.lexicon.catalog:
+            if other.name == table or not self.lexicon.joins.to_one(other.name, table) or not self._money_of(other.name):
+                continue
+            for column in other.columns:
+                if self._words(other.name, column) in _QUANTITIES:
+                    return Measure("sum", other.name, column.name)
+        return None
 
     def _about(self, measure: Measure) -> tuple[str, ...]:
         naming = self.lexicon.naming

@@ -219,7 +219,10 @@ def take_number(r: Reader) -> None:
         return
     if r.next_is("superlative"):
         return
-    before = r.peek(-2)
+    if r.pending is None and r.next_is("name") and _may_be_limit(r, number):
+        r.asked_limit = int(number)
+        return
+    before = next((b for b in (r.peek(-2), r.peek(-3)) if b is not None and b.kind not in {"of", "in"}), None)
     column = r.pending
     if (
         column is None
@@ -236,6 +239,13 @@ def take_number(r: Reader) -> None:
         value: object = number if r.lexicon.column(column).kind == "number" else item.text
         r.compare(column, operator, value)
         return
+    if r.next_is("name") and (following := r.peek()) and following.columns and not following.tables:
+        counted = r.resolver.column(following, r.context, numeric=True)
+        if counted is not None:  # "five stars"
+            r.take()
+            r.head = False
+            r.compare(counted, "=", number)
+            return
     if item.text.startswith(("19", "20")) and len(item.text) == 4:
         year = r.resolver.year(r.context[0])
         if year:
@@ -249,6 +259,13 @@ def take_number(r: Reader) -> None:
             r.compare(column, "=", number)
             return
     raise r.not_understood(item)
+
+
+def _may_be_limit(r: Reader, number: float) -> bool:
+    """Whether a number before a name says how many are asked for: a ranking follows."""
+    later = any(i.kind == "superlative" for i in r.items[r.at :])
+    item = r.peek()
+    return later and r.head and item is not None and bool(item.tables or item.columns) and number == int(number)
 
 
 def _back(r: Reader, item: Item) -> Reader:
@@ -328,7 +345,12 @@ def _date_compared(r: Reader) -> Col | None:
         if column.kind == "date" or "year" in r.naming.column(r.pending.table, r.pending.name):
             return r.pending
     ranked = [r.ranking.by.table] if r.ranking is not None and isinstance(r.ranking.by, Measure) else []
-    tables = [t for t in (r.scope.entity, *ranked, *(m.table for m in r.measures), r.subject) if t]
+    entity = r.scope.entity
+    measured = [*ranked, *(m.table for m in r.measures)]
+    if r.verb is not None and entity is not None and (said := [m.col for m in r.verb.columns if m.table == entity]):
+        return r.resolver.date(entity, r.verb) or said[0]
+    belongs = entity is not None and any(r.joins.to_one(t, entity) for t in measured)
+    tables = [t for t in ((*measured, entity, r.subject) if belongs else (entity, *measured, r.subject)) if t]
     return r.resolver.date_near(tuple(dict.fromkeys(tables)), r.verb)
 
 
@@ -409,8 +431,9 @@ def take_not(r: Reader) -> None:
 
 
 def take_relative(r: Reader) -> None:
-    r.take()
+    word = r.take()
     if r.at == 1:
+        r.which = word.text == "which"
         return  # "Which customers …" begins the question
     last = r.scope.filters[-1] if r.scope.filters else None
     r.just_filtered = (

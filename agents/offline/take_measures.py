@@ -8,6 +8,7 @@ from agents.offline.linking import Item
 from agents.offline.plan import Col, Function, Having, Measure, Operator, Order, Pick
 from agents.offline.reader import Ranking, Reader
 from agents.offline.resolving import NotUnderstood, stem_of_adjective
+from agents.offline.take_money import sold_of, take_money
 
 _COMPARING = ("compare", "comparative", "between")
 
@@ -20,6 +21,7 @@ def take_count(r: Reader) -> None:
     while r.next_is("name") and _is_value_only(r.peek()) and r.next_is("name", ahead=1):
         values.append(r.take())
     measure = _counted(r, counted, distinct)
+    measure = sold_of(r, measure)
     for value in values:
         r.items.insert(r.at, value)  # "how many French singers": the value is a condition like any other
     if r.ranking is not None and r.ranking.by is None:
@@ -179,42 +181,6 @@ def _refuse_nested(item: Item) -> NotUnderstood:
     raise NotUnderstood(f"I cannot compute an average, minimum or maximum of “{item.text}” yet.")
 
 
-def take_money(r: Reader, function: Function = "sum") -> Measure:
-    """revenue, sales, earned: what the sales brought in"""
-    item = r.take()
-    dims = [g.table for g in r.groups] + ([r.subject] if r.subject and r.subject != item.text else [])
-    dims += [m.table for i in r.items for m in i.tables if m.score >= EXACT and not r.resolver.is_money(i.text)]
-    found = r.resolver.money(tuple(dict.fromkeys(dims))) or r.resolver.money(tuple(dims[:1]))
-    if found is None:
-        raise NotUnderstood(f"I found no amounts in this database that could be “{item.text}”.")
-    parts = [r.naming.say_column(found.table, c) for c in (found.column, found.times) if c]
-    r.assumptions.append(
-        f"{item.text[:1].upper()}{item.text[1:]} is the sum of {' × '.join(parts)} of {r.naming.say_table(found.table)}."
-    )
-    return Measure(function, found.table, found.column, found.times)
-
-
-def take_how_much(r: Reader) -> None:
-    """how much did customers spend; how much does it weigh"""
-    r.take()
-    rest = r.items[r.at :]
-    if any(
-        r.resolver.is_money(i.text) for i in rest if i.kind in {"name", "verb", "unknown"} and not _exact_number(r, i)
-    ):
-        while r.peek() is not None and not r.resolver.is_money(r.peek().text):  # type: ignore[union-attr]
-            break
-        index = next(n for n, i in enumerate(rest) if r.resolver.is_money(i.text))
-        item = r.items.pop(r.at + index)
-        r.items.insert(r.at, item)
-        r.measures.append(take_money(r))
-        return
-    if r.next_is("name") and (item := r.peek()) and item.columns and not r.next_is("superlative"):
-        column = r.resolver.column(item, r.context, numeric=True)
-        if column is not None and not any(i.kind == "superlative" for i in rest):
-            r.take()
-            r.measures.append(Measure("sum", column.table, column.name))
-
-
 def _exact_number(r: Reader, item: Item) -> bool:
     return any(m.score >= EXACT and r.lexicon.column(m.col).kind == "number" for m in item.columns)
 
@@ -225,6 +191,8 @@ def take_superlative(r: Reader) -> None:
     item = r.take()
     descending, adjective = item.value  # type: ignore[misc]
     limit = 1
+    if r.asked_limit is not None:
+        limit, r.asked_limit = r.asked_limit, None
     if r.next_is("number"):
         limit = int(r.take().value)  # type: ignore[call-overload]
     elif before is not None and before.kind == "number" and before.value and not _used_number(before, r):
@@ -247,6 +215,15 @@ def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
     if item is not None and item.kind in {"count", "aggregate"}:
         r.ranking = ranking
         return
+    verb = r.peek(-2)
+    if not adjective and verb is not None and verb.kind in {"verb", "name"} and r.resolver.is_money(verb.text) and not _ranks_noun(r):
+        r.items.insert(r.at, verb)  # "earned the most"
+        r.ranking = ranking
+        rank_by(r, take_money(r))
+        return
+    if word.text in {"most common", "most frequent", "least common"} and item is not None and item.kind == "name":
+        _most_common(r, ranking, item)
+        return
     if item is None or item.kind not in {"name", "verb", "unknown"}:
         _rank_by_degree(r, ranking, adjective, word)
         return
@@ -261,7 +238,7 @@ def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
     elif table is not None and not own and word.text in {"most", "fewest", "least", "highest", "largest", "lowest"}:
         r.take()
         r.ranking = ranking
-        rank_by(r, Measure("count", table))
+        rank_by(r, sold_of(r, Measure("count", table)))
     elif table is not None or item.values:
         r.ranking = ranking
         if item.tables and own:
@@ -273,6 +250,25 @@ def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
             raise r.not_understood(word)
     else:
         raise r.not_understood(item)
+
+
+def _ranks_noun(r: Reader) -> bool:
+    item = r.peek()
+    return item is not None and item.kind == "name" and bool(item.tables or item.columns)
+
+
+def _most_common(r: Reader, ranking: Ranking, item: Item) -> None:
+    """the most common reasons: each value of a column with how often it occurs; one of them where one is asked for"""
+    column = r.resolver.column(item, r.context) if item.columns else None
+    if column is None:
+        raise r.not_understood(item)
+    r.take()
+    r.columns.append(column)
+    r.subject = column.table
+    if ranking.limit == 1 and item.text.lower().endswith("s"):
+        ranking.limit = 0
+    r.ranking = ranking
+    ranking.by = Measure("count", column.table)
 
 
 def _rank_by_column(r: Reader, ranking: Ranking, column: Col, adjective: str, item: Item, word: Item) -> None:
@@ -330,7 +326,7 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
     if root in {"popular", "common", "frequent"}:
         raise NotUnderstood(f"“{word.text}” can mean several things: say what should be counted.")
     tables = (r.scope.entity, r.subject) if r.scope.entity else (r.subject,)
-    column = r.resolver.degree(adjective, [t for t in tables if t])
+    column = r.resolver.degree(adjective, [t for t in tables if t], r.verb) or _degree_nearby(r, adjective)
     if column is None:
         raise NotUnderstood(f"I do not know which column “{word.text}” is about: name it.")
     greatest = ADJECTIVES.get(root, (True, ()))[0]
@@ -341,6 +337,17 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
     r.assumptions.append(f"“{word.text}” goes by {r.naming.say_column(column.table, column.name)}.")
     r.ranking = ranking
     rank_by(r, column)
+
+
+def _degree_nearby(r: Reader, adjective: str) -> Col | None:
+    """Return the degree of rows that belong to the subject, where only a value was named: "the cheapest tea"."""
+    if r.subject_named or r.scope.entity or r.measures or r.columns:
+        return None
+    children = [s.target for s in r.joins.steps_from(r.subject) if not s.to_one]
+    column = r.resolver.degree(adjective, children, r.verb)
+    if column is not None:
+        r.subject = column.table
+    return column
 
 
 def rank_by(r: Reader, by: Col | Measure) -> None:
@@ -378,7 +385,5 @@ __all__ = [
     "rank_by",
     "take_aggregate",
     "take_count",
-    "take_how_much",
-    "take_money",
     "take_superlative",
 ]

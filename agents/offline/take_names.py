@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from agents.offline.english import SOLD
 from agents.offline.lexicon import EXACT, PART, Meaning
 from agents.offline.linking import Item
 from agents.offline.plan import Col, Condition, Group, Measure, Order, Related
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
-from agents.offline.take_measures import compares_next, rank_by, take_aggregate, take_count, take_money
+from agents.offline.take_measures import compares_next, rank_by, take_aggregate, take_count
+from agents.offline.take_money import sold_lines, sold_of, take_money
 
 
 def take_name(r: Reader) -> None:
@@ -119,7 +121,8 @@ def _value_of(r: Reader, table: str) -> bool:
 
 def _take_column(r: Reader, item: Item, column: Col) -> None:
     if r.head:
-        if (r.next_is("name") and _is_same_column(r, column)) or compares_next(r):
+        comparable = r.resolver.is_numeric(column) or r.lexicon.column(column).kind == "date"
+        if (r.next_is("name") and _is_same_column(r, column)) or (comparable and compares_next(r)):
             r.pending = column
             r.head = False
             return
@@ -338,8 +341,24 @@ def take_verb(r: Reader) -> None:
         return
     if item.columns:
         r.verb = item
+    if r.scope.negated and not r.scope.filters and r.scope.entity is None:
+        _take_negated_verb(r, item)
+        return
     if not r.measures:
         r.head = r.head and not (r.columns or r.subject_named)
+
+
+def _take_negated_verb(r: Reader, item: Item) -> None:
+    """never ordered, not sold, not arrived: no such rows, or no such date"""
+    table = r.resolver.table(item)
+    dates = [m.col for m in item.columns if m.table == r.subject and r.lexicon.column(m.col).kind == "date"]
+    if table is not None and table != r.subject:
+        r.scope.entity = table
+    elif dates and r.lexicon.column(dates[0]).nullable:
+        r.add(Condition(dates[0], "not null"))
+        r.open_scope()
+    elif item.stem in SOLD and not r.next_is("name", "in", "by", "unknown") and (lines := sold_lines(r)) is not None:
+        r.scope.entity = lines
 
 
 def take_per(r: Reader) -> None:
@@ -374,6 +393,10 @@ def _take_group(r: Reader, word: Item) -> None:
         return
     context = tuple(dict.fromkeys((*(m.table for m in r.measures), r.subject)))
     table = r.resolver.table(item)
+    if table is not None and (following := r.peek()) is not None and following.kind == "name":
+        part = r.resolver.table(following)
+        if part is not None and part != table and r.joins.to_one(table, part):
+            item, table = r.take(), part  # "product category"
     column = r.resolver.column(item, context) if item.columns else None
     if column is not None and (table is None or _group_column_wins(r, item, column, table)):
         if not _owner_of(r, column):
@@ -445,7 +468,8 @@ def take_by(r: Reader) -> None:
     if r.ranking is not None and r.ranking.by is None:
         _rank_by_next(r)
         return
-    if item is None or item.values or item.kind in {"per", "superlative", "compare", "relative", "verb"}:
+    only_value = item is not None and bool(item.values) and not item.tables and not item.columns
+    if item is None or only_value or item.kind in {"per", "superlative", "compare", "relative", "verb"}:
         return
     if r.sorts:
         r.sorts = False
@@ -456,7 +480,8 @@ def take_by(r: Reader) -> None:
     after_verb = before is not None and before.kind == "verb"
     grouping = item.kind == "grain" or (item.kind == "name" and bool(r.measures) and not after_verb)
     table = r.resolver.table(item) if item.kind == "name" else None
-    if grouping and not (table is not None and (_describes_more(r) or table == r.subject)):
+    own = table == r.subject and all(m.table == table for m in r.measures)
+    if grouping and not (table is not None and (_describes_more(r) or own)):
         r.at -= 1
         take_per(r)
 
@@ -485,7 +510,7 @@ def _rank_by_next(r: Reader) -> None:
         rank_by(r, take_money(r))
     elif table is not None:
         r.take()
-        rank_by(r, Measure("count", table))
+        rank_by(r, sold_of(r, Measure("count", table)))
     else:
         raise r.not_understood(item)
 

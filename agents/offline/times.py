@@ -116,7 +116,8 @@ def _decade(match: re.Match[str], today: date) -> Period:
 
 
 def _quarter(match: re.Match[str], today: date) -> Period:
-    quarter = _count(match["q"] or match["nth"].rstrip("stndrh"))
+    nth = match["q"] or match["nth"]
+    quarter = _NUMBERS.get(nth) or int(nth[0])
     year = _year_said(match, today)
     start = date(year, quarter * 3 - 2, 1)
     return Period(start, shift_months(start, 3), match[0])

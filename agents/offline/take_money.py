@@ -1,0 +1,73 @@
+"""Reads what sales brought in, and what was sold, where no column's name says so."""
+
+from __future__ import annotations
+
+from agents.offline.english import SOLD, STAFF
+from agents.offline.lexicon import EXACT
+from agents.offline.linking import Item
+from agents.offline.plan import Function, Measure
+from agents.offline.reader import Reader
+from agents.offline.resolving import NotUnderstood
+
+
+def take_money(r: Reader, function: Function = "sum") -> Measure:
+    """revenue, sales, earned: the sum of what the sales brought in"""
+    item = r.take()
+    dims = [g.table for g in r.groups] + [
+        m.table for i in r.items for m in i.tables if m.score >= EXACT and not r.resolver.is_money(i.text)
+    ]
+    if item.text.lower().startswith("earn") and any(STAFF & set(r.naming.table(t)) for t in (*dims, r.subject)):
+        raise NotUnderstood("I found nothing in this database about what people earn.")
+    found = r.resolver.money(tuple(dict.fromkeys(dims))) or r.resolver.money(tuple(dims[:1])) or r.resolver.money(())
+    if found is None:
+        raise NotUnderstood(f"I found no amounts in this database that could be “{item.text}”.")
+    parts = [r.naming.say_column(found.table, c) for c in (found.column, found.times) if c]
+    said = "Revenue" if item.kind == "verb" else f"{item.text[:1].upper()}{item.text[1:]}"
+    r.assumptions.append(f"{said} is the sum of {' × '.join(parts)} of {r.naming.say_table(found.table)}.")
+    return Measure(function, found.table, found.column, found.times)
+
+
+def take_how_much(r: Reader) -> None:
+    """how much did customers spend; how much did we refund; how much does it weigh"""
+    asked = r.take()
+    item = r.peek()
+    if item is not None and item.kind == "verb" and item.position == asked.position + len(asked.text.split()) and not item.columns:
+        raise r.not_understood(item)  # "how much rent": a thing, not what somebody does
+    if item is not None and item.kind in {"name", "verb"} and item.columns and not _any_superlative(r):
+        column = r.resolver.column(item, r.context, numeric=True)
+        if column is not None and not (r.resolver.is_money(item.text) and item.tables):
+            r.take()
+            r.measures.append(Measure("sum", column.table, column.name))
+            return
+    index = next((n for n, i in enumerate(r.items) if n >= r.at and _brings_money(r, i)), None)
+    if index is not None:
+        r.items.insert(r.at, r.items.pop(index))
+        r.measures.append(take_money(r))
+
+
+def _any_superlative(r: Reader) -> bool:
+    return any(i.kind == "superlative" for i in r.items[r.at :])
+
+
+def _brings_money(r: Reader, item: Item) -> bool:
+    if item.kind not in {"name", "verb", "unknown"}:
+        return False
+    exact = any(m.score >= EXACT and r.lexicon.column(m.col).kind == "number" for m in item.columns)
+    return not exact and (r.resolver.is_money(item.text) or (item.kind == "verb" and item.stem in SOLD | {"bring", "mak", "tak"}))
+
+
+def sold_of(r: Reader, measure: Measure) -> Measure:
+    """Return what a count means where something was sold: pieces where the sales know their quantity."""
+    if measure.function != "count" or not any(i.kind == "verb" and i.stem in SOLD for i in r.items):
+        return measure
+    pieces = r.resolver.pieces(measure.table)
+    if pieces is None:
+        return measure
+    r.assumptions.append(f"What was sold is the sum of {r.naming.say_column(pieces.table, pieces.column or '')} of {r.naming.say_table(pieces.table)}.")
+    return pieces
+
+
+def sold_lines(r: Reader) -> str | None:
+    """Return the table whose rows are sales of the subject's rows."""
+    found = r.resolver.pieces(r.subject) or r.resolver.money((r.subject,))
+    return found.table if found is not None and found.table != r.subject else None
