@@ -210,13 +210,14 @@ class _Saying:
         while said < len(self._tokens):
             if (wait := begin + said * gap - clock()) > 0:
                 await asyncio.sleep(wait)
-            due = min(len(self._tokens), int((clock() - begin) / gap) + 1) if gap else len(self._tokens)
+            # At least one: a timer may wake us a moment early.
+            due = max(said + 1, int((clock() - begin) / gap) + 1) if gap else len(self._tokens)
             if said < self._half <= due and self.fault in FAIL_MIDWAY:
                 yield b"".join(map(chunks.token, self._tokens[said : self._half]))
                 async for wrong in self._fail_midway(chunks):
                     yield wrong
             yield b"".join(map(chunks.token, self._tokens[said:due]))
-            said = max(due, said + 1)
+            said = due
 
     async def _fail_midway(self, chunks: Chunks) -> AsyncIterator[bytes]:
         if self.fault == "malformed":

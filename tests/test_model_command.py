@@ -73,8 +73,8 @@ async def command(*options: str) -> AsyncIterator[asyncio.subprocess.Process]:
 @asynccontextmanager
 async def serving(url: str) -> AsyncIterator[str]:
     """Yield the base URL that the command prints, and see that a SIGTERM ends it well."""
-    fast = ("--port", "0", "--first-token-ms", "0", "--tokens-per-second", "0")
-    async with command(*fast, "--database-url", url) as process:
+    pace = ("--port", "0", "--first-token-ms", "10", "--tokens-per-second", "500")
+    async with command(*pace, "--database-url", url) as process:
         assert process.stdout is not None
         line = (await process.stdout.readline()).decode().strip()
         assert line.startswith("OPENAI_BASE_URL=http://127.0.0.1:") and line.endswith(" QUAESTOR_MODEL=standin")
@@ -119,7 +119,8 @@ async def test_a_question_goes_all_the_way_through_the_model(url: str, catalog: 
         with pytest.raises(QuestionDeclined):
             await SQLWriter(model, catalog.dialect, 16_000).write(Question("What is the weather?", TODAY), found, None)
     assert {("Rome", 2), ("Oslo", 1)} == set(rows.values)
-    assert "Rome" in "".join(said)
+    told = "".join(said)
+    assert "Rome" in told and told.endswith("."), told
     assert kept
     assert [value for row in fewer.values for value in row if isinstance(value, int)] == [2]
 
