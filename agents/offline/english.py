@@ -258,6 +258,7 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
     "star": {"": ("all the information", "all information", "everything", "all details", "all the details", "every detail", "full details", "details", "all columns", "information", "all the info", "complete information", "all data", "all the data")},
     "trend": {"": ("trend", "over time", "development", "evolve", "evolved", "trending", "time series", "history of")},
     "than": {"": ("than", "than the", "than that of")},
+    "worth": {"": ("worth", "valued at", "costing", "priced at")},
     "exist": {"": ("is there", "are there any", "is there any", "do we have any", "does any", "do any", "is there a", "have any of", "were there any", "did any", "has any", "was there any", "are any", "is any")},
     "null": {"null": ("is missing", "is unknown", "is empty", "is null", "are missing", "are unknown", "are empty", "are null", "unknown", "null"), "not null": ("is known", "are known", "is not missing", "is not null", "not null")},
 }  # fmt: skip
@@ -293,7 +294,7 @@ LIGHT_VERBS = frozenset(
     """mak plac receiv got get giv bring brought belong locat liv work serv hav own use hold contain includ offer tak happen occur host
     involv appear exist sell buy purchas order do did run play go be associat bas situat rais keep do affiliat speak spok creat produc carry
     cover attend visit employ perform participat engag mention live find assign register ship deliver perform record generat own compris
-    consist show present publish writ know call nam origin stem reside stay treat teach hir win earn spend pay charg feature host provid
-    supervis manag lead teach operat complet undergo submit lend borrow rent schedul book enrol enroll join work star""".split()
+    consist show present publish writ know call origin send stem reside stay treat teach hir win earn spend pay charg feature host provid
+    supervis manag lead teach operat complet undergo submit lend borrow rent schedul book enrol enroll join work com""".split()
 )
 """Stems of verbs that only tie two things together; the foreign keys say how."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ class Lexicon:
         found: dict[tuple[int, str, str | None], Meaning] = {}
         for entry in self._candidates(stems[0]):
             matched = self._match(entry.stems, stems)
-            if matched:
+            if matched and (entry.meaning.score >= SYNONYM or matched[1] >= EXACT):
                 used, score = matched
                 key = (used, entry.meaning.table, entry.meaning.column)
                 better = _scored(entry.meaning, entry.meaning.score * score)
@@ -107,10 +108,13 @@ class Lexicon:
                 found.append((used, entry.meaning))
         return found or self._special_values(first)
 
-    def described_by(self, word: str) -> list[Meaning]:
-        """Return what a word may mean because only that table's or column's description says it."""
+    def described_by(self, word: str, alone: bool = True) -> list[Meaning]:
+        """Return what a word may mean because a description says it: that of one table or column `alone`, or any."""
         found = self._described.get(word, [])
-        return found if len(found) == 1 else []
+        if len(found) == 1 or not alone:
+            return found
+        whole = [m for m in found if m.column is None]
+        return whole if len(whole) == 1 and all(m.table == whole[0].table for m in found) else []
 
     def nearest_name(self, word: Word) -> str | None:
         """Return the name's word that this one is probably a misspelling of."""
@@ -158,6 +162,8 @@ class Lexicon:
         if label[0] != self.naming.key(table.name):
             self._learn(("name",), Meaning(table.name, label[0], score=SYNONYM))
             self._learn((*words, "name"), Meaning(table.name, label[0], score=SYNONYM, owned=True))
+        for phrase in _other_names(table.description, ()):
+            self._learn(phrase, Meaning(table.name, score=SYNONYM, length=len(phrase)))
         for word in _content(table.description):
             self._described[word].append(Meaning(table.name, score=DESCRIBED))
         for column in table.columns:
@@ -180,6 +186,8 @@ class Lexicon:
         if len(bare) > 2:
             self._learn(bare[-2:], Meaning(table.name, column.name, score=PART + 0.1, length=2))
             self._learn(bare[:2], Meaning(table.name, column.name, score=PART, length=2))
+        for phrase in _other_names(column.description, column.values):
+            self._learn(phrase, Meaning(table.name, column.name, score=SYNONYM, length=len(phrase)))
         for word in _content(column.description):
             self._described[word].append(Meaning(table.name, column.name, score=DESCRIBED))
         for value in column.values:
@@ -249,11 +257,20 @@ def _may_be_value(word: Word, meaning: Meaning) -> bool:
         return (
             word.text == spelled and not (len(spelled) == 1 and word.lower in {"a", "i", "s"}) and word.text.isupper()
         )
-    return word.lower not in NOISE and (len(spelled) > 3 or word.text[:1] == spelled[:1])
+    return word.lower not in NOISE and (len(spelled) > 2 or word.text[:1] == spelled[:1])
 
 
 def _content(text: str) -> set[str]:
     return {w.stem for w in split(text) if w.lower not in NOISE and len(w.lower) > 3 and not w.quoted}
+
+
+def _other_names(description: str, values: Iterable[str]) -> list[tuple[str, ...]]:
+    """Return what a description says after a colon: other names, as in "Who buys: clients, shoppers."."""
+    _, colon, rest = description.partition(":")
+    held = {v.strip().lower() for v in values}
+    phrases = re.split(r"[,;.]| or | and ", rest) if colon else []
+    names = [tuple(p.lower().split()) for p in phrases if p.strip() and p.strip().lower() not in held]
+    return [n for n in names if len(n) <= 3 and all(w.isalpha() for w in n) and not (len(n) == 1 and n[0] in NOISE)]
 
 
 def _by_word(groups: Iterable[frozenset[str]]) -> dict[str, frozenset[str]]:

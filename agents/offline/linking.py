@@ -13,7 +13,7 @@ from agents.offline.times import Period, read_period
 from agents.offline.words import Word, split
 from tools.catalog import Value
 
-_COMPARING = frozenset({"over", "above", "below", "under", "more", "less", "greater", "higher", "lower", "of", "is", "between", "than", ">", "<", "exceeding"})
+_COMPARING = frozenset({"over", "above", "below", "under", "more", "less", "greater", "higher", "lower", "is", "between", "than", ">", "<", "exceeding"})
 _FILLERS = frozenset({"of", "in", "and", "or", "by", "relative", "but", "not", "per", "than"})
 """Operators of one word that a value or name of the same word never replaces."""
 
@@ -83,6 +83,8 @@ def _item_at(
     word, rest = words[at], words[at : at + 12]
     if word.quoted:
         return _quoted(rest, lexicon, extra), 1
+    if word.lower in {"first", "last"} and before is not None and before.kind in {"verb", "name"} and _ends(rest):
+        return Item("superlative", word.lower, (word.lower == "last", "late" if word.lower == "last" else "early")), 1
     lowers = tuple(w.lower for w in rest if not w.quoted)
     named = _named(rest, lexicon, extra)
     operator = _operator(lowers)
@@ -94,13 +96,16 @@ def _item_at(
     return _single(word, before), 1
 
 
+def _ends(rest: Sequence[Word]) -> bool:
+    """Whether the clause ends after the first word."""
+    return len(rest) == 1 or rest[1].sentence != rest[0].sentence or rest[1].lower in {",", "in", "and", "of", "at", "among"}
+
+
 def _single(word: Word, before: Item | None) -> Item | None:
     if word.number is not None:
         return Item("number", word.text, word.number)
     if before is not None and before.kind == "number" and word.stem in CURRENCIES:
         return None
-    if word.lower in {"first", "last"} and before is not None and before.kind in {"verb", "name"}:
-        return Item("superlative", word.lower, (word.lower == "last", "late" if word.lower == "last" else "early"))
     if word.lower in NOISE or not word.text[0].isalnum():
         return None
     if word.stem in LIGHT_VERBS:
@@ -171,7 +176,7 @@ def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra) -> tuple[Item,
     if _is_noise(first):
         names = []
     if first.stem in LIGHT_VERBS or first.lower in NOUNS:
-        names = [n for n in names if n[1].score >= EXACT]
+        names = [n for n in names if n[0] > 1 or n[1].score >= EXACT]
     names = [n for n in names if n[0] == 1 or not _is_noise(rest[n[0] - 1])]
     values = lexicon.values_at(rest, extra.get(first.stem, ()))
     longest = max((used for used, _ in [*names, *values]), default=0)
@@ -247,7 +252,7 @@ def _corrected(
     word = words[at]
     if word.stem in MONEY_EARNED:
         return None
-    described = tuple(lexicon.described_by(word.stem))
+    described = tuple(lexicon.described_by(word.stem, alone=not _is_verb(word)))
     if described and not word.capital and _is_verb(word):
         return Item("verb", word.text, meanings=described, columns=tuple(m for m in described if m.column)), 1, ""
     if described and not word.capital:

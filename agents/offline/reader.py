@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agents.offline.lexicon import Lexicon
 from agents.offline.linking import Item
-from agents.offline.plan import Col, Condition, Filter, Group, Having, Measure, Operator, Order
+from agents.offline.plan import Col, Condition, During, Filter, Group, Having, Measure, Operator, Order
 from agents.offline.resolving import NotUnderstood, Resolver
 from agents.offline.times import Period
 
@@ -30,8 +30,8 @@ class Ranking:
     descending: bool
     limit: int
     by: Col | Measure | None = None
-    table: str | None = None
-    """Whose rows are ranked; None where it is the subject's."""
+    summed: bool = False
+    """Whether "most" or "fewest" was said: amounts of several rows are added before they are compared."""
 
 
 class Reader:
@@ -100,6 +100,10 @@ class Reader:
             self.at += 1
         return self.at > start
 
+    def touches(self, item: Item, following: Item) -> bool:
+        """Whether one item's words follow the other's at once: "customer" and "city" of "customer city"."""
+        return following.position == item.position + len(item.text.split())
+
     # the clause
 
     @property
@@ -136,6 +140,7 @@ class Reader:
     def settle(self) -> None:
         """Show a column that was named but compared with nothing."""
         measured = {(m.table, m.column) for m in self.measures}
+        measured |= {(f.column.table, f.column.name) for f in self.scope.filters if isinstance(f, Condition | During)}
         if self.pending is not None and (self.pending.table, self.pending.name) in measured:
             self.pending = None
         if self.pending is not None and self.pending not in self.columns:

@@ -24,6 +24,7 @@ from agents.offline.take_conditions import (
     take_or,
     take_period,
     take_relative,
+    take_worth,
 )
 from agents.offline.take_measures import take_aggregate, take_count, take_superlative
 from agents.offline.take_money import take_how_much
@@ -110,7 +111,8 @@ def _subject(r: Reader) -> str:
             if found and not _something_before(r, items[:n]):
                 return found
     leading = _first_tables(r)
-    columns = [i for i in items if i.kind == "name" and i.columns and not i.values]
+    first = next((n for n, i in enumerate(items) if leading and i.kind == "name" and any(m.table in leading for m in i.tables)), len(items))
+    columns = [i for i in items[:first] if i.kind == "name" and i.columns and not i.values]
     for table in leading:
         if not columns or any(
             m.table == table or r.joins.to_one(table, m.table) for m in columns[0].columns if m.score >= SYNONYM
@@ -118,6 +120,8 @@ def _subject(r: Reader) -> str:
             return table
     if leading:
         return leading[0]
+    if not columns and any(r.resolver.is_money(i.text) for i in items) and (money := r.resolver.money(())) is not None:
+        return money.table
     return _table_of_columns(r)
 
 
@@ -203,7 +207,7 @@ def _refuse_loose_negation(r: Reader, filters: Sequence[Filter], related: Sequen
     """Decline "countries that do not …" where countries are no rows: one country's rows may differ."""
     absent = any(isinstance(f, Related) and f.absent for f in (*filters, *related))
     far = any(c.table != r.subject for c in r.columns) and any(s.negated for s in r.scopes)
-    loose = absent and not r.subject_named
+    loose = absent and (not r.subject_named or r.which)
     if (loose or far) and r.columns and not r.measures and not any(_identifies(r, c) for c in r.columns):
         raise NotUnderstood("I did not understand what should not be the case, or of which rows.")
 
@@ -224,7 +228,8 @@ def _finish(r: Reader) -> Plan:
         r.ranking is not None and isinstance(r.ranking.by, Col) and not r.joins.to_one(r.subject, r.ranking.by.table)
     )
     if ranked_far and r.ranking is not None and isinstance(r.ranking.by, Col):
-        rank_measure = Measure("max" if r.ranking.descending else "min", r.ranking.by.table, r.ranking.by.name)
+        function = "sum" if r.ranking.summed else ("max" if r.ranking.descending else "min")
+        rank_measure = Measure(function, r.ranking.by.table, r.ranking.by.name)
     if rank_measure is not None and rank_measure not in measures:
         measures.append(rank_measure)
     for having in r.having:
@@ -505,6 +510,7 @@ _HANDLERS: dict[str, Callable[[Reader], None]] = {
     "trend": _take_trend,
     "than": _skip,
     "exist": _take_exist,
+    "worth": take_worth,
     "null": take_null,
     "name": take_name,
     "number": take_number,

@@ -131,16 +131,19 @@ class Resolver:
 
     def date_near(self, tables: Sequence[str], verb: Item | None = None) -> Col | None:
         """Return the date (or year) column of the first table that has one, else of a table each row belongs to."""
-        for find in (lambda t: self.date(t, verb), self.year):
-            for table in tables:
-                found = find(table)
-                if found:
-                    return found
         for table in tables:
-            for step in self.lexicon.joins.steps_from(table):
-                found = self.date(step.target, verb) if step.to_one else None
-                if found and not _NOT_EVENTS & set(self.lexicon.naming.column(found.table, found.name)):
-                    return found
+            found = self.date(table, verb) or self.year(table) or self._date_of_owner(table, verb)
+            if found:
+                return found
+        return None
+
+    def _date_of_owner(self, table: str, verb: Item | None) -> Col | None:
+        """Return the date of the fullest table that each row belongs to: an order's lines happened when it did."""
+        owners = [s.target for s in self.lexicon.joins.steps_from(table) if s.to_one]
+        for owner in sorted(owners, key=lambda t: -(self.lexicon.table(t).row_count or 0)):
+            found = self.date(owner, verb)
+            if found and not _NOT_EVENTS & set(self.lexicon.naming.column(found.table, found.name)):
+                return found
         return None
 
     def money(self, tables: Sequence[str]) -> Measure | None:
@@ -207,7 +210,7 @@ class Resolver:
         if not context:
             return 0.0
         if self.lexicon.joins.to_one(context[0], table):
-            return 0.15
+            return 0.2 - 0.04 * len(self.lexicon.joins.path(context[0], table) or ())
         path = self.lexicon.joins.path(context[0], table)
         return -0.05 * len(path) if path else -3.0
 
@@ -240,8 +243,7 @@ class Resolver:
 
 def stem_of_adjective(word: str) -> str:
     """Return the adjective of "oldest", "most recent" or "older": the key of english.ADJECTIVES."""
-    word = word.removesuffix("ly")
-    return word
+    return word if word in ADJECTIVES else word.removesuffix("ly")
 
 
 def _is_number_text(text: str) -> bool:

@@ -9,7 +9,7 @@ from agents.offline.linking import Item
 from agents.offline.plan import AnyOf, Col, Condition, During, Filter, Having, Measure, Operator, Related, Statistic
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
-from agents.offline.take_measures import having
+from agents.offline.take_measures import compares_next, having
 from agents.offline.times import Period
 
 _OPPOSITE: dict[str, Operator] = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "=": "!=", "!=": "="}
@@ -344,7 +344,7 @@ def _date_compared(r: Reader) -> Col | None:
         column = r.lexicon.column(r.pending)
         if column.kind == "date" or "year" in r.naming.column(r.pending.table, r.pending.name):
             return r.pending
-    ranked = [r.ranking.by.table] if r.ranking is not None and isinstance(r.ranking.by, Measure) else []
+    ranked = [r.ranking.by.table] if r.ranking is not None and r.ranking.by is not None else []
     entity = r.scope.entity
     measured = [*ranked, *(m.table for m in r.measures)]
     if r.verb is not None and entity is not None and (said := [m.col for m in r.verb.columns if m.table == entity]):
@@ -411,6 +411,15 @@ def _column_after(r: Reader) -> Col | None:
         return r.resolver.column(item, r.context)
     r.at = here
     return None
+
+
+def take_worth(r: Reader) -> None:
+    """orders worth more than 100: the amount that a row is worth"""
+    word = r.take()
+    r.pending = r.resolver.degree("worth", r.context)
+    r.head = False
+    if r.pending is None or not compares_next(r):
+        raise r.not_understood(word)
 
 
 def take_null(r: Reader) -> None:

@@ -202,7 +202,8 @@ def take_superlative(r: Reader) -> None:
     r.skip("of")
     if limit == 1 and r.ranking is not None and r.ranking.by is None:
         limit = r.ranking.limit  # "the top 5 domains with the highest number of authors"
-    _ranked(r, Ranking(descending, limit), adjective, item)
+    summed = item.text in {"most", "fewest", "least"}
+    _ranked(r, Ranking(descending, limit, summed=summed), adjective, item)
 
 
 def _used_number(number: Item, r: Reader) -> bool:

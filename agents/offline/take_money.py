@@ -16,7 +16,8 @@ def take_money(r: Reader, function: Function = "sum") -> Measure:
     dims = [g.table for g in r.groups] + [
         m.table for i in r.items for m in i.tables if m.score >= EXACT and not r.resolver.is_money(i.text)
     ]
-    if item.text.lower().startswith("earn") and any(STAFF & set(r.naming.table(t)) for t in (*dims, r.subject)):
+    people = {*dims, r.subject, *(m.table for i in r.items for m in i.values)}
+    if item.text.lower().startswith("earn") and any(STAFF & set(r.naming.table(t)) for t in people):
         raise NotUnderstood("I found nothing in this database about what people earn.")
     found = r.resolver.money(tuple(dict.fromkeys(dims))) or r.resolver.money(tuple(dims[:1])) or r.resolver.money(())
     if found is None:
@@ -58,6 +59,8 @@ def _brings_money(r: Reader, item: Item) -> bool:
 
 def sold_of(r: Reader, measure: Measure) -> Measure:
     """Return what a count means where something was sold: pieces where the sales know their quantity."""
+    if any(i.kind == "not" for i in r.items):
+        return measure
     if measure.function != "count" or not any(i.kind == "verb" and i.stem in SOLD for i in r.items):
         return measure
     pieces = r.resolver.pieces(measure.table)

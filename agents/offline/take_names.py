@@ -14,6 +14,10 @@ from agents.offline.take_money import sold_lines, sold_of, take_money
 
 def take_name(r: Reader) -> None:
     item = r.take()
+    if r.resolver.is_money(item.text) and not r.measures and all(m.score < EXACT for m in item.meanings):
+        r.at -= 1
+        take_unknown(r)
+        return
     if item.values and not _means_name(r, item):
         _take_value(r, item)
         return
@@ -213,6 +217,7 @@ def _take_value(r: Reader, item: Item) -> None:
     meaning = r.resolver.value(item, r.context, near)
     if meaning is None:
         raise r.not_understood(item)
+    _refuse_far_value(r, item, meaning)
     values, both = _more_values(r, meaning)
     if r.columns and r.columns[-1] == meaning.col and _said_before(r, meaning.col):
         r.columns.pop()  # "the continent of Asia": the column says what the value is
@@ -232,6 +237,24 @@ def _take_value(r: Reader, item: Item) -> None:
     r.compare(meaning.col, operator, *values)  # type: ignore[arg-type]
     if negated:
         r.scope.negated = False
+
+
+def _refuse_far_value(r: Reader, item: Item, meaning: Meaning) -> None:
+    """Decline a value that only a long way of joins ties to what is asked: artists from a country of invoices."""
+    source = r.scope.entity or r.subject
+    measured = [m.table for m in r.measures] + ([r.ranking.by.table] if r.ranking and r.ranking.by else [])
+    near = any(r.joins.to_one(t, meaning.table) for t in (source, *measured))
+    if meaning.table in r.resolver.mentioned or near:
+        if r.scope.negated and r.columns and all(c.table != r.subject for c in r.columns):
+            raise NotUnderstood("I did not understand what should not be the case, or of which rows.")
+        return
+    path = r.joins.path(source, meaning.table)
+    if path is None or len(path) > 2:
+        naming = r.naming
+        raise NotUnderstood(
+            f"I know “{item.text}” only as {naming.say_column(meaning.table, meaning.column or '')} of "
+            f"{naming.say_table(meaning.table)}: say how {naming.say_table(r.subject)} are meant to belong to it."
+        )
 
 
 def _said_before(r: Reader, column: Col) -> bool:
@@ -394,7 +417,7 @@ def _take_group(r: Reader, word: Item) -> None:
     context = tuple(dict.fromkeys((*(m.table for m in r.measures), r.subject)))
     table = r.resolver.table(item)
     if table is not None and (following := r.peek()) is not None and following.kind == "name":
-        part = r.resolver.table(following)
+        part = r.resolver.table(following) if r.touches(item, following) else None
         if part is not None and part != table and r.joins.to_one(table, part):
             item, table = r.take(), part  # "product category"
     column = r.resolver.column(item, context) if item.columns else None
@@ -408,6 +431,7 @@ def _take_group(r: Reader, word: Item) -> None:
         if (
             r.next_is("name")
             and (following := r.peek())
+            and r.touches(item, following)
             and any(m.table == table for m in following.columns)
             and not following.tables
         ):
