@@ -216,6 +216,7 @@ class _Saying:
                 yield b"".join(map(chunks.token, self._tokens[said : self._half]))
                 async for wrong in self._fail_midway(chunks):
                     yield wrong
+                return
             yield b"".join(map(chunks.token, self._tokens[said:due]))
             said = due
 
