@@ -22,7 +22,7 @@ Exists Match
 Overlaps Adjacent ArrayContainsAll ArrayContainedBy ArrayOverlaps Case If Cast TryCast Collate AtTimeZone
 JSON JSONKeyValue JSONPath JSONPathKey JSONPathRoot JSONPathSubscript JSONPathWildcard JSONPathSlice
 JSONPathRecursive JSONPathUnion JSONPathSelector JSONColumnDef JSONSchema JSONValue FormatJson JSONExtractQuote
-Pivot PivotAlias PivotAny UnpivotColumns TableSample Comprehension ColumnDef OnCondition
+Pivot PivotAlias PivotAny UnpivotColumns TableSample Comprehension PositionalColumn ColumnDef OnCondition
 """
 
 _FUNCTIONS = """

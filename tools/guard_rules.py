@@ -8,7 +8,6 @@ allowed. Source of the shapes: sqlglot 30.30, `expressions/` and `parser.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 from sqlglot import exp
 from sqlglot.parser import Parser
@@ -41,7 +40,17 @@ _GRAMMAR = frozenset(
 )
 _QUANTIFIERS = frozenset({"all", "any", "some"})
 _GRAMMAR_PHRASES = frozenset(
-    {"group by", "order by", "partition by", "grouping sets", "within group", "similar to", "not in", "is not"}
+    {
+        "group by",
+        "order by",
+        "partition by",
+        "grouping sets",
+        "within group",
+        "similar to",
+        "not in",
+        "is not",
+        "member of",
+    }
 )
 _SAMPLERS = frozenset({"system", "bernoulli", "reservoir", "tablesample", "sample"})
 
@@ -193,17 +202,17 @@ def check_calls(tokens: Sequence[Token], statement: exp.Expr, dialect: Dialect) 
     """Raise SQLRefused where a word before a parenthesis is no allowed function, grammar or alias of this query."""
     functions = FUNCTIONS[dialect]
     aliases: frozenset[int] | None = None
-    before = TokenType.SEMICOLON
-    for token, following in pairwise(tokens):
+    for before, token, following in zip([None, *tokens], tokens, tokens[1:], strict=False):
         quoted = token.token_type is TokenType.IDENTIFIER
-        if following.token_type is TokenType.L_PAREN and (quoted or _is_word(token)):
-            word = token.text.lower() if token.text.isascii() else token.text
-            dotted = before is TokenType.DOT and dialect != "duckdb"
-            if quoted or dotted or not (word in functions or _is_grammar(word, before)):
-                aliases = _alias_positions(statement) if aliases is None else aliases
-                if token.start not in aliases:
-                    raise SQLRefused(_call_complaint(token.text, dotted, quoted, word in functions))
-        before = token.token_type
+        if following.token_type is not TokenType.L_PAREN or not (quoted or _is_word(token)):
+            continue
+        word = token.text.lower() if token.text.isascii() else token.text
+        dotted = before is not None and before.token_type is TokenType.DOT
+        foreign = dotted and dialect != "duckdb"
+        if quoted or foreign or not (word in functions or (not dotted and _is_grammar(word, before))):
+            aliases = _alias_positions(statement) if aliases is None else aliases
+            if token.start not in aliases:
+                raise SQLRefused(_call_complaint(token.text, foreign, quoted, word in functions))
 
 
 def check_table_texts(statement: exp.Expr, sql: str) -> None:
@@ -217,13 +226,10 @@ def _is_word(token: Token) -> bool:
     return token.token_type not in _STRINGS and (token.text[:1].isalpha() or token.text[:1] == "_")
 
 
-def _is_grammar(word: str, before: TokenType) -> bool:
-    if word in _GRAMMAR:
-        # After a dot a word is a name, whatever it means elsewhere.
-        return before is not TokenType.DOT
+def _is_grammar(word: str, before: Token | None) -> bool:
     if word in _SAMPLERS:
-        return word.endswith("sample") or before is TokenType.TABLE_SAMPLE
-    return " ".join(word.split()) in _GRAMMAR_PHRASES
+        return word.endswith("sample") or (before is not None and before.text.lower().endswith("sample"))
+    return word in _GRAMMAR or " ".join(word.split()) in _GRAMMAR_PHRASES
 
 
 def _call_complaint(name: str, dotted: bool, quoted: bool, known: bool) -> str:
