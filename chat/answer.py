@@ -34,6 +34,9 @@ from tools.sql_runner import Rows
 TABLES_NAMED = 4
 """How many of the found tables the line about the stage names."""
 
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
+"""As public/theme.json has it."""
+
 
 class Answer:
     """One answer on the page.
@@ -99,6 +102,7 @@ class Answer:
             "key": self._message.id,
             "status": status,
             "questions": list(self._questions),
+            "assumptions": self._unsaid(),
             "analyst": self._analyst,
             "seconds": round(time.monotonic() - self._began, 2),
             "stages": {name: round(spent, 3) for name, spent in (seconds or {}).items()},
@@ -130,6 +134,8 @@ class Answer:
 
     async def _show_chart(self, chart: Chart) -> None:
         assert self._rows is not None, "rows come before their chart"
+        if chart.kind == "number":
+            return  # The words and the one row say it already.
         figure = _Figure.of(draw(chart, self._rows))
         figure.for_id = self._message.id
         await self._emit(figure)
@@ -137,6 +143,11 @@ class Answer:
     async def _say(self, reason: str) -> None:
         """Add a sentence of ours, which may hold names and values from the database."""
         await self._message.stream_token(("\n\n" if self._message.content else "") + plain(reason))
+
+    def _unsaid(self) -> list[str]:
+        """Return what was assumed and is not already said in the answer's words."""
+        words = self._message.content.replace("\\", "")
+        return [assumed for assumed in (self.draft.assumptions if self.draft else ()) if assumed not in words]
 
     async def _stage(self, name: str, detail: str = "") -> None:
         self._next.props = {"key": self._message.id, "stage": name, "detail": detail}
@@ -168,7 +179,10 @@ class _Figure(Element):
 
     @classmethod
     def of(cls, figure: dict[str, Any]) -> _Figure:
-        encoded = base64.b64encode(json.dumps(figure, default=str).encode()).decode()
+        # The page's font is set here and not in its CSS: Plotly measures texts outside of the page's rules.
+        font = {**figure["layout"].get("font", {}), "family": FONT}
+        shown = {**figure, "layout": {**figure["layout"], "font": font}, "config": {"displayModeBar": False}}
+        encoded = base64.b64encode(json.dumps(shown, default=str).encode()).decode()
         return cls(name="Chart", url=f"data:application/json;base64,{encoded}", mime="application/json")
 
 

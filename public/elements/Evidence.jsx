@@ -2,7 +2,7 @@ import { Tabs, TabsContent, TabsList, TabsTrigger } from '@/components/ui/tabs';
 import { Table, TableBody, TableCell, TableHead, TableHeader, TableRow } from '@/components/ui/table';
 import { Button } from '@/components/ui/button';
 import { Markdown } from '@/components/markdown';
-import { ChevronLeft, ChevronRight, Code2, Info, ListChecks, Rows3 } from 'lucide-react';
+import { ChevronLeft, ChevronRight, Code2, ListChecks, Rows3 } from 'lucide-react';
 import { Fragment, useState } from 'react';
 
 const ROWS_A_PAGE = 8;
@@ -119,12 +119,6 @@ export default function Evidence() {
   if (!attempts.length) return null;
   return (
     <section className="qs-evidence" aria-label="Evidence">
-      {assumptions.length ? (
-        <p className="qs-assumed text-sm">
-          <Info className="h-4 w-4 shrink-0" aria-hidden="true" />
-          <span>{assumptions.join(' ')}</span>
-        </p>
-      ) : null}
       <Tabs value={tab || (table ? 'rows' : 'sql')} onValueChange={setTab}>
         <TabsList className="h-8">
           {table ? <TabsTrigger value="rows" className="h-6"><Rows3 className="h-4 w-4" />Rows</TabsTrigger> : null}

@@ -1,6 +1,6 @@
 import { Button } from '@/components/ui/button';
 import { useChatData } from '@chainlit/react-client';
-import { CornerDownRight, Loader2 } from 'lucide-react';
+import { CornerDownRight, Info, Loader2 } from 'lucide-react';
 
 const ENDED = {
   declined: 'Not answered, rather than guessed.',
@@ -42,10 +42,16 @@ function Questions({ questions }) {
 
 export default function Next() {
   if (props.stage) return <Stage {...props} />;
-  const { status, questions = [], stages = {} } = props;
+  const { status, questions = [], assumptions = [], stages = {} } = props;
   const spent = Object.entries(stages).map(([name, seconds]) => `${name} ${seconds} s`).join(' · ');
   return (
     <footer className={`qs-end qs-${status}`}>
+      {assumptions.length ? (
+        <p className="qs-assumed text-sm">
+          <Info className="h-4 w-4 shrink-0" aria-hidden="true" />
+          <span>{assumptions.join(' ')}</span>
+        </p>
+      ) : null}
       {status === 'greeting' ? null : <p className="qs-receipt qs-quiet" title={spent}>{receipt(props)}</p>}
       {questions.length ? <Questions questions={questions} /> : null}
     </footer>
