@@ -139,7 +139,7 @@ class Schema:
         self._client: QdrantClient | None = None
         self._store: EntryStore | None = None
         self._joins = JoinGraph(catalog)
-        self._lookup = ValueLookup(catalog)
+        self._lookup: ValueLookup | None = None
         self._thread = anyio.CapacityLimiter(1)
 
     async def store(self, *, progress: Progress | None = None, rebuild: bool = False) -> Stored:
@@ -148,6 +148,8 @@ class Schema:
         Without an embedder, or where it does not answer, words alone are matched. Raises IndexUnavailable.
         """
         store = self._store = await asyncify(self._open_store, limiter=self._thread)()
+        if self._lookup is None:
+            self._lookup = await asyncify(ValueLookup, limiter=self._thread)(self.catalog)
         entries = entries_of(self.catalog, values_kept=VALUES_ON_SERVER if self._url else VALUES_IN_MEMORY)
         digests = {entry.id: entry.digest(self._model) for entry in entries}
         if rebuild:
@@ -178,8 +180,7 @@ class Schema:
         A database of no more tables than that is returned whole. Raises IndexUnavailable.
         """
         question = question[:QUESTION_LENGTH]
-        hits = await self._search(question)
-        values = self._lookup.find(question)
+        hits, values = await self._search(question)
         ranked = self._rank(hits, values)
         names = self._with_bridges([table.name for table in ranked], limit)
         order = {name: place for place, name in enumerate(names)}
@@ -230,8 +231,8 @@ class Schema:
             await asyncify(self._vectors.replace, limiter=self._thread)(current)
         return _Embedded({entry.id: kept[digests[entry.id]] for entry in wanted}, len(missing), len(old))
 
-    async def _search(self, question: str) -> list[Hit]:
-        if self._store is None:
+    async def _search(self, question: str) -> tuple[list[Hit], list[Value]]:
+        if self._store is None or self._lookup is None:
             raise RuntimeError("store() comes before find()")
         vector = None
         if self._embedder is not None:
@@ -239,7 +240,8 @@ class Schema:
                 [vector] = await self._embedder.embed([question])
             except ModelUnavailable as error:
                 log.warning("this question is matched by words alone: %s", error)
-        return await asyncify(self._store.search, limiter=self._thread)(question, vector)
+        hits = await asyncify(self._store.search, limiter=self._thread)(question, vector)
+        return hits, await asyncify(self._lookup.find, limiter=self._thread)(question)
 
     def _rank(self, hits: Sequence[Hit], values: Sequence[Value]) -> list[Table]:
         """Return every table, nearest first, by its own likeness and that of its columns and values."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import qdrant_edge
 from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from errors import IndexUnavailable
@@ -152,7 +153,7 @@ def _translated() -> Iterator[None]:
     """Turn whatever the client raises into one sentence; its own text may hold the server's address and key."""
     try:
         yield
-    except ApiException as error:
+    except (ApiException, QdrantException) as error:
         log.warning("Qdrant failed: %s", type(error).__name__)
         raise IndexUnavailable(
             "The schema index does not answer: check that Qdrant runs at QDRANT_URL, or unset it."

@@ -16,6 +16,8 @@ LONGEST = 6
 KEPT = 20
 NEAR_LENGTH = 5
 """A shorter word with one letter changed is another word."""
+SHORT_END, LONG, LONG_END = 2, 8, 3
+"""Letters at either end by which near values are looked up: two, or three where there are eight letters and more."""
 PLACES = 4
 """A misspelled word that could be more values than this is none of them."""
 SHORTEST_NUMBER = 3
@@ -51,7 +53,7 @@ class ValueLookup:
         names = [table.name for table in catalog] + [column.name for table in catalog for column in table.columns]
         self._names = {word for name in names for word in words(name).split()}
         self._values: dict[str, list[Value]] = defaultdict(list)
-        self._near: dict[tuple[str, int], list[str]] = defaultdict(list)
+        self._near: dict[str, list[str]] = defaultdict(list)
         for table in catalog:
             for column in table.columns:
                 for text in column.values:
@@ -59,7 +61,8 @@ class ValueLookup:
                         self._values[" ".join(parts)].append(Value(table.name, column.name, text))
         for key in self._values:
             if len(key) >= NEAR_LENGTH and not key[0].isdigit():
-                self._near[key[0], len(key)].append(key)
+                for end in _ends(key, LONG_END if len(key) >= LONG else SHORT_END):
+                    self._near[end].append(key)
 
     def find(self, question: str) -> list[Value]:
         """Return the values that the question names, longest first, each where it stands; one letter may be wrong."""
@@ -93,14 +96,19 @@ class ValueLookup:
         # A word of the schema is spelled right: it means the table or the column.
         if {phrase.key, _singular(phrase.key)} & self._names:
             return []
-        lengths = range(len(phrase.key) - 1, len(phrase.key) + 2)
-        keys = [
+        near = {
             key
-            for length in lengths
-            for key in self._near.get((phrase.key[0], length), ())
-            if _one_slip_apart(key, phrase.key)
-        ]
-        return [value for key in keys for value in self._values[key]] if len(keys) <= PLACES else []
+            for size in (SHORT_END, LONG_END)
+            for end in _ends(phrase.key, size)
+            for key in self._near.get(end, ())
+            if abs(len(key) - len(phrase.key)) <= 1 and _one_slip_apart(key, phrase.key)
+        }
+        return [value for key in sorted(near) for value in self._values[key]] if len(near) <= PLACES else []
+
+
+def _ends(key: str, size: int) -> tuple[str, str]:
+    """Return the first and the last letters. One slip leaves one of the two as it was: so near values are looked up."""
+    return f"{key[:size]}-", f"-{key[-size:]}"
 
 
 def _phrases(question: str) -> Iterator[_Phrase]:
