@@ -18,7 +18,7 @@ from agents.question import Complaint, Draft, Question
 from tools.sql_runner import Rows
 
 Section = Literal[
-    "today", "time_words", "tables", "values", "question", "reading", "assumptions", "sql", "complaint", "rows"
+    "today", "time_words", "tables", "values", "saved", "question", "reading", "assumptions", "sql", "complaint", "rows"
 ]
 
 DATA_RULE = (

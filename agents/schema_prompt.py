@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agents.prompts import one_line, tokens_in
-from tools.catalog import Catalog, Column, Dialect, Found, Table, Value
+from tools.catalog import Catalog, Column, Dialect, Found, SavedQuestion, Table, Value
 
 log = logging.getLogger("quaestor.prompt")
 
@@ -96,6 +96,11 @@ def describe_values(values: tuple[Value, ...]) -> str:
         json.dumps({"table": v.table, "column": v.column, "value": one_line(v.text, VALUE_LONGEST)}, ensure_ascii=False)
         for v in values[:VALUES_FOUND_SHOWN]
     )
+
+
+def describe_saved(saved: tuple[SavedQuestion, ...]) -> str:
+    """Return a line of JSON for each saved question with its reviewed SQL."""
+    return "\n".join(json.dumps({"question": s.question, "sql": s.sql}, ensure_ascii=False) for s in saved)
 
 
 def read_values(text: str) -> tuple[Value, ...]:

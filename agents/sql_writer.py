@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from agents.prompts import DATA_RULE, section, tokens_in, write_complaint
 from agents.question import TURNS_KEPT, Complaint, Draft, Question, Turn
-from agents.schema_prompt import describe_tables, describe_values
+from agents.schema_prompt import describe_saved, describe_tables, describe_values
 from errors import QuestionDeclined
 from llm.chat_json import Messages, json_agent
 from llm.plain_text import plain
@@ -38,6 +38,8 @@ Rules:
 - Time words mean the dates in <time_words>, the end date included: a timestamp must be before the day after it. Write
   dates as literals, never the current date.
 - A question may continue the conversation ("and by store?"): then change only what it changes.
+- Where <saved> is given, it holds questions like this one with SQL that a person has reviewed: join, measure and filter
+  as they do.
 - Where <complaint> is given, its query failed for that reason: mend it.
 - Where the tables do not hold what is asked, or a part that matters is unclear: answerable is false, and reason tells
   the person in one or two sentences which part, and what could be asked instead. Never guess.
@@ -120,6 +122,8 @@ class SQLWriter:
         after = [section("question", question.text)]
         if complaint is not None:
             after.insert(0, section("complaint", write_complaint(complaint)))
+        if asked.found.saved:
+            after.insert(0, section("saved", describe_saved(asked.found.saved)))
         if asked.found.values:
             after.insert(0, section("values", describe_values(asked.found.values)))
         turns = [_as_messages(turn) for turn in question.turns[-TURNS_KEPT:]]

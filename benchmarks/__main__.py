@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from benchmarks.ask import ask
 from benchmarks.model_command import model
 from errors import AskError
 
@@ -13,12 +14,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(model)
-
-
-@app.callback()
-def benchmarks() -> None:
-    """Keep `model` a command of its own while it is the only one."""
+for command in (ask, model):
+    app.command()(command)
 
 
 def main() -> None:

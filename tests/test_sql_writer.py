@@ -16,7 +16,7 @@ from agents.question import Complaint, Draft, Question, Turn
 from agents.schema_prompt import describe_tables, read_tables, read_values, written_name
 from agents.sql_writer import SQLWriter, time_words
 from errors import ModelMisbehaved, ModelUnavailable, QuestionDeclined
-from tools.catalog import Catalog, Column, ForeignKey, Found, Table, Value
+from tools.catalog import Catalog, Column, ForeignKey, Found, SavedQuestion, Table, Value
 
 if TYPE_CHECKING:
     from tests.model_fixture import StandIn
@@ -45,7 +45,11 @@ ORDERS = Table(
     foreign_keys=(ForeignKey(("customer_id",), "customers", ("id",)),),
 )
 CATALOG = Catalog("shop", "sqlite", (CUSTOMERS, ORDERS))
-FOUND = Found((ORDERS, CUSTOMERS), (Value("customers", "city", "Rome"),))
+FOUND = Found(
+    (ORDERS, CUSTOMERS),
+    (Value("customers", "city", "Rome"),),
+    saved=(SavedQuestion("What did Oslo spend?", "SELECT sum(total) FROM \"Order Details\" WHERE city = 'Oslo'"),),
+)
 QUESTION = Question("What did Rome spend?", TODAY)
 
 DRAFT = {
