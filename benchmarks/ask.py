@@ -57,7 +57,7 @@ async def _measure(title: str, settings: Settings, rounds: int) -> None:
         for _ in range(rounds):
             for starter in asker.starters:
                 await _ask_once(asker, starter, warm)
-    print(f"\n### {title}: {rounds} × {len(asker.starters)} questions, {warm.unanswered} not answered\n")
+    print(f"\n### {title}: {rounds} rounds of {len(asker.starters)} questions, {warm.unanswered} not answered\n")
     print(
         f"Opening the database, its index and the analyst: {opening:.2f} s. First question: {cold.whole[0]:.0f} ms.\n"
     )
