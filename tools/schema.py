@@ -146,7 +146,8 @@ class Schema:
     async def store(self, *, progress: Progress | None = None, rebuild: bool = False) -> Stored:
         """Bring the index up to the catalog; only entries that are new or changed are embedded and put.
 
-        It comes before the first `find`. Without an embedder, or where it does not answer, words alone are matched. Raises IndexUnavailable.
+        It comes before the first `find`. Without an embedder, or where it does not answer, words alone are matched.
+        Raises IndexUnavailable.
         """
         store = self._store = await asyncify(self._open_store, limiter=self._thread)()
         if self._lookup is None:
