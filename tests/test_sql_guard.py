@@ -285,7 +285,7 @@ def test_columns_are_found_where_sql_finds_them(sql: str, dialect: Dialect) -> N
         ("SELECT u.tag FROM orders, UNNEST(tags) AS u(tag)", "duckdb"),
         ("SELECT list_filter(tags, x -> x > 1) FROM orders", "duckdb"),
         ("SELECT o FROM orders o", "postgres"),
-        ("SELECT (o).amount FROM orders o", "postgres"),
+        ("SELECT (o).* FROM orders o", "postgres"),
         ("SELECT tag FROM orders, unnest(tags) AS tag", "postgres"),
         ("SELECT count FROM (SELECT COUNT(*) FROM orders) AS x", "postgres"),
         (

@@ -24,6 +24,8 @@ MAX_PRODUCT = 2_000_000
 """What all series and repetitions of a statement may come to when multiplied."""
 MAX_STEPS = 100_000
 """Rows that a counting recursion may make."""
+MAX_COPIES = 500
+"""How often a statement may come to read one table through CTEs that read CTEs."""
 MAX_LOOSE_TABLES = 3
 """Tables in one FROM that no condition joins to each other."""
 
@@ -67,9 +69,11 @@ def check_bombs(statement: exp.Expr, dialect: Dialect) -> None:
                 _check_format(node.this)
             case exp.Anonymous():
                 product *= _anonymous(node)
-            case exp.With() if node.args.get("recursive") or _refers_to_itself(node):
-                for cte in node.expressions:
-                    _check_recursion(cte, dialect)
+            case exp.With():
+                _check_copies(node)
+                if node.args.get("recursive") or _refers_to_itself(node):
+                    for cte in node.expressions:
+                        _check_recursion(cte, dialect)
             case exp.Select():
                 _check_product(node, single)
             case _ if isinstance(node, _REGEX_FUNCTIONS):
@@ -231,6 +235,16 @@ def _check_regex(node: exp.Expr) -> None:
 
 
 # --- recursion ---------------------------------------------------------------------------------------------------
+
+
+def _check_copies(with_: exp.Expr) -> None:
+    """Raise SQLRefused where CTEs multiply what they read: each reads the one before it twice, and so on."""
+    copies: dict[str, int] = {}
+    for cte in with_.expressions:
+        name = cte.alias.lower()
+        copies[name] = sum(copies.get(table.name.lower(), 1) for table in cte.this.find_all(exp.Table)) or 1
+        if copies[name] > MAX_COPIES:
+            raise SQLRefused("The WITH queries read one another so often that the rows multiply: write it flatter.")
 
 
 def _refers_to_itself(node: exp.Expr) -> bool:

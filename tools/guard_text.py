@@ -178,6 +178,8 @@ def _refuse_two_readings(sql: str, escaped: Pieces) -> None:
 
 # Separators other than the plain space, controls, formats (zero-width, direction marks), private and unassigned.
 _ODD = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co", "Cn"})
+# Letters by their category, blank on the page.
+_BLANK_LETTERS = "\u115f\u1160\u3164\uffa0"
 
 
 def _check_characters(text: str) -> None:
@@ -185,7 +187,7 @@ def _check_characters(text: str) -> None:
     if text.isascii():
         return
     for character in text:
-        if not character.isascii() and unicodedata.category(character) in _ODD:
+        if not character.isascii() and (character in _BLANK_LETTERS or unicodedata.category(character) in _ODD):
             _refuse_character(character)
 
 
