@@ -20,15 +20,18 @@ _PLAIN = {
     "postgres": re.compile(r"[a-z_][a-z0-9_]*\Z"),
 }
 _RESERVED = frozenset(
-    """abs add all alter analyze and any array as asc avg before between binary both by call cascade case cast change character check collate
-    column condition constraint convert count create cross cube current_date current_time current_user database date day dec decimal declare
-    default delete desc describe distinct do double drop each else end escape except exists explain false fetch filter first float for
-    foreign from full function generated glob grant group grouping groups having hour if ignore in index inner insert int integer intersect
-    interval into is join key keys last lateral leading left like limit lock match max min minute mod month natural not null nulls of offset
-    on only or order outer over partition percent pivot position precision primary procedure quarter range rank read recursive references
-    regexp release rename replace right rollback row rows schema second select session_user set show some sql sum system table temp
-    temporary then time timestamp to trailing trigger true union unique unpivot update usage use user using values view week when where
-    window with work write year zone""".split()
+    """
+    abs add all alter analyze and any array as asc avg before between binary both by call cascade case cast change
+    character check collate column condition constraint convert count create cross cube current_date current_time
+    current_user database date day dec decimal declare default delete desc describe distinct do double drop each
+    else end escape except exists explain false fetch filter first float for foreign from full function generated
+    glob grant group grouping groups having hour if ignore in index inner insert int integer intersect interval into
+    is join key keys last lateral leading left like limit lock match max min minute mod month natural not null nulls
+    of offset on only or order outer over partition percent pivot position precision primary procedure quarter range
+    rank read recursive references regexp release rename replace right rollback row rows schema second select
+    session_user set show some sql sum system table temp temporary then time timestamp to trailing trigger true
+    union unique unpivot update usage use user using values view week when where window with work write year zone
+    """.split()
 )
 
 
@@ -83,7 +86,7 @@ class Frame:
         alias = self._reach(col.table, optional)
         return exp.column(self._names.identifier(col.name), table=self._names.identifier(alias))
 
-    def number(self, col: Col) -> exp.Expression:
+    def number(self, col: Col) -> exp.Expr:
         """Return the column as a number, also where it is kept as text."""
         column = self._lexicon.column(col)
         if column.kind == "text":
@@ -105,21 +108,21 @@ class Frame:
             return False
         return len(many) > 1 or len(self._lexicon.table(many[0].target).columns) > allowed
 
-    def select(self, expressions: Sequence[exp.Expression]) -> exp.Select:
+    def select(self, expressions: Sequence[exp.Expr]) -> exp.Select:
         query = exp.select(*expressions).from_(self._table(self.base))
         for step, optional in self._joined:
             on = exp.and_(*self._equal(step, self._aliases[step.source], self._aliases[step.target]))
             query = query.join(self._table(step.target), on=on, join_type="left" if optional else "")
         return query
 
-    def tie(self, step: Step, outer: str) -> list[exp.Expression]:
+    def tie(self, step: Step, outer: str) -> list[exp.Expr]:
         """Return how the base, which the step leads to, belongs to a row of the query around."""
         return self._equal(step, outer, self._aliases[self.base])
 
     def alias(self, table: str) -> str:
         return self._reach(table, optional=False)
 
-    def _equal(self, step: Step, source: str, target: str) -> list[exp.Expression]:
+    def _equal(self, step: Step, source: str, target: str) -> list[exp.Expr]:
         return [
             exp.EQ(
                 this=exp.column(self._names.identifier(b), table=self._names.identifier(target)),

@@ -55,12 +55,12 @@ _GRAINS: dict[Dialect, dict[Grain, str]] = {
 }
 
 
-def truncate(date: exp.Expression, grain: Grain, dialect: Dialect) -> exp.Expression:
+def truncate(date: exp.Expr, grain: Grain, dialect: Dialect) -> exp.Expr:
     """Return which `grain` the date falls in, as something to group by: '2026-03', '2026-Q1'."""
     template = _template(dialect, grain).copy()
     return template.transform(lambda n: date.copy() if isinstance(n, exp.Column) and n.name == "x" else n)
 
 
 @cache
-def _template(dialect: Dialect, grain: Grain) -> exp.Expression:
+def _template(dialect: Dialect, grain: Grain) -> exp.Expr:
     return sqlglot.parse_one(_GRAINS[dialect][grain], dialect=dialect)

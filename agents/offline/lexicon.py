@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from agents.offline.english import DEMONYMS, NOISE, SYNONYMS, VALUE_WORDS
+from agents.offline.english import DEMONYMS, SYNONYMS, VALUE_WORDS
 from agents.offline.joins import Joins
 from agents.offline.naming import Naming
+from agents.offline.operators import NOISE
 from agents.offline.plan import Col
 from agents.offline.words import Word, singular, split, stem
 from tools.catalog import Catalog, Column, Table, Value

@@ -6,14 +6,34 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
-from agents.offline.english import CURRENCIES, MONEY_EARNED, COMPARATIVES, GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, NOUNS, OPERATORS, SUPERLATIVES
+from agents.offline.english import COMPARATIVES, CURRENCIES, MONEY_EARNED, SUPERLATIVES
 from agents.offline.lexicon import DESCRIBED, EXACT, SYNONYM, Lexicon, Meaning
+from agents.offline.operators import GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, NOUNS, OPERATORS
 from agents.offline.times import Period, read_period
 from agents.offline.words import Word, split
 from tools.catalog import Value
 
-_COMPARING = frozenset({"over", "above", "below", "under", "more", "less", "greater", "higher", "lower", "is", "between", "than", ">", "<", "exceeding"})
+_COMPARING = frozenset(
+    {
+        "over",
+        "above",
+        "below",
+        "under",
+        "more",
+        "less",
+        "greater",
+        "higher",
+        "lower",
+        "is",
+        "between",
+        "than",
+        ">",
+        "<",
+        "exceeding",
+    }
+)
 _FILLERS = frozenset({"of", "in", "and", "or", "by", "relative", "but", "not", "per", "than"})
 """Operators of one word that a value or name of the same word never replaces."""
 
@@ -23,9 +43,10 @@ class Item:
     """Some words of the question, and what they are."""
 
     kind: str
-    """A kind of operator (see english.OPERATORS), or name, number, period, grain, superlative, comparative, verb, unknown."""
+    """A kind of operator (see english.OPERATORS), or name, number, period, grain, superlative, comparative, verb or
+    unknown."""
     text: str
-    value: object = None
+    value: Any = None
     meanings: tuple[Meaning, ...] = ()
     sentence: int = 0
     quoted: bool = False
@@ -90,7 +111,12 @@ def _item_at(
     operator = _operator(lowers)
     time = _time(rest, lowers, today, before)
     for found in sorted((f for f in (time, operator, named) if f), key=lambda f: -f[1]):
-        if named and found is operator and found[1] == named[1] and _name_wins(found[0], named[0], before, lowers[1] if len(lowers) > 1 else None):
+        if (
+            named
+            and found is operator
+            and found[1] == named[1]
+            and _name_wins(found[0], named[0], before, lowers[1] if len(lowers) > 1 else None)
+        ):
             return named
         return found
     return _single(word, before), 1
@@ -98,7 +124,11 @@ def _item_at(
 
 def _ends(rest: Sequence[Word]) -> bool:
     """Whether the clause ends after the first word."""
-    return len(rest) == 1 or rest[1].sentence != rest[0].sentence or rest[1].lower in {",", "in", "and", "of", "at", "among"}
+    return (
+        len(rest) == 1
+        or rest[1].sentence != rest[0].sentence
+        or rest[1].lower in {",", "in", "and", "of", "at", "among"}
+    )
 
 
 def _single(word: Word, before: Item | None) -> Item | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
-from os.path import commonprefix
 
 from agents.offline.english import ABBREVIATIONS, KEY_WORDS, LABEL_WORDS, SCHEMA_WORDS
 from agents.offline.words import name_words, singular
@@ -166,12 +165,18 @@ def _vocabulary(catalog: Catalog) -> frozenset[str]:
 def _shared_prefix(names: list[str], enough: int) -> str:
     """Return what all names begin with, where that says nothing: `sb` of sbcustomer, sbticker; else ""."""
     lowered = [n.lower() for n in names]
-    prefix = commonprefix(lowered) if len(names) >= enough else ""
+    prefix = _begins_all(lowered) if len(names) >= enough else ""
     if "_" in prefix:
         prefix = prefix[: prefix.rindex("_") + 1]
     elif len(prefix) < 2 or any("_" in n for n in names):
         return ""
     return prefix if all(len(n) > len(prefix) for n in names) else ""
+
+
+def _begins_all(names: Sequence[str]) -> str:
+    first, last = min(names), max(names)
+    same = [a == b for a, b in zip(first, last, strict=False)]
+    return first[: same.index(False) if False in same else len(same)]
 
 
 def _cover(word: str, vocabulary: frozenset[str]) -> tuple[str, ...] | None:

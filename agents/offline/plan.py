@@ -28,6 +28,21 @@ Operator = Literal[
 ]
 
 
+OPPOSITE: dict[Operator, Operator] = {
+    "=": "!=",
+    "!=": "=",
+    ">": "<=",
+    "<=": ">",
+    "<": ">=",
+    ">=": "<",
+    "in": "not in",
+    "contains": "not contains",
+    "not null": "null",
+    "null": "not null",
+}
+COMPARING = frozenset({"<", "<=", ">", ">=", "=", "!="})
+
+
 @dataclass(frozen=True)
 class Col:
     table: str
@@ -43,7 +58,7 @@ class Measure:
     column: str | None = None
     """None counts rows."""
     times: str | None = None
-    """A second column that each value is multiplied by: unit price × quantity."""
+    """A second column that each value is multiplied by: unit price times quantity."""
     only: tuple[Condition, ...] = ()
     """Conditions for this measure alone: one of two periods, or the part of a share."""
 

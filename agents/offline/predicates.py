@@ -24,7 +24,7 @@ class Predicates:
         self._names = names
         self._frame = frame
 
-    def filter(self, condition: Filter, subject: str) -> exp.Expression:
+    def filter(self, condition: Filter, subject: str) -> exp.Expr:
         """Return the condition, about rows of `subject` where it says nothing else."""
         match condition:
             case Condition() | During() if not self._is_near(condition.column.table):
@@ -40,7 +40,7 @@ class Predicates:
             case Pick():
                 return self._pick(condition)
 
-    def comparison(self, left: exp.Expression, operator: str, values: Sequence[Operand]) -> exp.Expression:
+    def comparison(self, left: exp.Expr, operator: str, values: Sequence[Operand]) -> exp.Expr:
         right = [self._operand(v, self._frame) for v in values]
         if operator in _COMPARISONS:
             return _COMPARISONS[operator](this=left, expression=right[0])
@@ -55,10 +55,10 @@ class Predicates:
     def _is_near(self, table: str) -> bool:
         return self._frame.has(table) or self._lexicon.joins.to_one(self._frame.base, table)
 
-    def _condition(self, condition: Condition) -> exp.Expression:
+    def _condition(self, condition: Condition) -> exp.Expr:
         column = self._lexicon.column(condition.column)
         numeric = any(isinstance(v, int | float | Statistic) and not isinstance(v, bool) for v in condition.values)
-        left: exp.Expression = self._frame.number(condition.column) if numeric else self._frame.column(condition.column)
+        left: exp.Expr = self._frame.number(condition.column) if numeric else self._frame.column(condition.column)
         if condition.operator in _LIKE:
             return self._like(left, condition)
         values = condition.values
@@ -73,17 +73,17 @@ class Predicates:
             values = tuple(str(v).lower() for v in values)
         return self.comparison(left, condition.operator, values)
 
-    def _like(self, left: exp.Expression, condition: Condition) -> exp.Expression:
+    def _like(self, left: exp.Expr, condition: Condition) -> exp.Expr:
         text = str(condition.values[0]).lower()
         pattern = _LIKE[condition.operator].format(text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_"))
-        like: exp.Expression = exp.Like(this=exp.Lower(this=left), expression=exp.Literal.string(pattern))
+        like: exp.Expr = exp.Like(this=exp.Lower(this=left), expression=exp.Literal.string(pattern))
         if "\\" in pattern:
             like = exp.Escape(this=like, expression=exp.Literal.string("\\"))
         return exp.Not(this=like) if condition.operator == "not contains" else like
 
-    def _during(self, condition: During) -> exp.Expression:
+    def _during(self, condition: During) -> exp.Expr:
         column = self._frame.column(condition.column)
-        bounds: list[exp.Expression] = []
+        bounds: list[exp.Expr] = []
         if condition.period.start:
             bounds.append(
                 exp.GTE(this=column.copy(), expression=self._day(condition, condition.period.start.isoformat()))
@@ -93,14 +93,14 @@ class Predicates:
         within = exp.and_(*bounds)
         return exp.Not(this=exp.paren(within)) if condition.negated else within
 
-    def _day(self, condition: During, day: str) -> exp.Expression:
+    def _day(self, condition: During, day: str) -> exp.Expr:
         declared = self._lexicon.column(condition.column).type.lower()
         kept_as_text = any(t in declared for t in ("char", "text", "string")) or not declared
         if self._lexicon.catalog.dialect in {"sqlite", "mysql"} or kept_as_text:
             return exp.Literal.string(day)
         return exp.cast(exp.Literal.string(day), "DATE")
 
-    def _operand(self, value: Operand, frame: Frame) -> exp.Expression:
+    def _operand(self, value: Operand, frame: Frame) -> exp.Expr:
         if isinstance(value, Statistic):
             inner = Frame(self._lexicon, self._names, value.column.table, frame.aliases)
             functions: dict[str, Any] = {"avg": exp.Avg, "max": exp.Max, "min": exp.Min, "sum": exp.Sum}
@@ -114,7 +114,7 @@ class Predicates:
             return exp.Literal.number(value)
         return exp.Literal.string(value)
 
-    def _related(self, related: Related, subject: str) -> exp.Expression:
+    def _related(self, related: Related, subject: str) -> exp.Expr:
         """Return that rows of another table (do not) belong to the subject's row, or how many must."""
         outer = subject if self._is_near(subject) else self._frame.base
         way = self._lexicon.joins.path(outer, related.table)
@@ -140,14 +140,14 @@ class Predicates:
         counting = inner.select([exp.Count(this=counted)]).where(*query_where)
         return self.comparison(exp.paren(counting, copy=False), related.operator, (related.count,))
 
-    def _pick(self, pick: Pick) -> exp.Expression:
+    def _pick(self, pick: Pick) -> exp.Expr:
         key = self._lexicon.naming.key(pick.table)
         if key is None or not self._is_near(pick.table):
             raise NotUnderstood(f"I cannot pick one of the {self._lexicon.naming.say_table(pick.table)} here.")
         inner = Frame(self._lexicon, self._names, pick.by.table, self._frame.aliases)
         chosen = inner.column(Col(pick.table, key))
         if isinstance(pick.by, Measure):
-            by: exp.Expression = exp.Count(this=exp.Star())
+            by: exp.Expr = exp.Count(this=exp.Star())
             query = inner.select([chosen]).group_by(chosen.copy())
         else:
             by = inner.column(pick.by)

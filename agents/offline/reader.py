@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agents.offline.lexicon import Lexicon
 from agents.offline.linking import Item
-from agents.offline.plan import Col, Condition, During, Filter, Group, Having, Measure, Operator, Order
+from agents.offline.plan import Col, Condition, During, Filter, Group, Having, Measure, Operand, Operator, Order
 from agents.offline.resolving import NotUnderstood, Resolver
 from agents.offline.times import Period
 
@@ -134,8 +134,8 @@ class Reader:
     def add(self, condition: Filter) -> None:
         self.scope.filters.append(condition)
 
-    def compare(self, column: Col, operator: Operator, *values: object) -> None:
-        self.add(Condition(column, operator, tuple(values)))  # type: ignore[arg-type]
+    def compare(self, column: Col, operator: Operator, *values: Operand) -> None:
+        self.add(Condition(column, operator, values))
 
     def settle(self) -> None:
         """Show a column that was named but compared with nothing."""

@@ -28,10 +28,13 @@ _NOT_EVENTS = frozenset(
     }
 )
 """Words of dates that say when a row was kept or ends, not when the thing happened."""
-_MONEY_COLUMNS = (
-    ("revenue",), ("line", "total"), ("total", "price"), ("total", "amount"), ("sale", "amount"), ("sale", "price"), ("net", "amount"),
-    ("amount",), ("total",), ("grand", "total"), ("order", "total"), ("subtotal",), ("sale",),
-)  # fmt: skip
+_MONEY_COLUMNS = tuple(
+    tuple(name.split())
+    for name in (
+        "revenue, line total, total price, total amount, sale amount, sale price, net amount, amount, total, "
+        "grand total, order total, subtotal, sale"
+    ).split(", ")
+)
 _PRICES = (("unit", "price"), ("price",), ("sale", "price"))
 _QUANTITIES = (("quantity",), ("unit",), ("order", "quantity"))
 
@@ -170,7 +173,11 @@ class Resolver:
     def pieces(self, table: str) -> Measure | None:
         """Return the sum of the quantities in which a table's rows were sold."""
         for other in self.lexicon.catalog:
-            if other.name == table or not self.lexicon.joins.to_one(other.name, table) or not self._money_of(other.name):
+            if (
+                other.name == table
+                or not self.lexicon.joins.to_one(other.name, table)
+                or not self._money_of(other.name)
+            ):
                 continue
             for column in other.columns:
                 if self._words(other.name, column) in _QUANTITIES:

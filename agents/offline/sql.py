@@ -77,7 +77,7 @@ class SQLBuilder:
     def _may_be_missing(self, col: Col) -> bool:
         return self._lexicon.column(col).nullable
 
-    def _known(self, frame: Frame, col: Col) -> exp.Expression:
+    def _known(self, frame: Frame, col: Col) -> exp.Expr:
         return exp.Not(this=exp.Is(this=frame.column(col, optional=True), expression=exp.Null()))
 
     def _aggregate(self, plan: Plan) -> exp.Select:
@@ -106,8 +106,8 @@ class SQLBuilder:
         self,
         query: exp.Select,
         frame: Frame,
-        groups: Sequence[tuple[Group, list[exp.Expression]]],
-        where: Sequence[exp.Expression],
+        groups: Sequence[tuple[Group, list[exp.Expr]]],
+        where: Sequence[exp.Expr],
     ) -> exp.Select:
         query = query.where(*where) if where else query
         keys = [key for group, shown in groups for key in self._keys(frame, group, shown)]
@@ -121,13 +121,13 @@ class SQLBuilder:
                 return table
         raise NotUnderstood("These numbers come from tables that cannot be counted together: ask for them one by one.")
 
-    def _group(self, frame: Frame, group: Group) -> list[exp.Expression]:
+    def _group(self, frame: Frame, group: Group) -> list[exp.Expr]:
         if group.column is None:
             return [frame.column(c) for c in group.shown]
         column = frame.column(Col(group.table, group.column))
         return [truncate(column, group.grain, self._dialect) if group.grain else column]
 
-    def _keys(self, frame: Frame, group: Group, shown: Sequence[exp.Expression]) -> list[exp.Expression]:
+    def _keys(self, frame: Frame, group: Group, shown: Sequence[exp.Expr]) -> list[exp.Expr]:
         """Return what makes rows of the group one: a table's key beside its names, so that namesakes stay apart."""
         keys = [e.copy() for e in shown]
         key = self._lexicon.naming.key(group.table) if group.column is None else None
@@ -135,11 +135,11 @@ class SQLBuilder:
             keys.insert(0, frame.column(Col(group.table, key)))
         return keys
 
-    def _measure(self, frame: Frame, measure: Measure, base: str) -> exp.Expression:
+    def _measure(self, frame: Frame, measure: Measure, base: str) -> exp.Expr:
         value = self._value(frame, measure)
         return self._apply(frame, measure, base, value)
 
-    def _value(self, frame: Frame, measure: Measure) -> exp.Expression | None:
+    def _value(self, frame: Frame, measure: Measure) -> exp.Expr | None:
         if measure.column is None:
             return None
         if measure.function == "distinct":
@@ -149,7 +149,7 @@ class SQLBuilder:
             return exp.Mul(this=value, expression=frame.number(Col(measure.table, measure.times)))
         return value
 
-    def _apply(self, frame: Frame, measure: Measure, base: str, value: exp.Expression | None) -> exp.Expression:
+    def _apply(self, frame: Frame, measure: Measure, base: str, value: exp.Expr | None) -> exp.Expr:
         if measure.function == "count":
             return self._count(frame, measure.table, base)
         assert value is not None
@@ -159,7 +159,7 @@ class SQLBuilder:
             raise NotUnderstood("A sum would count some rows twice here: ask for it without the other table.")
         return _FUNCTIONS[measure.function](this=value)
 
-    def _count(self, frame: Frame, table: str, base: str) -> exp.Expression:
+    def _count(self, frame: Frame, table: str, base: str) -> exp.Expr:
         key = self._lexicon.naming.key(table)
         if table == base and (key is None or not frame.multiplies(0)):
             return exp.Count(this=exp.Star())
@@ -182,8 +182,8 @@ class SQLBuilder:
         self,
         frame: Frame,
         plan: Plan,
-        groups: Sequence[tuple[Group, list[exp.Expression]]],
-        measures: Sequence[tuple[Measure, exp.Expression]],
+        groups: Sequence[tuple[Group, list[exp.Expr]]],
+        measures: Sequence[tuple[Measure, exp.Expr]],
     ) -> list[exp.Ordered]:
         order = plan.order or _default_order(plan)
         return [self._ordered(self._order_key(frame, o, groups, measures), o.descending) for o in order]
@@ -192,9 +192,9 @@ class SQLBuilder:
         self,
         frame: Frame,
         order: Order,
-        groups: Sequence[tuple[Group, list[exp.Expression]]],
-        measures: Sequence[tuple[Measure, exp.Expression]],
-    ) -> exp.Expression:
+        groups: Sequence[tuple[Group, list[exp.Expr]]],
+        measures: Sequence[tuple[Measure, exp.Expr]],
+    ) -> exp.Expr:
         if isinstance(order.by, Measure):
             return exp.column(self._names.identifier(self._say(order.by)))
         if isinstance(order.by, Group):
@@ -204,18 +204,18 @@ class SQLBuilder:
             raise NotUnderstood("I cannot order these groups by something that differs within them.")
         return expression
 
-    def _ordered(self, expression: exp.Expression, descending: bool) -> exp.Ordered:
+    def _ordered(self, expression: exp.Expr, descending: bool) -> exp.Ordered:
         # Said as the dialect sorts by itself, so that no NULLS FIRST or LAST is written.
         nulls_first = {"postgres": descending, "duckdb": False}.get(self._dialect, not descending)
         return exp.Ordered(this=expression, desc=descending, nulls_first=nulls_first)
 
-    def _with_share(self, query: exp.Select, measure: exp.Expression) -> exp.Select:
+    def _with_share(self, query: exp.Select, measure: exp.Expr) -> exp.Select:
         whole = exp.Window(this=exp.Sum(this=measure.copy()))
         share = exp.Div(this=exp.Mul(this=exp.Literal.number("100.0"), expression=measure.copy()), expression=whole)
         return query.select(exp.alias_(exp.Round(this=share, decimals=exp.Literal.number(2)), "share_percent"))
 
     def _part_of_whole(self, frame: Frame, predicates: Predicates, plan: Plan, parts: Sequence[Filter]) -> exp.Select:
-        """100 × the measure over the rows that fulfil the conditions ÷ the measure over all."""
+        """The measure over the rows that fulfil the conditions, in percent of the measure over all."""
         measure = plan.measures[0]
         within = exp.and_(*(predicates.filter(f, plan.subject) for f in parts))
         if measure.function not in {"count", "sum"} or frame.multiplies(0):
@@ -234,8 +234,8 @@ class SQLBuilder:
         frame: Frame,
         predicates: Predicates,
         plan: Plan,
-        groups: Sequence[tuple[Group, list[exp.Expression]]],
-        where: list[exp.Expression],
+        groups: Sequence[tuple[Group, list[exp.Expr]]],
+        where: list[exp.Expr],
     ) -> exp.Select:
         """One column for each of two periods, and the change from the older to the newer."""
         assert plan.compare is not None and plan.compare_on is not None
@@ -259,7 +259,7 @@ class SQLBuilder:
         )
         return self._grouped(query, frame, groups, [*where, exp.or_(*(s.copy() for s in sides))])
 
-    def _within(self, frame: Frame, measure: Measure, side: exp.Expression) -> exp.Expression:
+    def _within(self, frame: Frame, measure: Measure, side: exp.Expr) -> exp.Expr:
         value = self._value(frame, measure)
         if measure.function == "count":
             return exp.Sum(
@@ -296,8 +296,8 @@ def _default_order(plan: Plan) -> list[Order]:
     return [Order(plan.measures[0], descending=True)]
 
 
-def _labelled(groups: Sequence[tuple[Group, list[exp.Expression]]]) -> list[exp.Expression]:
-    labelled: list[exp.Expression] = []
+def _labelled(groups: Sequence[tuple[Group, list[exp.Expr]]]) -> list[exp.Expr]:
+    labelled: list[exp.Expr] = []
     for group, shown in groups:
         for expression in shown:
             labelled.append(
@@ -310,7 +310,7 @@ def _labelled(groups: Sequence[tuple[Group, list[exp.Expression]]]) -> list[exp.
     ]
 
 
-def _unlike_names(shown: Sequence[exp.Expression], columns: Sequence[Col], lexicon: Lexicon) -> list[exp.Expression]:
+def _unlike_names(shown: Sequence[exp.Expr], columns: Sequence[Col], lexicon: Lexicon) -> list[exp.Expr]:
     names = [c.name.lower() for c in columns]
     return [
         exp.alias_(e, f"{'_'.join(lexicon.naming.table(c.table))}_{c.name}".lower())

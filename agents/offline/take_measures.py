@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.offline.english import ADJECTIVES
 from agents.offline.lexicon import EXACT, SYNONYM
 from agents.offline.linking import Item
-from agents.offline.plan import Col, Function, Having, Measure, Operator, Order, Pick
+from agents.offline.plan import Col, Function, Having, Measure, Operand, Operator, Order, Pick
 from agents.offline.reader import Ranking, Reader
 from agents.offline.resolving import NotUnderstood, stem_of_adjective
 from agents.offline.take_money import sold_of, take_money
@@ -98,13 +98,9 @@ def take_aggregate(r: Reader) -> None:
         if r.next_is("aggregate"):
             functions.append(_function(r))
             continue
-        if (
-            r.next_is("superlative")
-            and r.peek()
-            and r.peek().text in {"minimum", "maximum", "highest", "lowest"}
-            and here != r.at
-        ):  # type: ignore[union-attr]
-            functions.append("max" if r.take().value[0] else "min")  # type: ignore[index]
+        item = r.peek()
+        if item is not None and item.text in {"minimum", "maximum", "highest", "lowest"} and here != r.at:
+            functions.append("max" if r.take().value[0] else "min")
             continue
         r.at = here
         break
@@ -113,7 +109,8 @@ def take_aggregate(r: Reader) -> None:
 
 
 def _function(r: Reader) -> Function:
-    return r.take().value  # type: ignore[return-value]
+    function: Function = r.take().value
+    return function
 
 
 def _finish_measures(r: Reader, functions: list[Function]) -> None:
@@ -155,7 +152,9 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
     if item.kind == "count":  # "total number of singers"
         r.take()
         r.skip("distinct")
-        return _counted(r, item, False) if function == "sum" else _refuse_nested(item)
+        if function != "sum":
+            raise _nested(item)
+        return _counted(r, item, False)
     if item.kind in {"name", "verb"} and (item.columns or item.tables):
         column = r.resolver.column(item, r.context, numeric=function not in {"min", "max"})
         if column is not None and not (r.resolver.is_money(item.text) and item.tables):
@@ -174,11 +173,11 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
                 return Measure("count", table)
     if item.kind in {"name", "verb", "unknown"} and r.resolver.is_money(item.text):
         return take_money(r, function)
-    raise r.not_understood(item) if item.kind in {"unknown", "name"} else _refuse_nested(item)
+    raise r.not_understood(item) if item.kind in {"unknown", "name"} else _nested(item)
 
 
-def _refuse_nested(item: Item) -> NotUnderstood:
-    raise NotUnderstood(f"I cannot compute an average, minimum or maximum of “{item.text}” yet.")
+def _nested(item: Item) -> NotUnderstood:
+    return NotUnderstood(f"I cannot compute an average, minimum or maximum of “{item.text}” yet.")
 
 
 def _exact_number(r: Reader, item: Item) -> bool:
@@ -189,16 +188,18 @@ def take_superlative(r: Reader) -> None:
     """the most X, the highest X, the 3 oldest X, top 5 X"""
     before = r.peek(-1)
     item = r.take()
-    descending, adjective = item.value  # type: ignore[misc]
+    descending: bool = item.value[0]
+    adjective: str = item.value[1]
     limit = 1
     if r.asked_limit is not None:
         limit, r.asked_limit = r.asked_limit, None
     if r.next_is("number"):
-        limit = int(r.take().value)  # type: ignore[call-overload]
+        limit = int(r.take().value)
     elif before is not None and before.kind == "number" and before.value and not _used_number(before, r):
-        limit = int(before.value)  # type: ignore[call-overload]
-    if r.next_is("superlative") and not r.peek().value[1]:  # type: ignore[union-attr,index]
-        descending = r.take().value[0] if item.text == "top" else descending  # type: ignore[index]
+        limit = int(before.value)
+    following = r.peek()
+    if item.text == "top" and following is not None and following.kind == "superlative" and not following.value[1]:
+        descending = r.take().value[0]  # "top 3 lowest"
     r.skip("of")
     if limit == 1 and r.ranking is not None and r.ranking.by is None:
         limit = r.ranking.limit  # "the top 5 domains with the highest number of authors"
@@ -217,7 +218,13 @@ def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
         r.ranking = ranking
         return
     verb = r.peek(-2)
-    if not adjective and verb is not None and verb.kind in {"verb", "name"} and r.resolver.is_money(verb.text) and not _ranks_noun(r):
+    if (
+        not adjective
+        and verb is not None
+        and verb.kind in {"verb", "name"}
+        and r.resolver.is_money(verb.text)
+        and not _ranks_noun(r)
+    ):
         r.items.insert(r.at, verb)  # "earned the most"
         r.ranking = ranking
         rank_by(r, take_money(r))
@@ -312,7 +319,7 @@ def _more_extremes(r: Reader) -> None:
     before = r.items[: r.at]
     for n, item in enumerate(before[:-2]):
         if item.kind == "superlative" and before[n + 1].kind == "and" and before[n + 2].kind == "superlative":
-            other: Function = "max" if item.value[0] else "min"  # type: ignore[index]
+            other: Function = "max" if item.value[0] else "min"
             r.measures.insert(0, Measure(other, first.table, first.column))
 
 
@@ -372,10 +379,10 @@ def compares_next(r: Reader) -> bool:
     return found
 
 
-def having(r: Reader, operator: Operator, *values: object) -> None:
+def having(r: Reader, operator: Operator, *values: Operand) -> None:
     measure = r.pending_measure
     assert measure is not None
-    r.having.append(Having(measure, operator, values))  # type: ignore[arg-type]
+    r.having.append(Having(measure, operator, values))
     r.pending_measure = None
 
 

@@ -24,7 +24,7 @@ def take_money(r: Reader, function: Function = "sum") -> Measure:
         raise NotUnderstood(f"I found no amounts in this database that could be “{item.text}”.")
     parts = [r.naming.say_column(found.table, c) for c in (found.column, found.times) if c]
     said = "Revenue" if item.kind == "verb" else f"{item.text[:1].upper()}{item.text[1:]}"
-    r.assumptions.append(f"{said} is the sum of {' × '.join(parts)} of {r.naming.say_table(found.table)}.")
+    r.assumptions.append(f"{said} is the sum of {' times '.join(parts)} of {r.naming.say_table(found.table)}.")
     return Measure(function, found.table, found.column, found.times)
 
 
@@ -32,7 +32,12 @@ def take_how_much(r: Reader) -> None:
     """how much did customers spend; how much did we refund; how much does it weigh"""
     asked = r.take()
     item = r.peek()
-    if item is not None and item.kind == "verb" and item.position == asked.position + len(asked.text.split()) and not item.columns:
+    if (
+        item is not None
+        and item.kind == "verb"
+        and item.position == asked.position + len(asked.text.split())
+        and not item.columns
+    ):
         raise r.not_understood(item)  # "how much rent": a thing, not what somebody does
     if item is not None and item.kind in {"name", "verb"} and item.columns and not _any_superlative(r):
         column = r.resolver.column(item, r.context, numeric=True)
@@ -54,7 +59,9 @@ def _brings_money(r: Reader, item: Item) -> bool:
     if item.kind not in {"name", "verb", "unknown"}:
         return False
     exact = any(m.score >= EXACT and r.lexicon.column(m.col).kind == "number" for m in item.columns)
-    return not exact and (r.resolver.is_money(item.text) or (item.kind == "verb" and item.stem in SOLD | {"bring", "mak", "tak"}))
+    return not exact and (
+        r.resolver.is_money(item.text) or (item.kind == "verb" and item.stem in SOLD | {"bring", "mak", "tak"})
+    )
 
 
 def sold_of(r: Reader, measure: Measure) -> Measure:
@@ -66,7 +73,8 @@ def sold_of(r: Reader, measure: Measure) -> Measure:
     pieces = r.resolver.pieces(measure.table)
     if pieces is None:
         return measure
-    r.assumptions.append(f"What was sold is the sum of {r.naming.say_column(pieces.table, pieces.column or '')} of {r.naming.say_table(pieces.table)}.")
+    quantity = r.naming.say_column(pieces.table, pieces.column or "")
+    r.assumptions.append(f"What was sold is the sum of {quantity} of {r.naming.say_table(pieces.table)}.")
     return pieces
 
 

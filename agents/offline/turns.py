@@ -6,24 +6,31 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from agents.offline.finishing import filters_of
 from agents.offline.lexicon import Lexicon
 from agents.offline.linking import Item
-from agents.offline.plan import AnyOf, Col, Condition, During, Filter, Group, Measure, Order, Plan
+from agents.offline.plan import AnyOf, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan
 from agents.offline.reader import Reader
-from agents.offline.reading import Reading, filters_of, walk
+from agents.offline.reading import Reading, walk
 from agents.offline.resolving import NotUnderstood
 
 _ELLIPTIC = re.compile(
-    r"(?:and|but|or|also|only|just|what about|how about|same|the same|why not|instead|now|then|by|per|in|for|as|without|"
-    r"excluding|except|not|with|since|before|after|during|from|last|this|previous|top \d+\W*$|bottom \d+\W*$|top \d+ instead|"
-    r"ordered|sorted|sort|order|split|break|broken|group|add|compare(?:d)? (?:with|to)|versus|vs|make (?:it|that)|ok(?:ay)?,? (?:and|now)|"
-    r"show (?:me )?(?:only|it|them|that|this|the same|just)|(?:and )?the (?:average|total|maximum|minimum|lowest|highest)\W*$)\b",
-    re.IGNORECASE,
+    r"""(?: and | but | or | also | only | just | what\ about | how\ about | (?:the\ )?same | why\ not | instead
+    | now | then | by | per | in | for | as | without | excluding | except | not | with | since | before | after | during
+    | from
+    | last | this | previous | (?:top|bottom)\ \d+(?:\ instead|\W*$) | ordered | sorted | sort | order | split | break
+    | broken | group | add | compared?\ (?:with|to) | versus | vs | make\ (?:it|that) | ok(?:ay)?,?\ (?:and|now)
+    | show\ (?:me\ )?(?:only|it|them|that|this|the\ same|just)
+    | the\ (?:average|total|maximum|minimum|lowest|highest)\W*$ )\b""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _LEAD = re.compile(
-    r"^(?:(?:and|but|or|also|only|just|now|then|ok|okay|instead|please|what about|how about|the same|same|why not|make it|make that|"
-    r"show me|show|it|them|that|this|break|down|add|compare(?:d)?(?= (?:with|to)))\b[\s,]*)+",
-    re.IGNORECASE,
+    r"""^(?:(?: and | but | or | also | only | just | now | then | ok | okay | instead | please | what\ about
+    | how\ about
+    | (?:the\ )?same | why\ not
+    | make\ (?:it|that) | show\ me | show | it | them | that | this | break | down | add
+    )\b[\s,]*)+""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _TAIL = re.compile(r"[\s,]*\b(?:instead|too|as well|only|please|again|though)\b[\s?.!]*$", re.IGNORECASE)
 
@@ -47,7 +54,7 @@ class _Said:
 
     limit: int | None = None
     descending: bool | None = None
-    function: str | None = None
+    function: Function | None = None
 
 
 def change(base: Plan, items: Sequence[Item], lexicon: Lexicon) -> Reading:
@@ -70,12 +77,12 @@ def _standing_alone(items: Sequence[Item]) -> tuple[list[Item], _Said]:
         after = items[n + 1] if n + 1 < len(items) else None
         last = after is None or (after.kind == "number" and n + 2 == len(items))
         if item.kind == "superlative" and last:
-            limit = int(after.value) if after is not None else None  # type: ignore[call-overload]
-            kept, said = list(items[:n]), _Said(limit, bool(item.value[0]))  # type: ignore[index]
+            limit = int(after.value) if after is not None else None
+            kept, said = list(items[:n]), _Said(limit, bool(item.value[0]))
         elif item.kind == "aggregate" and after is None:
-            kept, said = list(items[:n]), _Said(function=str(item.value))
+            kept, said = list(items[:n]), _Said(function=item.value)
     if len(kept) == 1 and kept[0].kind == "number":
-        return [], _Said(limit=int(kept[0].value))  # type: ignore[call-overload]
+        return [], _Said(limit=int(kept[0].value))
     return kept, said
 
 
@@ -164,7 +171,7 @@ def _with_columns(plan: Plan, columns: Sequence[Col]) -> Plan:
     return replace(plan, groups=tuple(groups))
 
 
-def _with_function(plan: Plan, function: str) -> Plan:
+def _with_function(plan: Plan, function: Function) -> Plan:
     measured = [m for m in plan.measures if m.column is not None and m.function in {"sum", "avg", "min", "max"}]
     if not measured:
         raise NotUnderstood("There is nothing in the question before that this could be computed of.")

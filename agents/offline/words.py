@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agents.offline.english import CONTRACTIONS, IRREGULAR, MAGNITUDES, NUMBER_WORDS
 
+# ruff: noqa: RUF001 (people type curly quotes)
 _TOKEN = re.compile(
     r"""
       "(?P<double>[^"]+)" | “(?P<curly>[^”]+)” | ‘(?P<single>[^’]+)’ | `(?P<tick>[^`]+)`
