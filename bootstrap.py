@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,11 +20,9 @@ from llm.embeddings import Embedder, open_embedder
 from settings import Settings
 from tools.catalog import Catalog
 from tools.saved_questions import SavedQuestions, read_saved_questions
-from tools.schema import Progress, open_schema
+from tools.schema import Progress, Schema, open_schema
 from tools.sql_guard import Guard
 from tools.sql_runner import open_runner
-
-log = logging.getLogger("quaestor")
 
 OFFLINE = "offline analyst"
 
@@ -43,17 +40,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
         runner = open_runner(database.url, row_limit=settings.row_limit, timeout=settings.query_timeout)
         closing.push_async_callback(runner.aclose)
         await runner.probe()
-        schema = await closing.enter_async_context(
-            open_schema(
-                database.url,
-                home=settings.home,
-                embedder=embedder,
-                qdrant_url=settings.qdrant_url,
-                qdrant_api_key=settings.qdrant_api_key,
-                descriptions=database.descriptions,
-                progress=progress,
-            )
-        )
+        schema = await closing.enter_async_context(_open_schema(settings, database, embedder, progress))
         guard = Guard(schema.catalog.dialect, schema.catalog)
         closing.push_async_callback(guard.aclose)
         people = await _people(settings, schema.catalog, closing)
@@ -72,6 +59,16 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
         )
 
 
+@asynccontextmanager
+async def open_index(
+    settings: Settings, *, progress: Progress | None = None, rebuild: bool = False
+) -> AsyncIterator[Schema]:
+    """Open only the database's index, brought up to date; raises like `open_asker`."""
+    database = await _database(settings)
+    async with _open_schema(settings, database, _embedder(settings), progress, rebuild=rebuild) as schema:
+        yield schema
+
+
 @dataclass(frozen=True)
 class _Database:
     url: str
@@ -86,6 +83,26 @@ async def _database(settings: Settings) -> _Database:
     sample = settings.home / "sample.sqlite"
     await asyncify(ensure_sample)(sample, settings.today or date.today())
     return _Database(f"sqlite:///{sample}", DESCRIPTIONS, STARTERS)
+
+
+def _open_schema(
+    settings: Settings,
+    database: _Database,
+    embedder: Embedder | None,
+    progress: Progress | None,
+    *,
+    rebuild: bool = False,
+) -> AbstractAsyncContextManager[Schema]:
+    return open_schema(
+        database.url,
+        home=settings.home,
+        embedder=embedder,
+        qdrant_url=settings.qdrant_url,
+        qdrant_api_key=settings.qdrant_api_key,
+        descriptions=database.descriptions,
+        progress=progress,
+        rebuild=rebuild,
+    )
 
 
 def _embedder(settings: Settings) -> Embedder | None:

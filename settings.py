@@ -63,12 +63,16 @@ class Settings(BaseSettings):
         return self.openai_api_key is not None or self.openai_base_url is not None
 
 
-def read_settings() -> Settings:
-    """Read the environment; raises SettingsInvalid with one sentence that names the first wrong setting."""
+def read_settings(database_url: str | None = None) -> Settings:
+    """Read the environment, where a database named here goes before the one named there.
+
+    Raises SettingsInvalid with one sentence that names the first wrong setting.
+    """
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
         name = name if name.isupper() else f"QUAESTOR_{name.upper()}"
         raise SettingsInvalid(f"The setting {name} cannot be used: {first['msg']}.") from None
+    return settings.model_copy(update={"database_url": SecretStr(database_url)}) if database_url else settings

@@ -61,8 +61,9 @@ class _Described:
 def describe_tables(found: Found, question: str, dialect: Dialect, room: int) -> str:
     """Return the tables, nearest first, a line for each and one for each column, in at most about `room` tokens.
 
-    Where they do not fit, columns go first that are no key and share no word with the question, then tables from
-    the end, then columns of the first table from its end. What was left out stands in the log.
+    Where they do not fit, columns go first that are no key, that the search did not find, and that share no word
+    with the question, then tables from the end, then columns of the first table from its end. What was left out
+    stands in the log.
     """
     near = _words(question)
     tables = [_described(table, near, found, dialect) for table in found.tables]
@@ -124,6 +125,7 @@ def _described(table: Table, near: set[str], found: Found, dialect: Dialect) -> 
     count = "" if table.row_count is None else f" ({table.row_count} rows)"
     head = f"{kind} {written_name(table.name, dialect)}{count}{_remark(table.description)}"
     named = {v.column for v in found.values if v.table == table.name}
+    named |= {column for name, column in found.columns if name == table.name}
     keys = _keys(table, found)
     spare = [
         c.name

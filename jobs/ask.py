@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import SecretStr
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
@@ -95,10 +94,7 @@ def ask(
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     answer = Answer(question)
     try:
-        settings = read_settings()
-        if database_url:
-            settings = settings.model_copy(update={"database_url": SecretStr(database_url)})
-        asyncio.run(_ask(settings, answer))
+        asyncio.run(_ask(read_settings(database_url), answer))
     except AskError as error:
         answer.answer = str(error)
     if as_json:

@@ -21,7 +21,6 @@ from llm.embeddings import LocalEmbedder
 from tools.catalog import Catalog, Column, ForeignKey, Found, Table, Value
 from tools.schema import Schema, open_schema
 from tools.schema_joins import JoinGraph
-from tools.schema_narrowing import narrow
 from tools.schema_values import ValueLookup
 
 SHOP = """
@@ -366,35 +365,6 @@ def test_a_value_is_found_in_every_column_that_holds_it() -> None:
         Value("shops", "city", "Oslo"),
         Value("people", "city", "Oslo"),
     ]
-
-
-# --- wide tables ---------------------------------------------------------------------------------------------------
-
-
-def wide(columns: int) -> Table:
-    plain = tuple(Column(f"c{place}", "TEXT", "text") for place in range(columns))
-    key = Column("id", "INTEGER", "number", primary_key=True)
-    other = Column("owner_id", "INTEGER", "number")
-    return Table("wide", (key, *plain, other), (ForeignKey(("owner_id",), "owner", ("id",)),))
-
-
-def test_a_wide_table_keeps_its_keys_and_what_the_question_is_about(caplog: pytest.LogCaptureFixture) -> None:
-    found = Found((wide(500),), (Value("wide", "c450", "x"),), (("wide", "c400"), ("wide", "c300")))
-    with caplog.at_level("INFO"):
-        [table] = narrow(found, 6).tables
-    assert [column.name for column in table.columns] == ["id", "c0", "c300", "c400", "c450", "owner_id"]
-    assert "496 of 502 columns are left out" in caplog.text
-
-
-def test_a_table_keeps_the_column_that_another_found_refers_to() -> None:
-    child = Table("child", (Column("ref", "TEXT"),), (ForeignKey(("ref",), "wide", ("c77",)),))
-    tables = narrow(Found((wide(100), child)), 3).tables
-    assert [column.name for column in tables[0].columns] == ["id", "c77", "owner_id"]
-
-
-def test_a_table_that_is_not_wide_stays_as_it_is() -> None:
-    found = Found((wide(4),))
-    assert narrow(found, 6) == found
 
 
 # --- a server ------------------------------------------------------------------------------------------------------
