@@ -148,7 +148,11 @@ def _read(name: str, position: int, values: tuple[Any, ...]) -> Shape:
     role, grain = _role(name, present)
     unit: Unit = _unit(name_tokens(name), present) if role == "measure" else "plain"
     whole = all(not is_finite(v) or v == int(v) for v in present) if unit == "money" else False
-    return Shape(name, position, in_words(name), role, values, grain, unit, 0 if whole else 2)
+    words = in_words(name)
+    if unit == "percent":
+        # Each value says its % itself.
+        words = re.sub(r"(?i)\W*(percent|percentage|%)$", "", words) or words
+    return Shape(name, position, words, role, values, grain, unit, 0 if whole else 2)
 
 
 def _role(name: str, present: list[Any]) -> tuple[Role, Grain | None]:

@@ -19,6 +19,7 @@ from agents.offline.phrases import (
     plain,
     said,
     value_sentence,
+    within,
 )
 from agents.question import Draft, Question, Say
 from tools.columns import Shape, direction, is_first_and_last_name, is_pair_unique, read_columns
@@ -95,7 +96,7 @@ class _Telling:
             yield self._fields(row)
 
     def _single_value(self, shape: Shape, value: Any) -> str:
-        words = plain(shape.words[:1].lower() + shape.words[1:])
+        words = within(shape.words)
         if value is None:
             return f"There is no value for the {words}: nothing that matches holds one."
         if isinstance(value, bool):
@@ -122,7 +123,7 @@ class _Telling:
         return f"{name}: the {words} is {amount}."
 
     def _fields(self, row: Sequence[Any]) -> str:
-        parts = [f"{plain(c.words.lower())} {said(c, v)}" for c, v in zip(self.columns, row, strict=True)]
+        parts = [f"{within(c.words)} {said(c, v)}" for c, v in zip(self.columns, row, strict=True)]
         more = len(parts) - FIELDS
         shown = parts[:FIELDS] + ([f"{more} more {'column' if more == 1 else 'columns'}"] if more > 0 else [])
         return f"One row matches: {listed(shown)}."
@@ -142,7 +143,7 @@ class _Telling:
 
     def _two_numbers(self, newer: Shape, older: Shape) -> Iterator[str]:
         after, before = newer.values[0], older.values[0]
-        names = plain(newer.words), plain(older.words.lower())
+        names = plain(newer.words), within(older.words)
         if not is_finite(after) or not is_finite(before):
             yield f"{names[0]}: {said(newer, after)}; {names[1]}: {said(older, before)}."
             return
@@ -155,7 +156,7 @@ class _Telling:
             for n, (after, before) in enumerate(zip(newer.values, older.values, strict=True))
             if is_finite(after) and is_finite(before)
         ]
-        yield f"{plain(newer.words)} against {plain(older.words.lower())}, for {self._how_many(label)}."
+        yield f"{plain(newer.words)} against {within(older.words)}, for {self._how_many(label)}."
         for (change, n), word in ((max(moves), "rise"), (min(moves), "fall")):
             if (change > 0) == (word == "rise") and change:
                 before, after = older.values[n], newer.values[n]
@@ -206,7 +207,7 @@ class _Telling:
         words = self._words(measure)
         values = [v for v, _ in known]
         if len(values) > 1 and min(values) == max(values):
-            yield f"{self._how_many(label, capital=True)} all have the same {words}: {said(measure, values[0])}."
+            yield f"{self._how_many(label, capital=True)} have the same {words}: {said(measure, values[0])}."
         elif self._is_ranked(measure):
             yield from self._ranking(label, measure)
         else:
@@ -318,7 +319,7 @@ class _Telling:
             yield f"All of them come to {self._sum(measure, [v for v, _ in known])}."
 
     def _words(self, measure: Shape) -> str:
-        words = plain(measure.words.lower())
+        words = within(measure.words)
         counts = self.clues.function(measure.position) in ("count", "distinct")
         return f"number of {words}" if counts and not re.search(r"\b(count|number|total)\b", words) else words
 
@@ -372,4 +373,4 @@ def _overlap(newer: Shape, older: Shape) -> bool:
 
 
 def _name(label: Shape, n: int) -> str:
-    return said(label, label.values[n]) if label.values[n] is not None else f"(no {plain(label.words.lower())})"
+    return said(label, label.values[n]) if label.values[n] is not None else f"(no {within(label.words)})"

@@ -50,6 +50,11 @@ def plain(value: str) -> str:
     return _LINE_STARTS.sub(lambda found: f"{found[1]}\\" if found[1] else "\\", escaped)
 
 
+def within(words: str) -> str:
+    """Return a column's words as they stand within a sentence; an abbreviation keeps its capitals."""
+    return plain(" ".join(w if len(w) > 1 and w.isalpha() and w.isupper() else w.lower() for w in words.split()))
+
+
 def said(shape: Shape, value: Any) -> str:
     """Return a value of a column as Markdown; numbers stay as they are read."""
     text = shape.say(value)
