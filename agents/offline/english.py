@@ -141,16 +141,16 @@ KEY_WORDS = frozenset({"id", "key", "code", "uuid", "guid", "uid", "number", "no
 
 ADJECTIVES: dict[str, tuple[bool, tuple[str, ...]]] = {
     # adjective: (whether its superlative means the greatest value, what it may be a degree of)
-    "old": (True, ("age",)),
-    "young": (False, ("age",)),
+    "old": (True, ("age", "birth")),
+    "young": (False, ("age", "birth")),
     "cheap": (False, ("price", "cost")),
     "expensive": (True, ("price", "cost")),
     "costly": (True, ("price", "cost")),
     "heavy": (True, ("weight",)),
     "light": (False, ("weight",)),
     "tall": (True, ("height",)),
-    "long": (True, ("length", "duration", "millisecond", "minute", "runtime")),
-    "short": (False, ("length", "duration", "height", "millisecond", "minute", "runtime")),
+    "long": (True, ("length", "duration", "millisecond", "minute", "runtime", "page")),
+    "short": (False, ("length", "duration", "height", "millisecond", "minute", "runtime", "page")),
     "big": (True, ("area", "size", "capacity", "population", "amount", "total")),
     "large": (True, ("area", "size", "capacity", "population", "amount", "total")),
     "small": (False, ("area", "size", "capacity", "population", "amount", "total")),

@@ -10,6 +10,7 @@ from agents.offline.plan import OPPOSITE, Col, Condition, During, Filter, Functi
 from agents.offline.reader import Reader, Scope
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_clauses import joined
+from agents.offline.times import Period
 
 
 def finish(r: Reader) -> Plan:
@@ -17,12 +18,19 @@ def finish(r: Reader) -> Plan:
         raise NotUnderstood(f"I did not understand which {r.asked_limit} of them to show.")
     if r.ranking is not None and r.ranking.by is None:
         _rank_by_what_is_measured(r)
+    if r.when and not r.measures:
+        _show_the_date(r)
+    if r.periods and not r.measures and r.subject_named:
+        r.measures.append(Measure("count", r.subject))
     filters, related = filters_of(r)
     _refuse_contradictions(filters)
     _refuse_loose_negation(r, filters, related)
     measures, groups = list(dict.fromkeys(r.measures)), list(r.groups)
     if not measures:
         groups = [g for g in groups if not (g.table == r.subject and g.column is None)]
+        _refuse_first_per_group(
+            r, groups if not (r.ranking and isinstance(r.ranking.by, Measure)) and not r.having else []
+        )
     rank_measure = r.ranking.by if r.ranking is not None and isinstance(r.ranking.by, Measure) else None
     ranked_far = (
         r.ranking is not None and isinstance(r.ranking.by, Col) and not r.joins.to_one(r.subject, r.ranking.by.table)
@@ -75,9 +83,18 @@ def _refuse_contradictions(filters: Sequence[Filter]) -> None:
             low, high = bounds.get(f.column, (float("-inf"), float("inf")))
             value = float(f.values[0])
             bounds[f.column] = (max(low, value), high) if f.operator in {">", ">="} else (low, min(high, value))
+    spans = [f for f in filters if isinstance(f, During) and not f.negated]
+    for n, one in enumerate(spans):
+        if any(other.column == one.column and not _overlap(one.period, other.period) for other in spans[n + 1 :]):
+            raise NotUnderstood("Nothing happens in both of these periods: ask for one, or to compare them.")
     equal = [(f.column, f.values) for f in filters if isinstance(f, Condition) and f.operator == "="]
     if any(low > high for low, high in bounds.values()) or len({c for c, _ in equal}) != len(set(equal)):
         raise NotUnderstood("No single row can fulfil these conditions together: ask for each of them by itself.")
+
+
+def _overlap(one: Period, other: Period) -> bool:
+    starts_before = one.start is None or other.end is None or one.start < other.end
+    return starts_before and (other.start is None or one.end is None or other.start < one.end)
 
 
 def _refuse_loose_negation(r: Reader, filters: Sequence[Filter], related: Sequence[Filter]) -> None:
@@ -87,6 +104,23 @@ def _refuse_loose_negation(r: Reader, filters: Sequence[Filter], related: Sequen
     loose = absent and (not r.subject_named or r.which)
     if (loose or far) and r.columns and not r.measures and not any(_identifies(r, c) for c in r.columns):
         raise NotUnderstood("I did not understand what should not be the case, or of which rows.")
+
+
+def _show_the_date(r: Reader) -> None:
+    column = r.resolver.date(r.subject, r.verb) or r.resolver.year(r.subject)
+    if column is None:
+        raise NotUnderstood(f"I found no date of {r.naming.say_table(r.subject)} in this database.")
+    if column not in r.columns:
+        r.columns.append(column)
+
+
+def _refuse_first_per_group(r: Reader, groups: Sequence[Group]) -> None:
+    if groups and r.ranking is not None:
+        raise NotUnderstood(
+            "I cannot find the first row of each group yet: ask for the highest or lowest number per group."
+        )
+    if groups and not r.columns and not r.subject_named:
+        raise NotUnderstood("I did not understand what to compute for each group.")
 
 
 def _is_listing(r: Reader) -> bool:

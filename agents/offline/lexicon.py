@@ -19,6 +19,8 @@ from tools.catalog import Catalog, Column, Table, Value
 EXACT, SYNONYM, PART, ABBREVIATED, DESCRIBED = 1.0, 0.85, 0.7, 0.6, 0.5
 """How sure a match is: the whole name, another word for it, its last word, its beginning, a word of its description."""
 
+_DERIVING = ("er", "or", "ing", "ed", "ly", "al", "ment", "ion", "ness", "ship", "able")
+"""Endings that make another word of one: a publisher is not what was published."""
 _PREPOSITIONS = frozenset({"by", "to", "from", "at", "in", "on", "for"})
 _LONGEST = 6
 """Words that a name or value may span."""
@@ -152,7 +154,9 @@ class Lexicon:
             return EXACT
         if part in self._synonyms.get(said, ()):
             return SYNONYM
-        return ABBREVIATED if len(part) >= 4 and len(said) >= len(part) + 2 and said.startswith(part) else 0.0
+        rest = said.removeprefix(part)
+        shortened = len(part) >= 4 and len(rest) >= 2 and rest != said and not rest.startswith(_DERIVING)
+        return ABBREVIATED if shortened else 0.0
 
     def _learn_table(self, table: Table) -> None:
         words = self.naming.table(table.name)

@@ -179,7 +179,7 @@ def _operator(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
         if (
             first == "least"
             and lowers[1:2]
-            and lowers[1] in {"expensive", "popular", "populous", "populated", "common", "frequent", "costly"}
+            and lowers[1] in {"expensive", "popular", "populous", "populated", "common", "frequent", "costly", "often"}
         ):
             return Item("superlative", " ".join(lowers[:2]), (False, lowers[1])), 2
         if first in SUPERLATIVES and best is None:

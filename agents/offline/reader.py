@@ -65,6 +65,8 @@ class Reader:
         """Whether a further sentence is read, which says what to show."""
         self.just_filtered: str | None = None
         """The table of a value just before a "that": "a cat that is age 3"."""
+        self.when = False
+        """Whether the question begins with "when": a date is asked for."""
         self.which = False
         """Whether the question begins with "which": values are asked for."""
         self.asked_limit: int | None = None

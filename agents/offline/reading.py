@@ -31,6 +31,7 @@ def read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     """Return the plan of a question's items; raises NotUnderstood naming the first part that finds no place."""
     reader = Reader(lexicon, items)
     if not any(i.meanings or i.kind == "count" or reader.resolver.is_money(i.text) for i in items):
+        _refuse_other_languages(items)
         unknown = next((i for i in items if i.kind == "unknown"), None)
         raise NotUnderstood(
             f"I found nothing about “{unknown.text}” in this database."
@@ -53,6 +54,15 @@ def walk(reader: Reader) -> None:
             _begin_sentence(reader)
         _HANDLERS[item.kind](reader)
     reader.settle()
+
+
+def _refuse_other_languages(items: Sequence[Item]) -> None:
+    """Decline plainly where not one word is English."""
+    if items and all(i.kind in {"unknown", "and", "number"} for i in items) and len(items) > 1:
+        raise NotUnderstood(
+            "I did not understand this. Without a model I answer questions in English about this database; "
+            "set OPENAI_API_KEY to ask in other words."
+        )
 
 
 def _unknown_first(r: Reader) -> None:

@@ -35,6 +35,9 @@ _MONEY_COLUMNS = tuple(
         "grand total, order total, subtotal, sale"
     ).split(", ")
 )
+_YEAR_WORDS = frozenset(
+    "published released founded established built opened made launched issued publication release".split()
+)
 _PRICES = (("unit", "price"), ("price",), ("sale", "price"))
 _QUANTITIES = (("quantity",), ("unit",), ("order", "quantity"))
 
@@ -127,10 +130,15 @@ class Resolver:
 
     def year(self, table: str) -> Col | None:
         """Return a column of plain year numbers."""
-        for column in self.lexicon.table(table).columns:
-            if column.kind in {"number", "text"} and "year" in self._words(table, column):
-                return Col(table, column.name)
-        return None
+        columns = [c for c in self.lexicon.table(table).columns if c.kind in {"number", "text"}]
+        named = [c for c in columns if "year" in self._words(table, c) and not _NOT_EVENTS & set(self._words(table, c))]
+        dated = [c for c in columns if _YEAR_WORDS & set(self._words(table, c)) and _are_years(c.samples)]
+        found = [*named, *dated, *(c for c in columns if "year" in self._words(table, c))]
+        return Col(table, found[0].name) if found else None
+
+    def is_birth(self, col: Col) -> bool:
+        """Whether the column says when somebody was born: the older, the smaller."""
+        return bool({"birth", "born"} & set(self.lexicon.naming.column(col.table, col.name)))
 
     def date_near(self, tables: Sequence[str], verb: Item | None = None) -> Col | None:
         """Return the date (or year) column of the first table that has one, else of a table each row belongs to."""
@@ -251,6 +259,10 @@ class Resolver:
 def stem_of_adjective(word: str) -> str:
     """Return the adjective of "oldest", "most recent" or "older": the key of english.ADJECTIVES."""
     return word if word in ADJECTIVES else word.removesuffix("ly")
+
+
+def _are_years(samples: Sequence[str]) -> bool:
+    return bool(samples) and all(len(s) == 4 and s.isdigit() and 1000 <= int(s) <= 2100 for s in samples)
 
 
 def _is_number_text(text: str) -> bool:

@@ -64,7 +64,7 @@ def take_not(r: Reader) -> None:
 def take_relative(r: Reader) -> None:
     word = r.take()
     if r.at == 1:
-        r.which = word.text == "which"
+        r.which, r.when = word.text == "which", word.text == "when"
         return  # "Which customers …" begins the question
     last = r.scope.filters[-1] if r.scope.filters else None
     r.just_filtered = (

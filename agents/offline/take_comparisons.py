@@ -80,7 +80,8 @@ def _against_number(r: Reader, word: Item, operator: Operator, adjective: str) -
         _add(r, r.pending, operator, number)
         r.pending = None
         return
-    if following is not None and following.kind == "name" and not adjective:
+    unit = following is not None and bool(following.columns) and not following.tables and not following.values
+    if following is not None and following.kind == "name" and (not adjective or unit):
         _count_or_amount(r, operator, number, following)
         return
     column = _column_compared(r, adjective)
@@ -100,7 +101,10 @@ def _column_compared(r: Reader, adjective: str) -> Col | None:
     """Return what a bare comparison is about: the adjective's column, or the one averaged or shown."""
     tables = [t for t in (r.scope.entity, r.subject) if t]
     if adjective:
-        return r.resolver.degree(adjective, tables)
+        column = r.resolver.degree(adjective, tables)
+        return (
+            column if column is not None and r.resolver.is_numeric(column) and not r.resolver.is_birth(column) else None
+        )
     numeric = [c for c in r.columns if r.resolver.is_numeric(c)]
     before = [f.column for f in r.scope.filters if isinstance(f, Condition) and f.operator in COMPARING]
     if before:

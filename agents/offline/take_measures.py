@@ -153,7 +153,12 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
         r.take()
         r.skip("distinct")
         if function != "sum":
-            raise _nested(item)
+            named = r.peek()
+            column = r.resolver.column(named, r.context, numeric=True) if named is not None and named.columns else None
+            if column is None:
+                raise _nested(item)
+            r.take()
+            return Measure(function, column.table, column.name)
         return _counted(r, item, False)
     if item.kind in {"name", "verb"} and (item.columns or item.tables):
         column = r.resolver.column(item, r.context, numeric=function not in {"min", "max"})
@@ -232,6 +237,13 @@ def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
     if word.text in {"most common", "most frequent", "least common"} and item is not None and item.kind == "name":
         _most_common(r, ranking, item)
         return
+    if word.text in {"most often", "least often", "most frequently"}:
+        counted = r.resolver.table(verb) if verb is not None and verb.kind in {"verb", "name"} else None
+        if counted is None:
+            raise r.not_understood(word)
+        r.ranking = ranking
+        rank_by(r, Measure("count", counted))
+        return
     if item is None or item.kind not in {"name", "verb", "unknown"}:
         _rank_by_degree(r, ranking, adjective, word)
         return
@@ -247,6 +259,10 @@ def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
         r.take()
         r.ranking = ranking
         rank_by(r, sold_of(r, Measure("count", table)))
+    elif table is not None and table == r.subject and r.columns and not r.subject_named and ranking.summed:
+        r.take()
+        r.ranking = ranking
+        rank_by(r, Measure("count", table))  # "which town has the most branches"
     elif table is not None or item.values:
         r.ranking = ranking
         if item.tables and own:
@@ -339,7 +355,7 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
         raise NotUnderstood(f"I do not know which column “{word.text}” is about: name it.")
     greatest = ADJECTIVES.get(root, (True, ()))[0]
     kind = r.lexicon.column(column).kind
-    if kind == "date" and root in {"old", "young"}:
+    if (kind == "date" or r.resolver.is_birth(column)) and root in {"old", "young"}:
         greatest = not greatest
     ranking.descending = greatest if ranking.descending or not word.text.startswith("least") else not greatest
     r.assumptions.append(f"“{word.text}” goes by {r.naming.say_column(column.table, column.name)}.")

@@ -49,6 +49,20 @@ def take_how_much(r: Reader) -> None:
     if index is not None:
         r.items.insert(r.at, r.items.pop(index))
         r.measures.append(take_money(r))
+        return
+    _amount_named_later(r, asked)
+
+
+def _amount_named_later(r: Reader, asked: Item) -> None:
+    """how much did members pay in fines: the number that is named after the verb"""
+    for n, item in enumerate(r.items[r.at :], r.at):
+        column = r.resolver.column(item, r.context, numeric=True) if item.kind == "name" and item.columns else None
+        if column is not None:
+            if not _any_superlative(r):
+                del r.items[n]
+                r.measures.append(Measure("sum", column.table, column.name))
+            return
+    raise r.not_understood(asked)
 
 
 def _any_superlative(r: Reader) -> bool:

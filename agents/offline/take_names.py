@@ -247,6 +247,13 @@ def take_verb(r: Reader) -> None:
         r.head = r.head and not (r.columns or r.subject_named)
 
 
+def _missing_date(r: Reader, verb: Item) -> Col | None:
+    """Return the date of rows that belong to the subject, which is empty until the verb has happened."""
+    dates = [m.col for m in verb.columns if r.lexicon.column(m.col).kind == "date" and r.lexicon.column(m.col).nullable]
+    belonging = [d for d in dates if r.joins.path(r.subject, d.table) and not r.joins.to_one(r.subject, d.table)]
+    return belonging[0] if len(belonging) == 1 else None
+
+
 def _take_negated_verb(r: Reader, item: Item) -> None:
     """never ordered, not sold, not arrived: no such rows, or no such date"""
     table = r.resolver.table(item)
@@ -256,5 +263,8 @@ def _take_negated_verb(r: Reader, item: Item) -> None:
     elif dates and r.lexicon.column(dates[0]).nullable:
         r.add(Condition(dates[0], "not null"))
         r.open_scope()
+    elif (missing := _missing_date(r, item)) is not None:
+        r.scope.negated, r.scope.entity = False, missing.table
+        r.add(Condition(missing, "null"))
     elif item.stem in SOLD and not r.next_is("name", "in", "by", "unknown") and (lines := sold_lines(r)) is not None:
         r.scope.entity = lines

@@ -19,7 +19,8 @@ def take_period(r: Reader) -> None:
     periods = [_period(r)]
     while True:
         here = r.at
-        joined = [i.kind for i in _taken(r, "and", "or", "versus", "in", "of")]
+        between = ("and", "or", "versus", "in", "of", "relative") if r.versus else ("and", "or", "versus", "in", "of")
+        joined = [i.kind for i in _taken(r, *between)]
         if not joined or not r.next_is("period"):
             r.at = here
             break

@@ -110,6 +110,11 @@ def _skipped(r: Reader, *kinds: str) -> list[Item]:
 
 def take_literal(r: Reader, item: Item) -> None:
     """A quoted text that is no known value: it is looked for in the column named just before."""
+    searched = _searched_column(r)
+    if searched is not None:
+        r.head = False
+        r.compare(searched, "contains", item.text)
+        return
     column = r.pending or (r.columns[-1] if r.columns and _just_named(r, r.columns[-1]) else None)
     if column is None:
         entity = table_before(r)
@@ -121,6 +126,16 @@ def take_literal(r: Reader, item: Item) -> None:
     r.pending = None
     r.head = False
     r.compare(column, "=", item.text)
+
+
+def _searched_column(r: Reader) -> Col | None:
+    """Return the column of "… 'gods' in the title", and step over it."""
+    item = r.peek(1)
+    if not r.next_is("in") or item is None or item.kind != "name" or not item.columns or item.values:
+        return None
+    column = r.resolver.column(item, r.context)
+    r.at += 2 if column is not None else 0
+    return column
 
 
 def _just_named(r: Reader, column: Col) -> bool:
