@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -40,7 +39,7 @@ def build_app(settings: Settings) -> FastAPI:
     # Chainlit looks for its files where it was started from, once, while it is imported.
     os.environ.setdefault("CHAINLIT_APP_ROOT", str(ROOT))
     import chainlit.server
-    from chainlit.config import FILES_DIRECTORY, config
+    from chainlit.config import config
     from chainlit.utils import mount_chainlit
 
     @asynccontextmanager
@@ -51,7 +50,6 @@ def build_app(settings: Settings) -> FastAPI:
         yield
         if config.code.on_app_shutdown:
             await config.code.on_app_shutdown()
-        shutil.rmtree(FILES_DIRECTORY, ignore_errors=True)
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
 

@@ -154,9 +154,8 @@ class Answer:
         await self._emit(self._next)
 
     async def _emit(self, element: Element) -> None:
-        # Element.send would write each version to disk, and to the history.
         self._shown[element.id] = element
-        await cl.context.emitter.send_element(element.to_dict())
+        await _show(element)
 
     async def _keep(self) -> None:
         """Keep the elements as they ended, where there is a history."""
@@ -169,7 +168,7 @@ async def greet(words: str, questions: tuple[str, ...]) -> None:
     """Say what this is, and offer questions to begin with."""
     message = cl.Message(words)
     await message.send()
-    await _element("Next", message.id, status="greeting", questions=list(questions)).send(for_id=message.id)
+    await _show(_element("Next", message.id, key=message.id, status="greeting", questions=list(questions)))
 
 
 class _Figure(Element):
@@ -188,3 +187,8 @@ class _Figure(Element):
 
 def _element(name: str, for_id: str, **props: Any) -> cl.CustomElement:
     return cl.CustomElement(name=name, for_id=for_id, props=props, display="inline")
+
+
+async def _show(element: Element) -> None:
+    # Element.send would write each version to disk, and to the history.
+    await cl.context.emitter.send_element(element.to_dict())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Error, Page, Request, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, Request, Route, async_playwright
 
 from benchmarks.model_command import open_analyst
 from benchmarks.model_server import MODEL, ModelServer, Pace, serving
@@ -128,7 +129,7 @@ def offline(built_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 async def modelled(built_home: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """The server with the stand-in model, which takes its time as a real one does."""
     home = copied_home(built_home, tmp_path_factory.mktemp("modelled"))
-    model = ModelServer(open_analyst(f"sqlite:///{home / 'sample.sqlite'}"), Pace(0.1, 30))
+    model = ModelServer(open_analyst(f"sqlite:///{home / 'sample.sqlite'}"), Pace(0.1, 50))
     async with serving(model) as base_url:
         with serve(home, OPENAI_BASE_URL=base_url, OPENAI_API_KEY="sk-none-of-this", QUAESTOR_MODEL=MODEL) as served:
             yield served
@@ -145,6 +146,10 @@ async def browser() -> AsyncIterator[Browser]:
         await running.close()
 
 
+async def _nothing(route: Route) -> None:
+    await route.fulfill(body="", content_type="text/css")
+
+
 @asynccontextmanager
 async def opened(browser: Browser, url: str, *own: str, width: int = 1280, height: int = 800) -> AsyncIterator[Page]:
     """Open a page; at the end, nothing may have gone wrong in it, and no stranger may have been asked for anything."""
@@ -152,6 +157,7 @@ async def opened(browser: Browser, url: str, *own: str, width: int = 1280, heigh
     context.set_default_timeout(30_000)
     window = Window(await context.new_page())
     window.watch(url, *own)
+    await context.route(re.compile(r"^https://(fonts|cdn)\."), _nothing)
     try:
         await window.page.goto(url)
         yield window.page
