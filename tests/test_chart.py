@@ -236,7 +236,8 @@ def test_the_command_line_gets_the_chart_as_plain_json() -> None:
 
 
 CELLS = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.decimals(), st.text(max_size=9), st.dates(),
+    st.none(), st.booleans(), st.integers(), st.floats(), st.just(Decimal("NaN")),
+    st.decimals(allow_nan=False), st.text(max_size=9), st.dates(),
     st.datetimes(), st.times(), st.binary(max_size=3), st.sampled_from(["2026-01", "2026-Q1", "7", "Monday"]),
 )  # fmt: skip
 NAMES = st.sampled_from(["id", "month", "year", "store", "share", "revenue", "weekday", "first_name", "a<b"])

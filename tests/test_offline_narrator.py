@@ -366,7 +366,8 @@ def test_sql_that_cannot_be_read_gives_no_clues(sql: str) -> None:
 
 
 VALUES = st.one_of(
-    st.none(), st.integers(), st.floats(), st.decimals(), st.text(max_size=6), st.dates(), st.datetimes(),
+    st.none(), st.integers(), st.floats(), st.just(Decimal("NaN")),
+    st.decimals(allow_nan=False), st.text(max_size=6), st.dates(), st.datetimes(),
     st.booleans(), st.binary(max_size=3), st.sampled_from(["2026-01", "2026-Q1", "3"]),
 )  # fmt: skip
 

@@ -321,7 +321,5 @@ def _ticks(shapes: list[Shape]) -> dict[str, Any]:
 
 
 def _number_format(shape: Shape) -> str:
-    if shape.unit == "money":
-        return f",.{shape.decimals}f"
-    value = shape.values[0]
-    return ",.0f" if value == int(value) and abs(value) < 1e15 else ",.4~g" if abs(value) >= 1e15 else ",.2~f"
+    large = is_finite(shape.values[0]) and abs(shape.values[0]) >= 1e15
+    return ",.4~g" if large else ",.1~f" if shape.unit in ("percent", "fraction") else f",.{shape.decimals}f"

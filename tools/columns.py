@@ -84,8 +84,8 @@ class Shape:
     grain: Grain | None = None
     """Set for `time` alone."""
     unit: Unit = "plain"
-    decimals: int = 2
-    """The most decimals that a value shows."""
+    decimals: int = 0
+    """How many decimals every value of a measure shows, so that they can be compared at a glance."""
 
     @property
     def distinct(self) -> int:
@@ -147,12 +147,11 @@ def _read(name: str, position: int, values: tuple[Any, ...]) -> Shape:
     present = [v for v in values if v is not None]
     role, grain = _role(name, present)
     unit: Unit = _unit(name_tokens(name), present) if role == "measure" else "plain"
-    whole = all(not is_finite(v) or v == int(v) for v in present) if unit == "money" else False
     words = in_words(name)
     if unit == "percent":
         # Each value says its % itself.
         words = re.sub(r"(?i)\W*(percent|percentage|%)$", "", words) or words
-    return Shape(name, position, words, role, values, grain, unit, 0 if whole else 2)
+    return Shape(name, position, words, role, values, grain, unit, _decimals(unit, present))
 
 
 def _role(name: str, present: list[Any]) -> tuple[Role, Grain | None]:
@@ -237,6 +236,14 @@ def _unit(tokens: list[str], present: list[Any]) -> Unit:
             return "percent"
         return "fraction" if len(finite) > 1 and math.isclose(sum(finite), 1, abs_tol=0.01) else "plain"
     return "money" if named & _MONEY else "plain"
+
+
+def _decimals(unit: Unit, present: list[Any]) -> int:
+    """Return the decimals that the values need, two at most; money with cents, and long numbers, have always two."""
+    parts = [v for v in present if is_finite(v) and abs(v) < 1e15 and round(v, 2) != round(v)]
+    if parts and (unit == "money" or max(map(abs, parts)) >= 1_000):
+        return 2
+    return max((1 if round(v, 1) == round(v, 2) else 2 for v in parts), default=0)
 
 
 def _hashable(value: Any) -> Any:

@@ -51,22 +51,22 @@ def say_value(value: Any) -> str:
     return clean(str(value)) or "(empty)"
 
 
-def say_number(value: Any, unit: Unit = "plain", decimals: int = 2) -> str:
-    """Return a number with thousands separators; very large and very small ones in powers of ten."""
+def say_number(value: Any, unit: Unit = "plain", decimals: int | None = None) -> str:
+    """Return a number with thousands separators; very large and very small ones in powers of ten.
+
+    It shows so many decimals, or where none are given at most two.
+    """
     if not is_finite(value):
         return "(not a number)"
     if unit == "fraction":
-        return say_number(float(value) * 100, "percent", 1)
-    if unit == "money":
-        text = f"{value:,.{decimals}f}" if abs(value) < 1e18 else f"{value:.3e}"
-    elif abs(value) >= 1e18 or 0 < abs(value) < 1e-4:
-        text = f"{value:.3e}"
-    elif 0 < abs(value) < 0.1:
-        text = f"{value:.2g}"  # Two decimals would show 0.004 as nothing.
-    else:
-        text = _without_zeros(f"{value:,.{1 if unit == 'percent' else decimals}f}")
-    text = text.removeprefix("-") if not re.search("[1-9]", text) else text
-    return f"{text}%" if unit == "percent" else text
+        return say_number(float(value) * 100, "percent")
+    if unit == "percent":
+        return f"{_unsigned_zero(_without_zeros(_grouped(value, 1)))}%"
+    if abs(value) >= 1e18 or (unit == "plain" and 0 < abs(value) < 1e-4):
+        return f"{value:.3e}"
+    if unit == "plain" and 0 < abs(value) < 0.1:
+        return f"{value:.2g}"  # Two decimals would show 0.004 as nothing.
+    return _unsigned_zero(_without_zeros(_grouped(value, 2)) if decimals is None else _grouped(value, decimals))
 
 
 def say_time(value: Any, grain: Grain) -> str:
@@ -144,6 +144,14 @@ def _word(token: str) -> str:
         "qty": "quantity",
         "url": "URL",
     }.get(token, token)
+
+
+def _grouped(value: Any, decimals: int) -> str:
+    return f"{value:,.{decimals}f}" if abs(value) < 1e18 else f"{value:.3e}"
+
+
+def _unsigned_zero(text: str) -> str:
+    return text if re.search("[1-9]", text) else text.removeprefix("-")
 
 
 def _without_zeros(text: str) -> str:
