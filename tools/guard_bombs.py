@@ -8,6 +8,7 @@ query, and their product stays small.
 from __future__ import annotations
 
 import re
+from math import prod
 
 from sqlglot import exp
 
@@ -43,7 +44,7 @@ _REGEX_FUNCTIONS = (
 def check_bombs(statement: exp.Expr, dialect: Dialect) -> None:
     """Raise SQLRefused where the statement may need memory or time without bound."""
     product = 1.0
-    single = {cte.alias.lower() for cte in statement.find_all(exp.CTE) if _has_one_row(cte.this)}
+    sizes = _cte_sizes(statement)
     for node in statement.walk():
         match node:
             case exp.Repeat():
@@ -61,7 +62,7 @@ def check_bombs(statement: exp.Expr, dialect: Dialect) -> None:
             case exp.With():
                 check_with(node, dialect)
             case exp.Select():
-                _check_product(node, single)
+                _check_product(node, sizes)
             case _ if isinstance(node, _REGEX_FUNCTIONS):
                 _check_regex(node)
         if product > MAX_PRODUCT:
@@ -98,9 +99,16 @@ def _check_regex(node: exp.Expr) -> None:
             raise SQLRefused("The regular expression repeats a repetition, which may never end: write it plainer.")
 
 
-def _check_product(select: exp.Expr, single: set[str]) -> None:
+def _check_product(select: exp.Expr, sizes: dict[str, float]) -> None:
     """Raise SQLRefused where a FROM multiplies many tables, or a table with itself, without any condition."""
-    tables = {t.alias_or_name.lower(): t.name.lower() for t in sources(select) if _has_rows(t, single)}
+    read = sources(select)
+    if prod(_size(source, sizes) or 1 for source in read) > MAX_PRODUCT:
+        raise SQLRefused("The query multiplies its rows too often: join fewer of its parts.")
+    tables = {
+        source.alias_or_name.lower(): source.name.lower()
+        for source in read
+        if isinstance(source, exp.Table | exp.Subquery) and _size(source, sizes) is None
+    }
     if len(tables) < 2:
         return
     groups = {label: {label} for label in tables}
@@ -116,19 +124,58 @@ def _check_product(select: exp.Expr, single: set[str]) -> None:
         raise SQLRefused("The query multiplies a table with itself: join its two copies ON a condition.")
 
 
-def _has_rows(source: exp.Expr, single: set[str]) -> bool:
-    """Whether a source may have many rows: a table, or a subquery that is not one row of totals."""
-    if isinstance(source, exp.Table):
-        return isinstance(source.this, exp.Identifier) and source.name.lower() not in single
-    return isinstance(source, exp.Subquery) and not _has_one_row(source.this)
+def _size(source: exp.Expr, sizes: dict[str, float]) -> float | None:
+    """Return how many rows a source has at most, where the query itself tells; functions count for one."""
+    match source:
+        case exp.Table() if isinstance(source.this, exp.Identifier):
+            return None if source.args.get("db") else sizes.get(source.name.lower())
+        case exp.Subquery():
+            return _rows(source.this, sizes)
+    return 1
 
 
-def _has_one_row(query: exp.Expr) -> bool:
-    if not isinstance(query, exp.Select) or query.args.get("group"):
-        return False
-    aggregates = any(p.find(exp.AggFunc) and not p.find(exp.Window) for p in query.expressions)
-    limit = query.args.get("limit")
-    return aggregates or not query.args.get("from_") or (limit is not None and number(limit.expression) == 1)
+def _rows(query: exp.Expr, sizes: dict[str, float]) -> float | None:
+    """Return how many rows a query has at most, or None where a table decides it."""
+    match query:
+        case exp.Values():
+            return len(query.expressions)
+        case exp.Subquery():
+            return _rows(query.this, sizes)
+        case exp.SetOperation():
+            left, right = _rows(query.this, sizes), _rows(query.expression, sizes)
+            return None if left is None or right is None else left + right
+        case exp.Select():
+            return _rows_of_select(query, sizes)
+    return None
+
+
+def _rows_of_select(select: exp.Expr, sizes: dict[str, float]) -> float | None:
+    totals = any(p.find(exp.AggFunc) and not p.find(exp.Window) for p in select.expressions)
+    if totals and not select.args.get("group"):
+        return 1
+    limit = select.args.get("limit")
+    at_most = number(limit.expression) if isinstance(limit, exp.Limit) else None
+    known = [_size(source, sizes) for source in sources(select)]
+    counts = [count for count in known if count is not None]
+    if len(counts) < len(known):
+        return at_most
+    return prod(counts) if at_most is None else min(at_most, prod(counts))
+
+
+def _cte_sizes(statement: exp.Expr) -> dict[str, float]:
+    """Return the rows of each CTE whose size the query tells. A name used twice is not told apart, so not counted."""
+    sizes: dict[str, float] = {}
+    seen: set[str] = set()
+    for with_ in statement.find_all(exp.With):
+        for cte in with_.expressions:
+            name = cte.alias.lower()
+            rows = _rows(cte.this, sizes)
+            if rows is not None and name not in seen:
+                sizes[name] = rows
+            elif name in seen:
+                sizes.pop(name, None)
+            seen.add(name)
+    return sizes
 
 
 def _links(select: exp.Expr, names: list[str]) -> list[list[str]]:

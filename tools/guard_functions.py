@@ -54,7 +54,8 @@ json_object row_to_json to_json json_array_length json_extract_path json_extract
 """
 
 _POSTGRES = """
-div gcd lcm erf scale min_scale trim_scale width_bucket sind cosd tand
+div gcd lcm erf scale min_scale trim_scale width_bucket sind cosd tand asind acosd atand cotd erfc gamma lgamma
+num_nulls num_nonnulls to_bin to_oct sha224 sha384 sha512 parse_ident casefold generate_subscripts
 initcap to_ascii to_hex quote_literal quote_ident quote_nullable regexp_count regexp_instr regexp_like regexp_match
 regexp_substr regexp_split_to_table string_to_array string_to_table normalize encode decode sha256 unaccent
 similarity word_similarity strict_word_similarity levenshtein soundex metaphone dmetaphone difference
@@ -97,7 +98,7 @@ any_value approx_count_distinct approx_quantile approx_top_k arbitrary arg_max a
 bitstring_agg countif count_if count_star entropy favg first fsum geomean geometric_mean group_concat histogram
 kahan_sum kurtosis kurtosis_pop last list listagg mad max_by mean median min_by product quantile quantile_cont
 quantile_disc sem skewness sumkahan weighted_avg stddev product string_agg grouping_id
-fill rank
+fill rank wavg arg_max_null arg_min_null histogram_exact
 aggregate apply array_aggregate array_apply array_concat array_contains array_cosine_distance
 array_cosine_similarity
 array_cross_product array_distance array_distinct array_filter array_grade_up array_has array_has_all array_has_any
@@ -148,3 +149,12 @@ FUNCTIONS: dict[Dialect, frozenset[str]] = {
     "mysql": frozenset((_EVERYWHERE + _MYSQL).split()),
 }
 """What may stand before a parenthesis as a function, in lower case."""
+
+TABLE_FUNCTIONS: dict[Dialect, frozenset[str]] = {
+    "sqlite": frozenset("json_each json_tree jsonb_each jsonb_tree".split()),
+    "postgres": FUNCTIONS["postgres"],
+    "duckdb": frozenset("unnest generate_series range json_each json_tree generate_subscripts".split()),
+    "mysql": frozenset({"json_table"}),
+}
+"""What may be called in FROM. PostgreSQL calls the same functions there; DuckDB has others of the same names, and
+its table macro `histogram('a table', 'a column')` reads any table or file that is named in a text."""

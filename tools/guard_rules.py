@@ -15,7 +15,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from errors import SQLRefused
 from tools.catalog import Dialect
-from tools.guard_functions import FUNCTIONS
+from tools.guard_functions import FUNCTIONS, TABLE_FUNCTIONS
 from tools.guard_nodes import NODES, PARTS, TYPES
 from tools.guard_reserved import check_table_name
 
@@ -106,6 +106,8 @@ def check_nodes(statement: exp.Expr, dialect: Dialect) -> None:
                     raise SQLRefused(_PART_COMPLAINTS.get(part) or f"{_shown(part)} is not allowed in a query here.")
         if kind is exp.Column:
             _check_column(node, dialect)
+        elif kind in (exp.Table, exp.Lateral) and isinstance(node.this, exp.Func):
+            _check_table_function(node.this, dialect)
         elif kind is exp.Dot and dialect == "postgres":
             _check_field(node.expression)
         elif kind is exp.Anonymous and node.name.lower() not in FUNCTIONS[dialect] | _QUANTIFIERS:
@@ -176,6 +178,18 @@ def _check_field(field: exp.Expr) -> None:
     """
     if not isinstance(field, exp.Star) and field.name not in ("key", "value"):
         raise SQLRefused(f"A field may not be taken with a dot here: (…).{field.name[:60]} could call a function.")
+
+
+# What sqlglot makes of generate_series, range, unnest and json_table; the tokens tell which of them it was.
+_TABLE_FUNCTION_NODES = (exp.GenerateSeries, exp.ExplodingGenerateSeries, exp.Unnest, exp.Explode, exp.JSONTable)
+
+
+def _check_table_function(call: exp.Func, dialect: Dialect) -> None:
+    if isinstance(call, _TABLE_FUNCTION_NODES) or dialect == "postgres":
+        return
+    name = call.name if isinstance(call, exp.Anonymous) else call.sql_name()
+    if name.lower() not in TABLE_FUNCTIONS[dialect]:
+        raise SQLRefused(f"The function {name[:60]} is not allowed in FROM.")
 
 
 def _check_in(field: exp.Expr, dialect: Dialect) -> None:
