@@ -44,7 +44,7 @@ class Analyst:
     def understand(
         self, text: str, today: date, values: tuple[Value, ...] = (), before: str | None = None
     ) -> Understood:
-        """Return what a question means, where it is one as a change to the reading `before` it; raises NotUnderstood."""
+        """Return what a question means: a change to the reading `before` it where it is one. Raises NotUnderstood."""
         if before is None:
             return self._replay(text, today, values)
         chained = f"{before}{CHAIN}{text}"

@@ -195,6 +195,11 @@ COMPARATIVES: dict[str, tuple[str, str]] = {
 MONEY_EARNED = frozenset("revenu sale turnov earn income proce spend money amount turnover".split())
 """Stems that ask for the money that sales brought in."""
 
+NOT_ADDED = frozenset(
+    "rating score price age rate percent percentage temperature grade rank year height weight".split()
+)
+"""Numbers whose sum over several rows says nothing."""
+
 SOLD = frozenset({"sell", "buy", "purchas"})
 """Stems of verbs for what sales do to things."""
 

@@ -14,65 +14,116 @@ from agents.offline.times import Period
 
 
 def finish(r: Reader) -> Plan:
+    """Return the plan of a question whose every item has found its place; raises NotUnderstood."""
     if r.asked_limit is not None:
         raise NotUnderstood(f"I did not understand which {r.asked_limit} of them to show.")
+    _answer_the_question_word(r)
+    _show_owners(r)
     if r.ranking is not None and r.ranking.by is None:
         _rank_by_what_is_measured(r)
-    if r.when and not r.measures:
-        _show_the_date(r)
-    if r.periods and not r.measures and r.subject_named:
+    if _only_counts(r):
         r.measures.append(Measure("count", r.subject))
     filters, related = filters_of(r)
     _refuse_contradictions(filters)
     _refuse_loose_negation(r, filters, related)
-    measures, groups = list(dict.fromkeys(r.measures)), list(r.groups)
-    if not measures:
-        groups = [g for g in groups if not (g.table == r.subject and g.column is None)]
-        _refuse_first_per_group(
-            r, groups if not (r.ranking and isinstance(r.ranking.by, Measure)) and not r.having else []
-        )
-    rank_measure = r.ranking.by if r.ranking is not None and isinstance(r.ranking.by, Measure) else None
-    ranked_far = (
-        r.ranking is not None and isinstance(r.ranking.by, Col) and not r.joins.to_one(r.subject, r.ranking.by.table)
+    measures = _measures(r)
+    plan = _aggregate(r, measures) if measures else _listing(r)
+    return _compared(r, replace(plan, where=(*filters, *related), share=r.share, exists=r.exists))
+
+
+def _answer_the_question_word(r: Reader) -> None:
+    """when and where ask for a column, who for a person, is and does for yes or no"""
+    if r.asked == "when" and not r.measures:
+        _show(r, r.resolver.date(r.subject, r.verb) or r.resolver.year(r.subject), "date")
+    elif r.asked == "where" and not r.measures and not r.columns:
+        _show(r, r.resolver.place(r.subject), "place")
+    elif r.asked == "who" and not r.subject_named and not r.columns and not r.groups:
+        raise NotUnderstood("I did not understand who is meant: name what they are, like “which customers”.")
+    elif r.exists and not r.measures:
+        r.columns = []
+        r.measures.append(Measure("count", r.subject))
+
+
+def _show(r: Reader, column: Col | None, what: str) -> None:
+    if column is None:
+        raise NotUnderstood(f"I found no {what} of {r.naming.say_table(r.subject)} in this database.")
+    if column not in r.columns:
+        r.columns.append(column)
+
+
+def _show_owners(r: Reader) -> None:
+    """members with their branch: what each row belongs to is shown beside it"""
+    for scope in r.scopes:
+        bare = scope.entity not in (None, r.subject) and not (scope.filters or scope.negated or scope.count)
+        if scope.entity and bare and not r.measures and r.ranking is None and r.joins.to_one(r.subject, scope.entity):
+            if not r.columns:
+                r.columns.extend(Col(r.subject, name) for name in r.naming.label(r.subject))
+            r.columns.extend(Col(scope.entity, name) for name in r.naming.label(scope.entity))
+            scope.entity = None
+
+
+def _only_counts(r: Reader) -> bool:
+    """Whether nothing but rows of a table and what they are grouped or compared by is said: "loans per month"."""
+    grouped = any(g.column is not None or g.table != r.subject for g in r.groups)
+    if r.measures or r.columns or not r.subject_named or (r.ranking is not None and grouped):
+        return False
+    return bool(r.periods) or grouped
+
+
+def _measures(r: Reader) -> list[Measure]:
+    """Return what is computed: what was asked for, what is ranked by, and what groups must fulfil."""
+    found = list(r.measures)
+    ranking = r.ranking
+    if ranking is not None and isinstance(ranking.by, Col) and not r.joins.to_one(r.subject, ranking.by.table):
+        function: Function = "sum" if ranking.summed else ("max" if ranking.descending else "min")
+        ranking.by = Measure(function, ranking.by.table, ranking.by.name)
+    if ranking is not None and isinstance(ranking.by, Measure):
+        found.append(ranking.by)
+    found.extend(h.measure for h in r.having)
+    found.extend(o.by for o in r.order if isinstance(o.by, Measure))
+    return list(dict.fromkeys(found))
+
+
+def _aggregate(r: Reader, measures: Sequence[Measure]) -> Plan:
+    grouped = (
+        r.ranking is not None or r.having or r.columns or r.groups or any(isinstance(o.by, Measure) for o in r.order)
     )
-    if ranked_far and r.ranking is not None and isinstance(r.ranking.by, Col):
-        function: Function = "sum" if r.ranking.summed else ("max" if r.ranking.descending else "min")
-        rank_measure = Measure(function, r.ranking.by.table, r.ranking.by.name)
-    if rank_measure is not None and rank_measure not in measures:
-        measures.append(rank_measure)
-    for having in r.having:
-        if having.measure not in measures:
-            measures.append(having.measure)
+    groups = _groups(r, r.groups, measures) if grouped else []
+    groups = [g for g in groups if not _is_own_row(g, measures)]
     order = list(r.order)
-    if measures and (rank_measure or r.having or r.columns or groups):
-        groups = _groups(r, groups, measures)
     if r.ranking is not None and r.ranking.by is not None:
-        order.insert(0, Order(rank_measure or r.ranking.by, r.ranking.descending))
+        order.insert(0, Order(r.ranking.by, r.ranking.descending))
     elif r.descending is not None and not order:
-        order = [_default_order(r, measures, groups)]
-    for key in order:
-        if isinstance(key.by, Measure) and key.by not in measures:
-            measures.append(key.by)
-            groups = _groups(r, groups, measures)
-    columns = () if measures else tuple(r.columns)
-    if not measures and not columns and not r.star and not _is_listing(r):
+        order = [Order(measures[0] if r.descending or not groups else groups[0], r.descending)]
+    limit = (r.ranking.limit or None) if r.ranking is not None else None
+    return Plan(r.subject, (), tuple(measures), tuple(groups), (), tuple(r.having), tuple(order), limit)
+
+
+def _is_own_row(group: Group, measures: Sequence[Measure]) -> bool:
+    """Whether a group is the very rows that are averaged: the average "per loan" is the average."""
+    return group.column is None and all(m.function == "avg" and m.table == group.table for m in measures)
+
+
+def _listing(r: Reader) -> Plan:
+    groups = [g for g in r.groups if not (g.table == r.subject and g.column is None)]
+    if groups:
+        raise NotUnderstood("I did not understand what to compute for each group: ask for a number, like an average.")
+    columns: Sequence[Col] = tuple(r.columns)
+    if not columns and not r.star and not _is_listing(r):
         raise NotUnderstood("I did not understand what should be shown.")
-    if not measures and r.ranking is not None and isinstance(r.ranking.by, Col):
+    order = list(r.order)
+    if r.ranking is not None and isinstance(r.ranking.by, Col):
         columns = _with_rank_column(r, columns, r.ranking.by)
-    plan = Plan(
-        subject=r.subject,
-        columns=_shown(r, columns) if not measures else (),
-        measures=tuple(measures),
-        groups=tuple(groups),
-        where=(*filters, *related),
-        having=tuple(r.having),
+        order.insert(0, Order(r.ranking.by, r.ranking.descending))
+    elif r.descending is not None and not order:
+        order = [Order(_shown(r, columns)[0], r.descending)]
+    return Plan(
+        r.subject,
+        _shown(r, columns),
         order=tuple(order),
         limit=(r.ranking.limit or None) if r.ranking is not None else None,
         distinct=_is_distinct(r, columns),
-        share=r.share,
-        exists=r.exists,
     )
-    return _compared(r, plan)
 
 
 def _refuse_contradictions(filters: Sequence[Filter]) -> None:
@@ -101,26 +152,9 @@ def _refuse_loose_negation(r: Reader, filters: Sequence[Filter], related: Sequen
     """Decline "countries that do not …" where countries are no rows: one country's rows may differ."""
     absent = any(isinstance(f, Related) and f.absent for f in (*filters, *related))
     far = any(c.table != r.subject for c in r.columns) and any(s.negated for s in r.scopes)
-    loose = absent and (not r.subject_named or r.which)
+    loose = absent and (not r.subject_named or (r.asked == "which"))
     if (loose or far) and r.columns and not r.measures and not any(_identifies(r, c) for c in r.columns):
         raise NotUnderstood("I did not understand what should not be the case, or of which rows.")
-
-
-def _show_the_date(r: Reader) -> None:
-    column = r.resolver.date(r.subject, r.verb) or r.resolver.year(r.subject)
-    if column is None:
-        raise NotUnderstood(f"I found no date of {r.naming.say_table(r.subject)} in this database.")
-    if column not in r.columns:
-        r.columns.append(column)
-
-
-def _refuse_first_per_group(r: Reader, groups: Sequence[Group]) -> None:
-    if groups and r.ranking is not None:
-        raise NotUnderstood(
-            "I cannot find the first row of each group yet: ask for the highest or lowest number per group."
-        )
-    if groups and not r.columns and not r.subject_named:
-        raise NotUnderstood("I did not understand what to compute for each group.")
 
 
 def _is_listing(r: Reader) -> bool:
@@ -128,7 +162,8 @@ def _is_listing(r: Reader) -> bool:
 
 
 def _with_rank_column(r: Reader, columns: Sequence[Col], by: Col) -> tuple[Col, ...]:
-    shown = tuple(columns) or tuple(Col(r.subject, name) for name in r.naming.label(r.subject))
+    label = tuple(Col(r.subject, name) for name in r.naming.label(r.subject))
+    shown = tuple(columns) if columns and tuple(columns) != (by,) else label
     return shown if by in shown else (*shown, by)
 
 
@@ -173,14 +208,6 @@ def _identifies(r: Reader, column: Col) -> bool:
     return column.name in r.naming.label(column.table) or column.name == r.naming.key(column.table)
 
 
-def _default_order(r: Reader, measures: Sequence[Measure], groups: Sequence[Group]) -> Order:
-    descending = bool(r.descending)
-    if measures:
-        return Order(measures[0] if descending or not groups else groups[0], descending)
-    shown = _shown(r, tuple(r.columns))
-    return Order(shown[0], descending)
-
-
 def _shown(r: Reader, columns: Sequence[Col]) -> tuple[Col, ...]:
     """Return the columns of a listing: those asked for, or what stands for a row and a little beside it."""
     if r.star:
@@ -200,7 +227,7 @@ def _shown(r: Reader, columns: Sequence[Col]) -> tuple[Col, ...]:
 
 def _is_distinct(r: Reader, columns: Sequence[Col]) -> bool:
     """Whether equal rows are shown once: values of a column are asked for, not rows of a table."""
-    if r.which and len(columns) == 1 and not _identifies(r, columns[0]) and r.ranking is None:
+    if (r.asked == "which") and len(columns) == 1 and not _identifies(r, columns[0]) and r.ranking is None:
         return True
     if not columns or r.star or r.ranking is not None:
         return False

@@ -124,7 +124,8 @@ class Lexicon:
         if len(word.lower) < 6 or word.quoted:
             return None
         near = difflib.get_close_matches(word.stem, self._vocabulary, n=1, cutoff=0.84)
-        return near[0] if near else None
+        # "publishers" is no misspelling of "published": it begins with it.
+        return near[0] if near and not word.stem.startswith(near[0]) else None
 
     def _candidates(self, first: str) -> Iterator[_Entry]:
         yield from self._names.get(first, ())

@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.offline.english import COMPARATIVES, CURRENCIES, MONEY_EARNED, SUPERLATIVES
 from agents.offline.lexicon import DESCRIBED, EXACT, SYNONYM, Lexicon, Meaning
-from agents.offline.operators import GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, NOUNS, OPERATORS
+from agents.offline.operators import GRADED, GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, NOUNS, OPERATORS
 from agents.offline.times import Period, read_period
 from agents.offline.words import Word, split
 from tools.catalog import Value
@@ -54,6 +54,8 @@ class Item:
     tables: tuple[Meaning, ...] = ()
     columns: tuple[Meaning, ...] = ()
     stem: str = ""
+    held: bool = False
+    """Whether "have" or "has" stands just before it."""
     position: int = 0
     """The number of its first word in the question."""
     values: tuple[Meaning, ...] = ()
@@ -70,7 +72,7 @@ def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Li
     """Return the question's items in order; words that change nothing are left out."""
     words = split(text)
     extra = _by_first(found)
-    items: list[Item] = []
+    items: list[Item] = [Item("yes or no", words[0].text)] if _asks_yes_or_no(words) else []
     corrections: list[tuple[str, str]] = []
     at = 0
     while at < len(words):
@@ -81,9 +83,16 @@ def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Li
                 item, used, said = corrected
                 corrections.extend([(words[at].text, said)] if said else [])
         if item is not None:
-            items.append(replace(item, sentence=words[at].sentence, position=at, stem=words[at].stem))
+            held = any(w.stem == "hav" for w in words[max(0, at - 2) : at])
+            items.append(replace(item, sentence=words[at].sentence, position=at, stem=words[at].stem, held=held))
         at += used
     return Linked(tuple(items), tuple(corrections))
+
+
+def _asks_yes_or_no(words: Sequence[Word]) -> bool:
+    lowers = tuple(w.lower for w in words[:3])
+    begins = lowers[:1] and lowers[0] in {"is", "are", "does", "do", "did", "has", "was", "were"}
+    return bool(begins) and not any(lowers[:n] in _PHRASES for n in (2, 3))
 
 
 _Extra = dict[str, list[Value]]
@@ -104,7 +113,7 @@ def _item_at(
     word, rest = words[at], words[at : at + 12]
     if word.quoted:
         return _quoted(rest, lexicon, extra), 1
-    if word.lower in {"first", "last"} and before is not None and before.kind in {"verb", "name"} and _ends(rest):
+    if word.lower in {"first", "last"} and _ranks(rest, before, lexicon):
         return Item("superlative", word.lower, (word.lower == "last", "late" if word.lower == "last" else "early")), 1
     lowers = tuple(w.lower for w in rest if not w.quoted)
     named = _named(rest, lexicon, extra)
@@ -120,6 +129,18 @@ def _item_at(
             return named
         return found
     return _single(word, before), 1
+
+
+def _ranks(rest: Sequence[Word], before: Item | None, lexicon: Lexicon) -> bool:
+    """Whether "first" or "last" ranks by date: "joined first", "the last 5 orders", "the first order"."""
+    if before is not None and before.kind in {"verb", "name"} and _ends(rest):
+        return True
+    named = [m for used, m in lexicon.names_at(rest) if used > 1]
+    after = rest[1] if len(rest) > 1 else None
+    if after is None or named:
+        return False
+    tables = [m for used, m in lexicon.names_at(rest[1:]) if m.column is None and m.score >= SYNONYM]
+    return after.number is not None or bool(tables)
 
 
 def _ends(rest: Sequence[Word]) -> bool:
@@ -158,30 +179,8 @@ def _operator(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
                 return Item("grain", " ".join(lowers[:length]), grain), length
         if first in GRAINS:
             return Item("grain", first, GRAINS[first]), 1
-        if (
-            first == "most"
-            and lowers[1:2]
-            and lowers[1]
-            in {
-                "recent",
-                "expensive",
-                "popular",
-                "populous",
-                "populated",
-                "recently",
-                "common",
-                "frequent",
-                "costly",
-                "frequently",
-            }
-        ):
-            return Item("superlative", " ".join(lowers[:2]), (True, lowers[1])), 2
-        if (
-            first == "least"
-            and lowers[1:2]
-            and lowers[1] in {"expensive", "popular", "populous", "populated", "common", "frequent", "costly", "often"}
-        ):
-            return Item("superlative", " ".join(lowers[:2]), (False, lowers[1])), 2
+        if first in {"most", "least"} and lowers[1:2] and lowers[1] in GRADED:
+            return Item("superlative", " ".join(lowers[:2]), (first == "most", lowers[1])), 2
         if first in SUPERLATIVES and best is None:
             return Item("superlative", first, SUPERLATIVES[first]), 1
         if first in COMPARATIVES and best is None:

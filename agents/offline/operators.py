@@ -233,6 +233,11 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 
+GRADED = frozenset(
+    "recent recently expensive popular populous populated common frequent frequently often costly".split()
+)
+"""Words that "most" and "least" make superlatives of."""
+
 GRAINS: dict[str, str] = {
     "day": "day", "daily": "day", "week": "week", "weekly": "week", "month": "month", "monthly": "month",
     "quarter": "quarter", "quarterly": "quarter", "year": "year", "yearly": "year", "annual": "year",

@@ -18,6 +18,10 @@ _COMPARISONS: dict[str, type[exp.Binary]] = {
 _LIKE = {"contains": "%{}%", "not contains": "%{}%", "starts": "{}%", "ends": "%{}"}
 
 
+def is_known(expression: exp.Expr) -> exp.Expr:
+    return exp.Is(this=expression, expression=exp.Not(this=exp.Null()))
+
+
 class Predicates:
     def __init__(self, lexicon: Lexicon, names: Names, frame: Frame) -> None:
         self._lexicon = lexicon
@@ -49,8 +53,9 @@ class Predicates:
         if operator in {"in", "not in"}:
             inside = exp.In(this=left, expressions=right)
             return exp.Not(this=inside) if operator == "not in" else inside
-        missing = exp.Is(this=left, expression=exp.Null())
-        return missing if operator == "null" else exp.Not(this=missing)
+        if operator == "null":
+            return exp.Is(this=left, expression=exp.Null())
+        return is_known(left)
 
     def _is_near(self, table: str) -> bool:
         return self._frame.has(table) or self._lexicon.joins.to_one(self._frame.base, table)
@@ -151,7 +156,7 @@ class Predicates:
             query = inner.select([chosen]).group_by(chosen.copy())
         else:
             by = inner.column(pick.by)
-            query = inner.select([chosen]).where(exp.Not(this=exp.Is(this=by.copy(), expression=exp.Null())))
+            query = inner.select([chosen]).where(is_known(by.copy()))
         within = Predicates(self._lexicon, self._names, inner)
         where = [within.filter(c, pick.table) for c in pick.where]
         query = query.where(*where) if where else query

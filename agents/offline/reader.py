@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from agents.offline.english import NOT_ADDED
 from agents.offline.lexicon import Lexicon
 from agents.offline.linking import Item
 from agents.offline.plan import Col, Condition, During, Filter, Group, Having, Measure, Operand, Operator, Order
@@ -65,10 +66,8 @@ class Reader:
         """Whether a further sentence is read, which says what to show."""
         self.just_filtered: str | None = None
         """The table of a value just before a "that": "a cat that is age 3"."""
-        self.when = False
-        """Whether the question begins with "when": a date is asked for."""
-        self.which = False
-        """Whether the question begins with "which": values are asked for."""
+        self.asked = ""
+        """The question word it begins with: which, who, when or where."""
         self.asked_limit: int | None = None
         """A number of things asked for, before it is known what they are ranked by."""
         self.star = False
@@ -146,7 +145,9 @@ class Reader:
         if self.pending is not None and (self.pending.table, self.pending.name) in measured:
             self.pending = None
         if self.pending is not None and self.pending not in self.columns:
-            if self.scope.negated and not self.scope.filters:
+            if self.measures and not self.scope.negated and self.pending.table == self.measures[0].table:
+                self.scope.filters.append(Condition(self.pending, "not null"))  # "how many members have an email"
+            elif self.scope.negated and not self.scope.filters:
                 self.scope.filters.append(Condition(self.pending, "not null"))
             else:
                 self.columns.append(self.pending)
@@ -154,6 +155,14 @@ class Reader:
 
     def not_understood(self, item: Item) -> NotUnderstood:
         return NotUnderstood(f"I did not understand “{item.text}” in this question.")
+
+    def refuse_unclear_sum(self, column: Col, item: Item) -> None:
+        """Add up what is ranked "by fines"; decline where adding makes no sense, like prices or ratings."""
+        if self.joins.to_one(self.subject, column.table) or self.ranking is None:
+            return
+        if NOT_ADDED & set(self.naming.column(column.table, column.name)):
+            raise NotUnderstood(f"Say whether the average, highest or lowest “{item.text}” is meant.")
+        self.ranking.summed = True
 
     def entity_group(self, table: str, shown: Sequence[Col] = ()) -> Group:
         """Return the group of a table's rows, shown by their names unless other columns are asked for."""

@@ -113,7 +113,13 @@ def _take_share(r: Reader) -> None:
 def _take_exist(r: Reader) -> None:
     r.take()
     r.exists = True
-    r.measures.append(Measure("count", r.subject))
+    if not r.measures:
+        r.measures.append(Measure("count", r.subject))
+
+
+def _take_yes_or_no(r: Reader) -> None:
+    r.take()
+    r.exists = True
 
 
 def _take_versus(r: Reader) -> None:
@@ -170,6 +176,7 @@ _HANDLERS: dict[str, Callable[[Reader], None]] = {
     "than": _skip,
     "exist": _take_exist,
     "worth": take_worth,
+    "yes or no": _take_yes_or_no,
     "null": take_null,
     "name": take_name,
     "number": take_number,

@@ -136,6 +136,14 @@ class Resolver:
         found = [*named, *dated, *(c for c in columns if "year" in self._words(table, c))]
         return Col(table, found[0].name) if found else None
 
+    def place(self, table: str) -> Col | None:
+        """Return the column that says where a row is."""
+        for word in ("city", "town", "location", "place", "address", "country", "region"):
+            for column in self.lexicon.table(table).columns:
+                if word in self._words(table, column):
+                    return Col(table, column.name)
+        return None
+
     def is_birth(self, col: Col) -> bool:
         """Whether the column says when somebody was born: the older, the smaller."""
         return bool({"birth", "born"} & set(self.lexicon.naming.column(col.table, col.name)))

@@ -24,7 +24,7 @@ from agents.offline.plan import (
     Related,
     Statistic,
 )
-from agents.offline.predicates import Predicates
+from agents.offline.predicates import Predicates, is_known
 from agents.offline.resolving import NotUnderstood
 
 _PURE_BRIDGE_COLUMNS = 3
@@ -78,7 +78,7 @@ class SQLBuilder:
         return self._lexicon.column(col).nullable
 
     def _known(self, frame: Frame, col: Col) -> exp.Expr:
-        return exp.Not(this=exp.Is(this=frame.column(col, optional=True), expression=exp.Null()))
+        return is_known(frame.column(col, optional=True))
 
     def _aggregate(self, plan: Plan) -> exp.Select:
         base = self._base(plan)
@@ -211,7 +211,7 @@ class SQLBuilder:
 
     def _with_share(self, query: exp.Select, measure: exp.Expr) -> exp.Select:
         whole = exp.Window(this=exp.Sum(this=measure.copy()))
-        share = exp.Div(this=exp.Mul(this=exp.Literal.number("100.0"), expression=measure.copy()), expression=whole)
+        share = _percent(measure.copy(), whole)
         return query.select(exp.alias_(exp.Round(this=share, decimals=exp.Literal.number(2)), "share_percent"))
 
     def _part_of_whole(self, frame: Frame, predicates: Predicates, plan: Plan, parts: Sequence[Filter]) -> exp.Select:
@@ -223,10 +223,7 @@ class SQLBuilder:
         value = self._value(frame, measure) or exp.Literal.number(1)
         part = exp.Sum(this=exp.Case(ifs=[exp.If(this=within, true=value.copy())], default=exp.Literal.number(0)))
         whole = exp.Count(this=exp.Star()) if measure.function == "count" else exp.Sum(this=value)
-        share = exp.Div(
-            this=exp.Mul(this=exp.Literal.number("100.0"), expression=part),
-            expression=exp.Nullif(this=whole, expression=exp.Literal.number(0)),
-        )
+        share = _percent(part, exp.Nullif(this=whole, expression=exp.Literal.number(0)))
         return frame.select([exp.alias_(exp.Round(this=share, decimals=exp.Literal.number(2)), "share_percent")])
 
     def _periods(
@@ -242,22 +239,16 @@ class SQLBuilder:
         measure = plan.measures[0]
         sides = [predicates.filter(During(plan.compare_on, p), plan.subject) for p in plan.compare]
         columns = [self._within(frame, measure, side) for side in sides]
-        newer, older = columns
-        difference = exp.Paren(this=exp.Sub(this=newer.copy(), expression=older.copy()))
-        change = exp.Div(
-            this=exp.Mul(this=exp.Literal.number("100.0"), expression=difference),
-            expression=exp.Nullif(this=older.copy(), expression=exp.Literal.number(0)),
+        names = [self._names.identifier(_period_name(p.words)) for p in plan.compare]
+        both = frame.select([*_labelled(groups), *(exp.alias_(c, n) for c, n in zip(columns, names, strict=True))])
+        both = self._grouped(both, frame, groups, [*where, exp.or_(*(s.copy() for s in sides))])
+        newer, older = (exp.column(name) for name in names)
+        change = _percent(
+            exp.Paren(this=exp.Sub(this=newer, expression=older)),
+            exp.Nullif(this=older.copy(), expression=exp.Literal.number(0)),
         )
-        names = [_period_name(p.words) for p in plan.compare]
-        query = frame.select(
-            [
-                *_labelled(groups),
-                exp.alias_(newer, self._names.identifier(names[0])),
-                exp.alias_(older, self._names.identifier(names[1])),
-                exp.alias_(exp.Round(this=change, decimals=exp.Literal.number(2)), "change_percent"),
-            ]
-        )
-        return self._grouped(query, frame, groups, [*where, exp.or_(*(s.copy() for s in sides))])
+        query = exp.select("*", exp.alias_(exp.Round(this=change, decimals=exp.Literal.number(2)), "change_percent"))
+        return query.from_(both.subquery("periods")).order_by(self._ordered(newer.copy(), True))
 
     def _within(self, frame: Frame, measure: Measure, side: exp.Expr) -> exp.Expr:
         value = self._value(frame, measure)
@@ -318,6 +309,11 @@ def _unlike_names(shown: Sequence[exp.Expr], columns: Sequence[Col], lexicon: Le
         else e
         for e, c in zip(shown, columns, strict=True)
     ]
+
+
+def _percent(part: exp.Expr, whole: exp.Expr) -> exp.Div:
+    # `typed`: 100.0 makes the division one of fractions already, so no cast is needed.
+    return exp.Div(this=exp.Mul(this=exp.Literal.number("100.0"), expression=part), expression=whole, typed=True)
 
 
 def _period_name(words: str) -> str:

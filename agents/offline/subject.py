@@ -63,6 +63,9 @@ def _first_tables(r: Reader) -> list[str]:
             continue
         table = r.resolver.table(item)
         owned = [m.table for m in item.columns if m.owned and m.score >= SYNONYM]
+        acted = item.text.lower().endswith(("ed", "ing")) and any(len(i.tables) > 0 for i in r.items if i is not item)
+        if acted:
+            continue  # "which novel was loaned": loaned is what happened to it
         if table is not None and (not owned or item.tables[0].score > 1):
             found.append(table)
         elif owned:

@@ -63,8 +63,8 @@ def take_not(r: Reader) -> None:
 
 def take_relative(r: Reader) -> None:
     word = r.take()
-    if r.at == 1:
-        r.which, r.when = word.text == "which", word.text == "when"
+    if r.at == 1 and word.text in {"which", "who", "when", "where"}:
+        r.asked = word.text
         return  # "Which customers …" begins the question
     last = r.scope.filters[-1] if r.scope.filters else None
     r.just_filtered = (

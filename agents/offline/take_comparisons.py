@@ -84,6 +84,9 @@ def _against_number(r: Reader, word: Item, operator: Operator, adjective: str) -
     if following is not None and following.kind == "name" and (not adjective or unit):
         _count_or_amount(r, operator, number, following)
         return
+    if r.scope.entity not in (None, r.subject) and not r.scope.filters and not adjective:
+        r.scope.operator, r.scope.count = operator, int(number)  # "loaned more than 5 times"
+        return
     column = _column_compared(r, adjective)
     if column is None:
         raise NotUnderstood(f"I do not know what “{word.text} {number}” is about: name the column.")

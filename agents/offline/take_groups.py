@@ -129,7 +129,7 @@ def take_by(r: Reader) -> None:
         return
     before = r.peek(-2)
     after_verb = before is not None and before.kind == "verb"
-    grouping = item.kind == "grain" or (item.kind == "name" and bool(r.measures) and not after_verb)
+    grouping = item.kind == "grain" or (item.kind == "name" and (bool(r.measures) or r.versus) and not after_verb)
     table = r.resolver.table(item) if item.kind == "name" else None
     own = table == r.subject and all(m.table == table for m in r.measures)
     if grouping and not (table is not None and (_describes_more(r) or own)):
@@ -156,6 +156,7 @@ def _rank_by_next(r: Reader) -> None:
     table = r.resolver.table(item)
     if column is not None and not (r.resolver.is_money(item.text) and table):
         r.take()
+        r.refuse_unclear_sum(column, item)
         rank_by(r, column)
     elif r.resolver.is_money(item.text):
         rank_by(r, take_money(r))

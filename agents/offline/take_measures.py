@@ -26,7 +26,7 @@ def take_count(r: Reader) -> None:
         r.items.insert(r.at, value)  # "how many French singers": the value is a condition like any other
     if r.ranking is not None and r.ranking.by is None:
         rank_by(r, measure)
-    elif not r.head and compares_next(r):
+    elif (not r.head or r.subject_named) and not r.pending and compares_next(r):
         r.pending_measure = measure
     else:
         r.measures.append(measure)
@@ -44,6 +44,9 @@ def _counted(r: Reader, counted: Item, distinct: bool) -> Measure:
     column = r.resolver.column(item, r.context) if item.columns else None
     if column is not None and (table is None or _beats(item, r)):
         r.take()
+        if r.resolver.is_numeric(column) and not distinct and compares_next(r):
+            r.pending = column  # "how many books cost more than 10"
+            return Measure("count", column.table)
         if r.resolver.is_numeric(column) and not distinct and not _is_key(r, column):
             return Measure("sum", column.table, column.name)
         _owner_after(r, column)
@@ -119,7 +122,7 @@ def _finish_measures(r: Reader, functions: list[Function]) -> None:
     found += [Measure(f, first.table, first.column, first.times) for f in functions[1:]]
     if r.ranking is not None and r.ranking.by is None:
         rank_by(r, first)
-    elif not r.head and compares_next(r):
+    elif (not r.head or r.subject_named) and not r.pending and compares_next(r):
         r.pending_measure = first
     else:
         r.measures.extend(found)
@@ -259,10 +262,12 @@ def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
         r.take()
         r.ranking = ranking
         rank_by(r, sold_of(r, Measure("count", table)))
-    elif table is not None and table == r.subject and r.columns and not r.subject_named and ranking.summed:
+    elif (
+        table is not None and table == r.subject and (r.columns or r.groups) and not r.subject_named and ranking.summed
+    ):
         r.take()
         r.ranking = ranking
-        rank_by(r, Measure("count", table))  # "which town has the most branches"
+        rank_by(r, Measure("count", r.subject))  # "which town has the most branches"
     elif table is not None or item.values:
         r.ranking = ranking
         if item.tables and own:

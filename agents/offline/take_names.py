@@ -80,6 +80,8 @@ def _take_table(r: Reader, item: Item, table: str) -> None:
         return
     before = r.peek(-2)
     if r.head and before is not None and before.kind == "and" and (r.columns or r.subject_named) and not r.measures:
+        if not r.columns:
+            r.columns.extend(Col(r.subject, name) for name in r.naming.label(r.subject))
         r.columns.extend(Col(table, name) for name in r.naming.label(table))
         return
     counted = {m.table for m in r.measures} | {g.table for g in r.groups if g.column is None}
@@ -129,6 +131,9 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
         if (r.next_is("name") and _is_same_column(r, column)) or (comparable and compares_next(r)):
             r.pending = column
             r.head = False
+            return
+        if item.held and r.measures:
+            r.pending, r.head = column, False
             return
         _show(r, item, column)
         return

@@ -247,7 +247,10 @@ def _span(words: tuple[str, ...], lead: int, first: _Read, today: date) -> _Read
         second = _plain_period(words[used + 1 :], today)
         if second:
             used += 1 + second[1]
-            return Period(first[0].start, second[0].end, " ".join(words[:used])), used
+            start, end = first[0].start, second[0].end
+            if start and end and start >= end:  # "between March and May 2025": the year is said once
+                start = shift_months(start, 12 * (end.year - start.year))
+            return Period(start, end, " ".join(words[:used])), used
     return _since(words, lead, first, today) if words[0] == "from" else _bounded(words, lead, first)
 
 
