@@ -127,6 +127,14 @@ async def test_a_whole_ranking_tells_the_leaders_share() -> None:
     )
 
 
+async def test_those_that_are_level_are_all_named_or_counted() -> None:
+    stores = [("Kiel", 5), ("Ulm", 9), ("Bern", 5), ("Bonn", 9), ("Köln", 9), ("Jena", 9)]
+    said = await told("revenue per store", PER_STORE, "store revenue", *stores)
+    assert said[1] == " Four of them have the highest revenue, 9; Kiel and Bern the lowest, 5."
+    said = await told("revenue per month", PER_MONTH, "month revenue", ("2025-01", 3), ("2025-02", 7), ("2025-03", 3))
+    assert said[1] == " The highest was February 2025 with 7, the lowest January 2025 and March 2025 with 3."
+
+
 async def test_a_long_ranking_names_its_head_and_its_end() -> None:
     said = await told("revenue by product", f"{TOP} LIMIT 8", "name revenue", *[(f"P{n}", 80 - n) for n in range(8)])
     assert said[:2] == [
@@ -250,6 +258,7 @@ async def test_two_periods_of_several_groups_are_told_by_the_largest_moves() -> 
         "This year against last year, for 3 stores.",
         " The largest rise is Kiel: from 100 to 120 (+20.0%).",
         " The largest fall is Ulm: from 100 to 80 (-20.0%).",
+        " This year is not over yet.",
     ]
 
 
@@ -351,6 +360,12 @@ def test_the_sql_tells_what_a_column_was_computed_by_through_casts_and_ctes() ->
     assert (clues.function(0), clues.function(1)) == (None, "count")
     assert (clues.ordered_by, clues.descending, clues.partial) == (1, True, False)
     assert clues.adds_up(1)
+
+
+def test_a_star_over_one_subquery_is_read_through() -> None:
+    clues = read_clues("SELECT *, a / n AS x FROM (SELECT t.city AS a, SUM(v) AS n FROM towns AS t GROUP BY 1) AS p")
+    assert clues.functions == (None, "sum", None)
+    assert clues.tables == ("towns", None, None)
 
 
 def test_a_limit_inside_leaves_groups_out_as_well() -> None:

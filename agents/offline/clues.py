@@ -44,9 +44,8 @@ def read_clues(sql: str) -> Clues:
     head = query
     while isinstance(head, exp.SetOperation):
         head = head.left
-    if not isinstance(head, exp.Select) or any(e.is_star for e in head.expressions):
+    if not isinstance(head, exp.Select) or (outputs := _outputs(head)) is None:
         return Clues()
-    outputs = list(head.expressions)
     ordered = query.args.get("order")
     first = ordered.expressions[0] if ordered else None
     limited = any(query.args.get(part) is not None for part in ("limit", "offset", "having", "qualify"))
@@ -55,7 +54,7 @@ def read_clues(sql: str) -> Clues:
     )
     return Clues(
         functions=tuple(_function(e, head, _DEPTH) for e in outputs),
-        tables=tuple(_table(e, head) for e in outputs),
+        tables=tuple(_table(e, head, _DEPTH) for e in outputs),
         ordered_by=_ordered_by(first, outputs),
         descending=bool(first is not None and first.args.get("desc")),
         partial=limited or inner_limits,
@@ -76,6 +75,28 @@ def _parse(sql: str) -> exp.Query | None:
     return None
 
 
+def _outputs(select: exp.Select) -> list[exp.Expression] | None:
+    """Return the select's columns, with a * over one subquery written out; None where a * hides them."""
+    outputs: list[exp.Expression] = []
+    for output in select.expressions:
+        if not output.is_star:
+            outputs.append(output)
+            continue
+        inner = [_select_of(source, select) for source in _sources(select)]
+        if len(inner) != 1 or inner[0] is None or any(e.is_star for e in inner[0].expressions):
+            return None
+        outputs += [exp.column(e.alias_or_name) for e in inner[0].expressions]
+    return outputs
+
+
+def _select_of(source: exp.Expression, select: exp.Select) -> exp.Select | None:
+    """Return the select behind a subquery or a CTE's name; None for a table."""
+    top = select.find_ancestor(exp.Select) or select
+    ctes = {cte.alias: cte.this for cte in [*select.ctes, *top.ctes]}
+    inner = source.this if isinstance(source, exp.Subquery) else ctes.get(source.name)
+    return inner if isinstance(inner, exp.Select) and inner is not select else None
+
+
 def _function(output: exp.Expression, select: exp.Select, depth: int) -> str | None:
     """Return what one output was computed by, looking through casts, rounding and subqueries."""
     node = output.unalias()
@@ -94,16 +115,11 @@ def _function(output: exp.Expression, select: exp.Select, depth: int) -> str | N
 
 def _source(column: exp.Column, select: exp.Select) -> tuple[exp.Expression | None, exp.Select | None]:
     """Return the expression that a column stands for in a subquery or a CTE, and the select that holds it."""
-    top = select.find_ancestor(exp.Select) or select
-    ctes = {cte.alias: cte.this for cte in [*select.ctes, *top.ctes]}
     for source in _sources(select):
-        if column.table and source.alias_or_name != column.table:
-            continue
-        inner = source.this if isinstance(source, exp.Subquery) else ctes.get(source.name)
-        if isinstance(inner, exp.Select):
-            found = next((e for e in inner.expressions if e.alias_or_name == column.name), None)
-            if found is not None and inner is not select:
-                return found, inner
+        inner = None if column.table and source.alias_or_name != column.table else _select_of(source, select)
+        found = next((e for e in inner.expressions if e.alias_or_name == column.name), None) if inner else None
+        if found is not None:
+            return found, inner
     return None, None
 
 
@@ -112,10 +128,13 @@ def _sources(select: exp.Select) -> list[exp.Expression]:
     return [s.this for s in [start, *(select.args.get("joins") or [])] if s is not None]
 
 
-def _table(output: exp.Expression, select: exp.Select) -> str | None:
+def _table(output: exp.Expression, select: exp.Select, depth: int) -> str | None:
     node = output.unalias()
     if not isinstance(node, exp.Column):
         return None
+    inner, source = _source(node, select)
+    if inner is not None and source is not None:
+        return _table(inner, source, depth - 1) if depth else None
     tables = [s for s in _sources(select) if isinstance(s, exp.Table)]
     if not node.table:
         return tables[0].name if len(tables) == 1 else None

@@ -67,12 +67,25 @@ def total(numbers: Sequence[Any]) -> Any:
 
 def in_progress(when: Shape, last: Any, today: date) -> bool:
     """Whether the period holds today and a later day too, so that its number will still grow."""
+    now = {"month": f"{today:%Y-%m}", "year": str(today.year), "quarter": f"Q{_quarter(today)} {today.year}"}
+    said = when.say(last) if when.grain == "quarter" else calendar_key(last)
+    return when.grain in now and said.startswith(now[when.grain]) and is_running(when.grain, today)
+
+
+def is_running(unit: str, today: date) -> bool:
+    """Whether the unit that holds today has a day left."""
     tomorrow = today + timedelta(days=1)
-    if when.grain == "month":
-        return calendar_key(last)[:7] == f"{today:%Y-%m}" and tomorrow.month == today.month
-    if when.grain == "year":
-        return str(last)[:4] == str(today.year) and tomorrow.year == today.year
-    if when.grain == "quarter":
-        quarter = (today.month + 2) // 3
-        return when.say(last) == f"Q{quarter} {today.year}" and (tomorrow.month + 2) // 3 == quarter
+    match unit:
+        case "week":
+            return tomorrow.weekday() != 0
+        case "month":
+            return tomorrow.month == today.month
+        case "quarter":
+            return _quarter(tomorrow) == _quarter(today)
+        case "year":
+            return tomorrow.year == today.year
     return False
+
+
+def _quarter(day: date) -> int:
+    return (day.month + 2) // 3

@@ -8,8 +8,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.offline.clues import Clues, read_clues
-from agents.offline.comparing import age, calendar_key, difference, in_progress, is_change, is_period, percent, total
+from agents.offline.comparing import (
+    age,
+    calendar_key,
+    difference,
+    in_progress,
+    is_change,
+    is_period,
+    is_running,
+    percent,
+    total,
+)
 from agents.offline.phrases import (
+    TIED,
     count_sentence,
     counted,
     listed,
@@ -17,6 +28,9 @@ from agents.offline.phrases import (
     number_word,
     one,
     plain,
+    row_name,
+    row_names,
+    rows_at,
     said,
     value_sentence,
     within,
@@ -74,8 +88,6 @@ class _Telling:
         else:
             yield from self._several()
 
-    # --- no row and one row
-
     def _nothing(self) -> Iterator[str]:
         reading = self.draft.reading.strip().rstrip("?.! ")
         yield f"No rows match: {plain(reading)}." if reading else "No rows match."
@@ -128,8 +140,6 @@ class _Telling:
         shown = parts[:FIELDS] + ([f"{more} more {'column' if more == 1 else 'columns'}"] if more > 0 else [])
         return f"One row matches: {listed(shown)}."
 
-    # --- two periods side by side
-
     def _compared(self) -> tuple[Shape, Shape] | None:
         """Return the columns of the newer and the older period, where the answer sets two side by side."""
         sides = [c for c in self.columns if c.role == "measure" and not is_change(c)]
@@ -149,6 +159,7 @@ class _Telling:
             return
         yield f"{names[0]}: {said(newer, after)}; {names[1]}: {said(older, before)}."
         yield f"That is {difference(newer, before, after)}."
+        yield from self._running(newer)
 
     def _compared_groups(self, label: Shape, newer: Shape, older: Shape) -> Iterator[str]:
         moves = [
@@ -161,9 +172,14 @@ class _Telling:
             if (change > 0) == (word == "rise") and change:
                 before, after = older.values[n], newer.values[n]
                 move = f"from {said(older, before)} to {said(newer, after)}{percent(before, after)}"
-                yield f"The largest {word} is {_name(label, n)}: {move}."
+                yield f"The largest {word} is {row_name(label, n)}: {move}."
+        yield from self._running(newer)
 
-    # --- several rows
+    def _running(self, newer: Shape) -> Iterator[str]:
+        """Say that "this quarter" will still grow, where it does."""
+        tokens = name_tokens(newer.name)
+        if len(tokens) == 2 and tokens[0] in ("this", "current") and is_running(tokens[1], self.question.today):
+            yield f"{newer.words} is not over yet."
 
     def _several(self) -> Iterator[str]:
         measures = [c for c in self.columns if c.role == "measure" and any(map(is_finite, c.values))]
@@ -211,11 +227,12 @@ class _Telling:
         elif self._is_ranked(measure):
             yield from self._ranking(label, measure)
         else:
-            high, low = max(known, key=lambda k: k[0])[1], min(known, key=lambda k: k[0])[1]
+            high, low = (rows_at(measure, end([v for v, _ in known])) for end in (max, min))
             yield f"There are {self._how_many(label)}."
             yield (
-                f"{_name(label, high)} has the highest {words}, {said(measure, measure.values[high])}; "
-                f"{_name(label, low)} the lowest, {said(measure, measure.values[low])}."
+                f"{row_names(label, high, capital=True)} {'has' if len(high) == 1 else 'have'} the highest {words}, "
+                f"{said(measure, measure.values[high[0]])}; {row_names(label, low)} the lowest, "
+                f"{said(measure, measure.values[low[0]])}."
             )
         yield from self._missing(measure)
         yield from self._together(label, measure)
@@ -233,19 +250,20 @@ class _Telling:
         most = most_words(self.draft.reading) if descending or "most" not in self.draft.reading else None
         superlative = "highest" if descending else "lowest"
         rest = [n for n in range(len(numbers)) if n >= len(ties)][: max(NAMED - len(ties), 1)]
-        followed = listed([f"{_name(label, n)} ({said(measure, numbers[n])})" for n in rest])
+        followed = listed([f"{row_name(label, n)} ({said(measure, numbers[n])})" for n in rest])
         if len(ties) > 1:
             named = listed(
-                [_name(label, n) for n in ties[:NAMED]] + ([f"{len(ties) - NAMED} more"] if len(ties) > NAMED else [])
+                [row_name(label, n) for n in ties[:NAMED]]
+                + ([f"{len(ties) - NAMED} more"] if len(ties) > NAMED else [])
             )
             yield f"{named} have the {superlative} {words}, {amount} each, followed by {followed}."
         elif most:
-            yield f"{_name(label, 0)} {most} with {amount}, followed by {followed}."
+            yield f"{row_name(label, 0)} {most} with {amount}, followed by {followed}."
         else:
-            yield f"{_name(label, 0)} has the {superlative} {words} with {amount}, followed by {followed}."
+            yield f"{row_name(label, 0)} has the {superlative} {words} with {amount}, followed by {followed}."
         last = len(numbers) - 1
         if rest[-1] < last and not self.rows.truncated:
-            end = f"{_name(label, last)} with {said(measure, numbers[last])}"
+            end = f"{row_name(label, last)} with {said(measure, numbers[last])}"
             yield f"The last of the {number_word(len(numbers))} is {end}."
 
     def _together(self, label: Shape, measure: Shape) -> Iterator[str]:
@@ -259,7 +277,7 @@ class _Telling:
         if not self.clues.partial and min(numbers) >= 0 and whole:
             greatest = measure.values.index(max(numbers))
             part = say_number(float(measure.values[greatest]) / float(whole), "fraction")
-            share = f", of which {_name(label, greatest)} is {part}"
+            share = f", of which {row_name(label, greatest)} is {part}"
         yield f"Together {who} come to {self._sum(measure, numbers)}{share}."
 
     def _missing(self, measure: Shape) -> Iterator[str]:
@@ -285,15 +303,18 @@ class _Telling:
             f"{said(when, last)}: {difference(measure, before, after)}."
         )
         if len(whole) > 2:
-            high, low = max(whole, key=lambda p: p[1]), min(whole, key=lambda p: p[1])
-            yield (
-                f"The highest was {said(when, high[0])} with {said(measure, high[1])}, "
-                f"the lowest {said(when, low[0])} with {said(measure, low[1])}."
-            )
+            yield " ".join(self._ends(when, measure, whole))
         if unfinished:
             yield f"{said(when, points[-1][0])} is not over yet: {said(measure, points[-1][1])} so far."
         yield from self._missing(measure)
         yield from self._summed(when, measure, [v for _, v in points])
+
+    def _ends(self, when: Shape, measure: Shape, points: list[tuple[Any, Any]]) -> Iterator[str]:
+        values = [v for _, v in points]
+        for word, end in (("The highest was", max(values)), ("the lowest", min(values))):
+            at = [said(when, w) for w, v in points if v == end]
+            named = listed(at) if len(at) <= TIED else f"{number_word(len(at))} of them"
+            yield f"{word} {named} with {said(measure, end)}{',' if word[0] == 'T' else '.'}"
 
     def _summed(self, when: Shape, measure: Shape, numbers: list[Any]) -> Iterator[str]:
         if self.clues.adds_up(measure.position) and len(numbers) > 2:
@@ -304,15 +325,17 @@ class _Telling:
         known = [(v, n) for n, v in enumerate(measure.values) if is_finite(v)]
         words = self._words(measure)
 
-        def at(n: int) -> str:
-            return f"{_name(labels[0], n)} and {_name(labels[1], n)}"
+        def at(rows: list[int]) -> str:
+            if len(rows) > 1:
+                return f"{number_word(len(rows))} of them"
+            return " and ".join(row_name(label, rows[0]) for label in labels)
 
-        high, low = max(known, key=lambda k: k[0])[1], min(known, key=lambda k: k[0])[1]
+        high, low = (rows_at(measure, end([v for v, _ in known])) for end in (max, min))
         each = listed([counted(c.distinct, self._noun(c)) for c in labels])
         yield f"The rows cover {each}."
         yield (
-            f"The highest {words} is {said(measure, measure.values[high])}, for {at(high)}; "
-            f"the lowest is {said(measure, measure.values[low])}, for {at(low)}."
+            f"The highest {words} is {said(measure, measure.values[high[0]])}, for {at(high)}; "
+            f"the lowest is {said(measure, measure.values[low[0]])}, for {at(low)}."
         )
         yield from self._missing(measure)
         if self.clues.adds_up(measure.position):
@@ -326,13 +349,11 @@ class _Telling:
     def _sum(self, measure: Shape, numbers: Sequence[Any]) -> str:
         return say_number(total(numbers), measure.unit, measure.decimals)
 
-    # --- lists
-
     def _things(self) -> str:
         """Return how many things there are, and the first of them by name."""
         label = self._label()
         count = len(label.values)
-        names = [_name(label, n) for n in range(min(NAMED, count))]
+        names = [row_name(label, n) for n in range(min(NAMED, count))]
         more = [f"{count - len(names):,} more"] if count > len(names) else []
         return f"There are {self._how_many(label)}: {listed(names + more)}."
 
@@ -351,7 +372,7 @@ class _Telling:
             yield from self._ranking(labels[0], ordered)
             return
         label = self._label()
-        yield f"They begin with {listed([_name(label, n) for n in range(min(NAMED, count))])}."
+        yield f"They begin with {listed([row_name(label, n) for n in range(min(NAMED, count))])}."
 
     def _noun(self, label: Shape) -> str:
         """Return what a row is called, in the singular: "store" for `stores.name` or `store_name`."""
@@ -370,7 +391,3 @@ class _Telling:
 
 def _overlap(newer: Shape, older: Shape) -> bool:
     return any(is_finite(a) and is_finite(b) for a, b in zip(newer.values, older.values, strict=True))
-
-
-def _name(label: Shape, n: int) -> str:
-    return said(label, label.values[n]) if label.values[n] is not None else f"(no {within(label.words)})"

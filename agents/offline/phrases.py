@@ -10,6 +10,9 @@ from agents.offline.naming import plural
 from tools.columns import Shape
 from tools.wording import clean, is_number
 
+TIED = 3
+"""How many that are level a sentence names; of more it tells the number."""
+
 _LINKS = re.compile(r"://|www\.|@|mailto:", re.IGNORECASE)
 _MARKS = re.compile(r"([\\`*\[\]<|~])|(?<!\w)(_)|(_)(?!\w)|(&)(?=#?\w+;)")
 _LINE_STARTS = re.compile(r"^(\d+)(?=[.)])|^(?=[#>+=-])")
@@ -59,6 +62,25 @@ def said(shape: Shape, value: Any) -> str:
     """Return a value of a column as Markdown; numbers stay as they are read."""
     text = shape.say(value)
     return text if is_number(value) else plain(text)
+
+
+def row_name(label: Shape, row: int) -> str:
+    """Return what a row is called: its label's value, or "(no store)"."""
+    value = label.values[row]
+    return said(label, value) if value is not None else f"(no {within(label.words)})"
+
+
+def row_names(label: Shape, rows: Sequence[int], capital: bool = False) -> str:
+    """Return the names of rows that are level, or how many they are where they are more than TIED."""
+    if len(rows) <= TIED:
+        return listed([row_name(label, n) for n in rows])
+    count = number_word(len(rows))
+    return f"{count.capitalize() if capital else count} of them"
+
+
+def rows_at(measure: Shape, value: Any) -> list[int]:
+    """Return the rows whose measure is the value."""
+    return [n for n, v in enumerate(measure.values) if v == value]
 
 
 def listed(parts: Sequence[str]) -> str:
