@@ -47,8 +47,10 @@ try:
 except SettingsInvalid as error:
     raise SystemExit(str(error)) from None
 
-# Chainlit looks for a translated chainlit.md at every visit, and warns that there is none.
-logging.getLogger("chainlit").addFilter(lambda record: not record.getMessage().startswith("Translated markdown file"))
+# It warns at every visit that chainlit.md is not translated, and of every element that its file cannot be stored.
+# There is no translation, and no element of ours has a file.
+NOISE = ("Translated markdown file", "Data Layer: No storage client")
+logging.getLogger("chainlit").addFilter(lambda record: not record.getMessage().startswith(NOISE))
 
 # Filled in place: Chainlit's CORS rule already holds this list when Chainlit itself has loaded this file.
 config.project.allow_origins[:] = settings.allow_origins

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import time
 from typing import Any, assert_never
 
@@ -30,6 +31,8 @@ from chat.table import count, plain, table
 from tools.catalog import Found
 from tools.chart import Chart, draw
 from tools.sql_runner import Rows
+
+log = logging.getLogger("quaestor.chat")
 
 TABLES_NAMED = 4
 """How many of the found tables the line about the stage names."""
@@ -72,6 +75,7 @@ class Answer:
                 await self._show_sql(draft)
             case SQLComplained(text):
                 self._evidence.props["attempts"][-1]["complaint"] = text
+                await self._emit(self._evidence)
                 await self._stage("Mending the SQL", "the database did not take it")
             case RowsFound(rows):
                 await self._show_rows(rows)
@@ -160,8 +164,11 @@ class Answer:
     async def _keep(self) -> None:
         """Keep the elements as they ended, where there is a history."""
         if history := get_data_layer():
-            for element in self._shown.values():
-                await history.create_element(element)
+            try:
+                for element in self._shown.values():
+                    await history.create_element(element)
+            except Exception:
+                log.exception("an answer's evidence could not be kept in the history")  # The answer itself stands.
 
 
 async def greet(words: str, questions: tuple[str, ...]) -> None:

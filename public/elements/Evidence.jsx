@@ -42,8 +42,8 @@ function Rows({ table }) {
         <Table className="m-0 qs-rows">
           <TableHeader>
             <TableRow>
-              {table.columns.map((column) => (
-                <TableHead key={column.name} title={column.name} className={column.numeric ? 'text-right' : ''}>
+              {table.columns.map((column, j) => (
+                <TableHead key={j} title={column.name} className={column.numeric ? 'text-right' : ''}>
                   {column.label}
                 </TableHead>
               ))}

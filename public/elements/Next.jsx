@@ -30,8 +30,8 @@ function Questions({ questions }) {
   const { loading } = useChatData();
   return (
     <div className="qs-next" aria-label="Next questions">
-      {questions.map((question) => (
-        <Button key={question} variant="outline" disabled={loading} onClick={() => sendUserMessage(question)}>
+      {questions.map((question, i) => (
+        <Button key={i} variant="outline" disabled={loading} onClick={() => sendUserMessage(question)}>
           <CornerDownRight className="h-4 w-4 shrink-0" aria-hidden="true" />
           <span>{question}</span>
         </Button>

@@ -20,6 +20,11 @@ class ChatPage:
         """Wait for the greeting: what is typed before it can be lost."""
         await self._page.locator("#starters button:enabled, .qs-greeting button:enabled").first.wait_for()
 
+    async def sign_in(self, name: str, password: str) -> None:
+        await self._page.locator("#email").fill(name)
+        await self._page.locator("#password").fill(password)
+        await self._page.get_by_role("button", name="Sign In").click()
+
     async def type(self, question: str) -> None:
         """Ask, and return at once."""
         await self._page.locator("#chat-input").fill(question)

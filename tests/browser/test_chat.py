@@ -210,17 +210,14 @@ async def test_a_database_that_is_not_there_is_told_and_tried_again(
 async def test_only_people_with_a_password_get_in(browser: Browser, built_home: Path, tmp_path: Path) -> None:
     home = copied_home(built_home, tmp_path)
     with serve(home, QUAESTOR_USERS="ann:plum") as served:
-        context = await browser.new_context()
-        page = await context.new_page()
+        page = await browser.new_page()
+        chat = ChatPage(page)
         await page.goto(served.url)
-        await page.locator("#email").fill("ann")
-        await page.locator("#password").fill("pear")
-        await page.get_by_role("button", name="Sign In").click()
+        await chat.sign_in("ann", "pear")
         await expect(page.get_by_text("The name or the password is not right")).to_be_visible()
-        await page.locator("#password").fill("plum")
-        await page.get_by_role("button", name="Sign In").click()
-        await ChatPage(page).is_ready()
-        await context.close()
+        await chat.sign_in("ann", "plum")
+        await chat.is_ready()
+        await page.close()
 
 
 async def test_chainlit_run_shows_the_same_chat(browser: Browser, built_home: Path, tmp_path: Path) -> None:
@@ -234,7 +231,7 @@ async def test_chainlit_run_shows_the_same_chat(browser: Browser, built_home: Pa
 
 
 async def test_the_readmes_picture(browser: Browser, offline: Served) -> None:
-    async with opened(browser, offline.url, height=1000) as page:
+    async with opened(browser, offline.url, height=1120) as page:
         chat = ChatPage(page)
         await chat.is_ready()
         answer = await chat.ask(FIVE)
