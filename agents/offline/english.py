@@ -13,13 +13,14 @@ CONTRACTIONS: dict[str, tuple[str, ...]] = {
 IRREGULAR: dict[str, str] = {
     "people": "person", "persons": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse",
     "was": "be", "were": "be", "is": "be", "are": "be", "has": "hav", "had": "hav", "does": "do", "did": "do",
-    "sold": "sell", "came": "com", "bought": "buy", "spent": "spend", "paid": "pay", "made": "mak", "wrote": "writ",
-    "written": "writ", "won": "win", "held": "hold", "gave": "giv", "born": "birth", "left": "leav", "sent": "send",
-    "cities": "city", "countries": "country", "ids": "id", "data": "data", "best": "best", "this": "this",
-    "series": "series", "species": "species", "news": "news", "less": "less", "sales": "sale", "sale": "sale",
-    "ages": "age", "aged": "age", "old": "old", "gross": "gross", "during": "during", "need": "need",
-    "weigh": "weight", "weighs": "weight", "weighed": "weight", "taken": "tak", "took": "tak", "taught": "teach",
-    "analyses": "analysis", "criteria": "criterion", "media": "media", "shelves": "shelf", "lives": "liv",
+    "sold": "sell", "came": "com", "bought": "buy", "spent": "spend", "used": "us", "using": "us", "uses": "us",
+    "spoken": "speak", "spoke": "speak", "paid": "pay", "made": "mak", "wrote": "writ", "written": "writ",
+    "won": "win", "held": "hold", "gave": "giv", "born": "birth", "left": "leav", "sent": "send", "cities": "city",
+    "countries": "country", "ids": "id", "data": "data", "best": "best", "this": "this", "series": "series",
+    "species": "species", "news": "news", "less": "less", "sales": "sale", "sale": "sale", "ages": "age",
+    "aged": "age", "old": "old", "gross": "gross", "during": "during", "need": "need", "weigh": "weight",
+    "weighs": "weight", "weighed": "weight", "taken": "tak", "took": "tak", "taught": "teach", "analyses": "analysis",
+    "criteria": "criterion", "media": "media", "shelves": "shelf", "lives": "liv",
 }  # fmt: skip
 
 NUMBER_WORDS: dict[str, float] = {
@@ -61,7 +62,7 @@ SCHEMA_WORDS = frozenset(
 SYNONYMS: tuple[frozenset[str], ...] = tuple(
     frozenset(group.split())
     for group in (
-        "customer client buyer shopper purchaser",
+        "customer client buyer shopper purchaser user",
         "employee staff worker personnel",
         "product item article good",
         "store shop outlet",

@@ -109,7 +109,7 @@ def _inferred(catalog: Catalog, naming: Naming) -> list[Step]:
     for table in catalog:
         covered = {c for key in table.foreign_keys for c in key.columns}
         for column in table.columns:
-            if column.name in covered or table.primary_key == (column.name,) or table.is_view:
+            if column.name in covered or table.is_view:
                 continue
             found = _referred_by(catalog, naming, table, column)
             if found:
@@ -128,6 +128,8 @@ def _referred_by(catalog: Catalog, naming: Naming, table: Table, column: Column)
             continue
         if words == naming.table(other.name) and column.kind == "number":
             return other.name, key
+        if table.primary_key == (column.name,):
+            continue
         shared = column.name.lower() == key.lower() and naming.is_key_like(words)
         if shared and len(naming.column(other.name, key)[-1]) > 2 and naming.home(key) == other.name:
             return other.name, key

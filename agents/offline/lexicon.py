@@ -117,7 +117,8 @@ class Lexicon:
         if len(found) == 1 or not alone:
             return found
         whole = [m for m in found if m.column is None]
-        return whole if len(whole) == 1 and all(m.table == whole[0].table for m in found) else []
+        alone_there = len(whole) == 1 and all(m.table == whole[0].table for m in found)
+        return [Meaning(whole[0].table, score=SYNONYM)] if alone_there else []
 
     def nearest_name(self, word: Word) -> str | None:
         """Return the name's word that this one is probably a misspelling of."""
@@ -186,6 +187,10 @@ class Lexicon:
         foreign = any(column.name in key.columns for key in table.foreign_keys)
         if len(bare) == 2 and not foreign:
             self._learn((bare[1], "of", bare[0]), meaning)
+        if len(bare) > 1 and bare[0] in {"is", "has", "was"}:
+            self._learn(bare[1:], meaning)
+        if len(bare) == 2 and bare[1] in _PREPOSITIONS:
+            self._learn(bare[:1], Meaning(table.name, column.name, score=SYNONYM))  # "directed by": director
         if len(bare) > 1:
             self._learn(bare[-1:], Meaning(table.name, column.name, score=PART))
             self._learn(bare[:1], Meaning(table.name, column.name, score=PART - 0.15))
@@ -257,7 +262,7 @@ def _may_be_value(word: Word, meaning: Meaning) -> bool:
     if word.quoted:
         return True
     spelled = (meaning.value or "").strip()
-    if word.number is not None and not word.text[:1].isalpha():
+    if word.number is not None and not word.capital:
         return False
     if len(spelled) <= 2:
         return (

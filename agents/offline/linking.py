@@ -119,6 +119,9 @@ def _item_at(
     named = _named(rest, lexicon, extra)
     operator = _operator(lowers)
     time = _time(rest, lowers, today, before)
+    computed = before is not None and before.kind in {"aggregate", "superlative"}
+    if computed and named and operator and operator[0].kind == "share" and named[0].columns:
+        return named  # "the maximum share of …"
     for found in sorted((f for f in (time, operator, named) if f), key=lambda f: -f[1]):
         if (
             named
@@ -204,7 +207,7 @@ def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra) -> tuple[Item,
     first = rest[0]
     if _is_noise(first):
         names = []
-    if first.stem in LIGHT_VERBS or first.lower in NOUNS:
+    if (first.stem in LIGHT_VERBS and not _is_verb(first)) or first.lower in NOUNS:
         names = [n for n in names if n[0] > 1 or n[1].score >= EXACT]
     names = [n for n in names if n[0] == 1 or not _is_noise(rest[n[0] - 1])]
     values = lexicon.values_at(rest, extra.get(first.stem, ()))

@@ -211,6 +211,17 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
     "than": {
         "": _phrases("than | than the | than that of"),
     },
+    "aged": {
+        "": _phrases("years old | year old | years of age"),
+    },
+    "how": {
+        "old": _phrases("how old"),
+        "long": _phrases("how long"),
+        "tall": _phrases("how tall"),
+        "heavy": _phrases("how heavy"),
+        "large": _phrases("how big | how large"),
+        "expensive": _phrases("how expensive"),
+    },
     "worth": {
         "": _phrases("worth | valued at | costing | priced at"),
     },
@@ -242,6 +253,8 @@ GRAINS: dict[str, str] = {
     "day": "day", "daily": "day", "week": "week", "weekly": "week", "month": "month", "monthly": "month",
     "quarter": "quarter", "quarterly": "quarter", "year": "year", "yearly": "year", "annual": "year",
     "annually": "year", "weekday": "weekday", "hour": "hour", "hourly": "hour",
+    "days": "day", "weeks": "week", "months": "month", "quarters": "quarter", "years": "year", "hours": "hour",
+    "weekdays": "weekday",
 }  # fmt: skip
 LONG_GRAINS: dict[tuple[str, ...], str] = {
     ("month", "of", "the", "year"): "month of year", ("day", "of", "the", "week"): "weekday",
@@ -260,7 +273,7 @@ NOISE = frozenset(
     provide query re really record recorded records related report respective respectively result results retrieve
     return row rows s see shall she should show single so some such table tell than thank thanks that the their them
     then there these they this those time times together too up us value values various ve want was we well were
-    what what's whatever whether which whichever who whole whom will would yet you your
+    what what's whatever whether which whichever who whole whom will would yet you your among highly inclusive expected
     """.split()
 )
 """Words that change nothing in what is asked."""
@@ -280,7 +293,7 @@ LIGHT_VERBS = frozenset(
     giv go got happen hav hir hold host includ involv join keep know lead lend liv live locat mak manag mention
     occur offer operat order origin own participat pay perform plac play present produc provid publish purchas rais
     receiv record register rent reside run schedul sell send serv ship show situat speak spend spok stay stem submit
-    supervis tak teach treat undergo use visit win work writ
+    supervis tak teach treat undergo use visit win work writ us correspond becom consider support
     """.split()
 )
 """Stems of verbs that only tie two things together; the foreign keys say how."""

@@ -60,6 +60,8 @@ class Reader:
         """A column named in a condition that still waits for what it is compared with."""
         self.pending_measure: Measure | None = None
         self.descending: bool | None = None
+        self.settled: Col | None = None
+        """The column of a clause that was compared with nothing, last."""
         self.verb: Item | None = None
         self.distinct = False
         self.further = False
@@ -151,6 +153,7 @@ class Reader:
                 self.scope.filters.append(Condition(self.pending, "not null"))
             else:
                 self.columns.append(self.pending)
+                self.settled = self.pending
         self.pending = None
 
     def not_understood(self, item: Item) -> NotUnderstood:

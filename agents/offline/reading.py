@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agents.offline.finishing import finish
 from agents.offline.lexicon import Lexicon
 from agents.offline.linking import Item
-from agents.offline.plan import Measure, Plan
+from agents.offline.plan import Condition, Measure, Plan
 from agents.offline.reader import Reader, Scope
 from agents.offline.resolving import NotUnderstood
 from agents.offline.subject import find_subject, mention_tables
@@ -72,8 +72,7 @@ def _unknown_first(r: Reader) -> None:
             continue
         before = r.items[n - 1] if n else None
         named = before is not None and before.kind in {"name", "like"} and (item.capital or before.kind == "like")
-        aged = item.text.lower() == "old" and before is not None
-        if not named and not aged:
+        if not named:
             raise NotUnderstood(f"I found nothing about “{item.text}” in this database.")
 
 
@@ -115,6 +114,23 @@ def _take_exist(r: Reader) -> None:
     r.exists = True
     if not r.measures:
         r.measures.append(Measure("count", r.subject))
+
+
+def _take_how(r: Reader) -> None:
+    """how old, how long: the column that the adjective is a degree of"""
+    item = r.take()
+    column = r.resolver.degree(item.value, r.context)
+    if column is None:
+        raise r.not_understood(item)
+    if column not in r.columns:
+        r.columns.append(column)
+
+
+def _take_aged(r: Reader) -> None:
+    """older than 20 years old: the comparison has said it already"""
+    item = r.take()
+    if not any(isinstance(f, Condition) for f in r.scope.filters):
+        raise r.not_understood(item)
 
 
 def _take_yes_or_no(r: Reader) -> None:
@@ -176,6 +192,8 @@ _HANDLERS: dict[str, Callable[[Reader], None]] = {
     "than": _skip,
     "exist": _take_exist,
     "worth": take_worth,
+    "how": _take_how,
+    "aged": _take_aged,
     "yes or no": _take_yes_or_no,
     "null": take_null,
     "name": take_name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from agents.offline.english import ADJECTIVES, MONEY_EARNED
+from agents.offline.english import ADJECTIVES, LABEL_WORDS, MONEY_EARNED
 from agents.offline.lexicon import EXACT, PART, SYNONYM, Lexicon, Meaning
 from agents.offline.linking import Item
 from agents.offline.plan import Col, Measure
@@ -64,15 +64,25 @@ class Resolver:
         """Return the column that an item names, nearest to the tables of the context, the likeliest table first."""
         options = [m for m in item.columns if not numeric or self._is_number(m)]
         ranked = sorted(((self._rank(m, context), m) for m in options), key=lambda pair: -pair[0])
-        if not ranked or ranked[0][0] < PART:
+        if not ranked or (ranked[0][0] < PART and len({m.col for m in options}) > 1) or ranked[0][0] < 0:
             return None
         best = ranked[0][1]
+        if best.score < PART and (named := self._called(ranked, best)) is not None:
+            return named
         rivals = [m for rank, m in ranked[1:] if rank >= ranked[0][0] - 0.01 and m.col != best.col]
+        if rivals and any(m.score > best.score for m in item.tables):
+            return None
         if rivals:
             raise NotUnderstood(
                 f"“{item.text}” may be {self._say(best)} or {self._say(rivals[0])}: say which one you mean."
             )
         return best.col
+
+    def _called(self, ranked: Sequence[tuple[float, Meaning]], best: Meaning) -> Col | None:
+        """Return, of columns that begin with a word, the one that names the thing: "song" is the song's name."""
+        same = [m for rank, m in ranked if rank >= ranked[0][0] - 0.01 and m.table == best.table]
+        names = [m.col for m in same if self.lexicon.naming.column(m.table, m.col.name)[-1] in LABEL_WORDS]
+        return names[0] if len(names) == 1 else None
 
     def value(self, item: Item, context: Sequence[str], near: Iterable[Meaning] = ()) -> Meaning | None:
         """Return where an item's value lies; `near` are names said beside it ("the city Aberdeen")."""

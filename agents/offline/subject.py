@@ -63,13 +63,18 @@ def _first_tables(r: Reader) -> list[str]:
             continue
         table = r.resolver.table(item)
         owned = [m.table for m in item.columns if m.owned and m.score >= SYNONYM]
-        acted = item.text.lower().endswith(("ed", "ing")) and any(len(i.tables) > 0 for i in r.items if i is not item)
+        acted = item.text.lower().endswith(("ed", "ing")) and any(
+            i.tables or i.values for i in r.items if i is not item
+        )
         if acted:
             continue  # "which novel was loaned": loaned is what happened to it
         if table is not None and (not owned or item.tables[0].score > 1):
             found.append(table)
         elif owned:
             found.append(owned[0])
+    if not found:
+        named = [i for i in r.items if i.kind == "name" and i.values and not i.tables and not i.columns]
+        found = [m.table for i in named[:1] for m in i.values if len({v.table for v in i.values}) == 1]
     if not found:
         found = [
             t

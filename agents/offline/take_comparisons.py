@@ -91,8 +91,8 @@ def _against_number(r: Reader, word: Item, operator: Operator, adjective: str) -
     if column is None:
         raise NotUnderstood(f"I do not know what “{word.text} {number}” is about: name the column.")
     _add(r, column, operator, number)
-    if following is not None and following.kind == "name" and following.text.lower() in {"old"}:
-        r.take()
+    if adjective == "old" and r.next_is("grain"):
+        r.take()  # "older than 20 years"
 
 
 def _number(item: Item) -> float | int:
@@ -235,6 +235,14 @@ def take_number(r: Reader) -> None:
         return
     if r.next_is("superlative"):
         return
+    if r.next_is("aged"):
+        column = r.resolver.degree("old", [t for t in (r.just_filtered, r.scope.entity, r.subject) if t])
+        if column is None or r.resolver.is_birth(column):
+            raise r.not_understood(r.take())
+        r.take()
+        r.head = False
+        r.compare(column, "=", number)
+        return
     if r.pending is None and r.next_is("name") and _may_be_limit(r, number):
         r.asked_limit = int(number)
         return
@@ -266,13 +274,6 @@ def take_number(r: Reader) -> None:
         year = r.resolver.year(r.context[0])
         if year:
             r.compare(year, "=", number if r.lexicon.column(year).kind == "number" else item.text)
-            return
-    aged = r.peek()
-    if aged is not None and aged.kind in {"grain", "name"} and aged.value == "year":
-        column = r.resolver.degree("old", [t for t in (r.scope.entity, r.subject) if t])
-        if column is not None and r.next_is("unknown", "name", ahead=1):
-            r.at += 2
-            r.compare(column, "=", number)
             return
     raise r.not_understood(item)
 

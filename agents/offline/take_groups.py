@@ -16,7 +16,7 @@ def take_per(r: Reader) -> None:
     word = r.take()
     r.settle()
     if not r.next_is("name", "grain", "distinct"):
-        if word.text in {"each", "every"}:
+        if word.text in {"each", "every", "of each", "to each", "for each"} and (r.measures or r.groups or r.columns):
             return
         raise r.not_understood(word)
     while True:

@@ -20,13 +20,14 @@ def take_count(r: Reader) -> None:
     values: list[Item] = []
     while r.next_is("name") and _is_value_only(r.peek()) and r.next_is("name", ahead=1):
         values.append(r.take())
+    named_before = r.subject_named
     measure = _counted(r, counted, distinct)
     measure = sold_of(r, measure)
     for value in values:
         r.items.insert(r.at, value)  # "how many French singers": the value is a condition like any other
     if r.ranking is not None and r.ranking.by is None:
         rank_by(r, measure)
-    elif (not r.head or r.subject_named) and not r.pending and compares_next(r):
+    elif (not r.head or named_before) and not r.pending and compares_next(r):
         r.pending_measure = measure
     else:
         r.measures.append(measure)
@@ -206,8 +207,8 @@ def take_superlative(r: Reader) -> None:
     elif before is not None and before.kind == "number" and before.value and not _used_number(before, r):
         limit = int(before.value)
     following = r.peek()
-    if item.text == "top" and following is not None and following.kind == "superlative" and not following.value[1]:
-        descending = r.take().value[0]  # "top 3 lowest"
+    if item.text == "top" and following is not None and following.kind == "superlative":
+        descending, adjective = r.take().value  # "top 3 lowest"
     r.skip("of")
     if limit == 1 and r.ranking is not None and r.ranking.by is None:
         limit = r.ranking.limit  # "the top 5 domains with the highest number of authors"
@@ -346,6 +347,11 @@ def _more_extremes(r: Reader) -> None:
 
 def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
     """oldest, most expensive: by the column that the adjective is a degree of"""
+    if r.pending is not None and r.resolver.is_numeric(r.pending):
+        by, r.pending = r.pending, None  # "whose number of products is the largest"
+        r.ranking = ranking
+        rank_by(r, by)
+        return
     if not adjective:
         if r.next_is("and") and r.next_is("superlative", ahead=1):
             r.take()

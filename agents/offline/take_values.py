@@ -133,6 +133,10 @@ def _searched_column(r: Reader) -> Col | None:
     item = r.peek(1)
     if not r.next_is("in") or item is None or item.kind != "name" or not item.columns or item.values:
         return None
+    if r.settled is not None and item.text.lower() in {"name", "title"} and r.settled in r.columns:
+        r.columns.remove(r.settled)  # "a song with 'x' in its name"
+        r.at += 2
+        return r.settled
     column = r.resolver.column(item, r.context)
     r.at += 2 if column is not None else 0
     return column
