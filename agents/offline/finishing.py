@@ -34,7 +34,7 @@ def finish(r: Reader) -> Plan:
 def _answer_the_question_word(r: Reader) -> None:
     """when and where ask for a column, who for a person, is and does for yes or no"""
     if r.asked == "when" and not r.measures:
-        _show(r, r.resolver.date(r.subject, r.verb) or r.resolver.year(r.subject), "date")
+        _show(r, _date_asked(r), "date")
     elif r.asked == "where" and not r.measures and not r.columns:
         _show(r, r.resolver.place(r.subject), "place")
     elif r.asked == "who" and not r.subject_named and not r.columns and not r.groups:
@@ -42,6 +42,16 @@ def _answer_the_question_word(r: Reader) -> None:
     elif r.exists and not r.measures:
         r.columns = []
         r.measures.append(Measure("count", r.subject))
+
+
+def _date_asked(r: Reader) -> Col | None:
+    """Return the date that a verb names ("when was X hired"), else the subject's, if it says when something happened."""
+    said = [m.col for m in r.verb.columns if r.lexicon.column(m.col).kind == "date"] if r.verb is not None else []
+    own = [c for c in said if c.table == r.subject] or said
+    if own:
+        return own[0]
+    column = r.resolver.date(r.subject)
+    return column if column is not None and r.resolver.is_event(column) else r.resolver.year(r.subject)
 
 
 def _show(r: Reader, column: Col | None, what: str) -> None:
@@ -116,6 +126,8 @@ def _listing(r: Reader) -> Plan:
         columns = _with_rank_column(r, columns, r.ranking.by)
         order.insert(0, Order(r.ranking.by, r.ranking.descending))
     elif r.descending is not None and not order:
+        if not r.alphabetic:
+            raise NotUnderstood("I did not understand what to order by: name the column.")
         order = [Order(_shown(r, columns)[0], r.descending)]
     return Plan(
         r.subject,

@@ -63,6 +63,8 @@ class Reader:
         self.settled: Col | None = None
         """The column of a clause that was compared with nothing, last."""
         self.verb: Item | None = None
+        self.alphabetic = True
+        """Whether a direction alone may mean the names: "alphabetically", not "highest first"."""
         self.distinct = False
         self.further = False
         """Whether a further sentence is read, which says what to show."""
@@ -152,6 +154,8 @@ class Reader:
             elif self.scope.negated and not self.scope.filters:
                 self.scope.filters.append(Condition(self.pending, "not null"))
             else:
+                if not self.columns and self.subject_named and not self.measures:
+                    self.columns.extend(Col(self.subject, name) for name in self.naming.label(self.subject))
                 self.columns.append(self.pending)
                 self.settled = self.pending
         self.pending = None

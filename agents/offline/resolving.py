@@ -154,6 +154,29 @@ class Resolver:
                     return Col(table, column.name)
         return None
 
+    def yes(self, column: Col) -> str | int | None:
+        """Return how a column of yes and no spells yes, or None for any other column."""
+        found = self.lexicon.column(column)
+        held = {v.strip().lower(): v for v in (found.values or found.samples)}
+        if found.kind == "boolean":
+            return True
+        for yes, no in (("yes", "no"), ("y", "n"), ("t", "f"), ("true", "false")):
+            if yes in held and set(held) <= {yes, no}:
+                return held[yes]
+        words = self.lexicon.naming.column(column.table, column.name)
+        if (
+            found.kind == "number"
+            and found.distinct in {1, 2}
+            and set(held) <= {"0", "1"}
+            and words[0] in {"is", "has", "was", "can"}
+        ):
+            return 1
+        return None
+
+    def is_event(self, col: Col) -> bool:
+        """Whether a date says when something happened, not when a row was kept or somebody was born."""
+        return not _NOT_EVENTS & set(self.lexicon.naming.column(col.table, col.name))
+
     def is_birth(self, col: Col) -> bool:
         """Whether the column says when somebody was born: the older, the smaller."""
         return bool({"birth", "born"} & set(self.lexicon.naming.column(col.table, col.name)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agents.offline.english import SUPERLATIVES
 from agents.offline.lexicon import EXACT
 from agents.offline.linking import Item
 from agents.offline.plan import Col, Grain, Group, Measure, Order
@@ -237,6 +238,24 @@ def take_direction(r: Reader) -> None:
         last = r.order.pop()
         r.order.append(Order(last.by, item.value == "desc"))
         return
+    word = next((w for w in item.text.split() if w in SUPERLATIVES), "")
+    if word and not r.next_is("name"):
+        _order_by_degree(r, word, item)
+        return
     r.at -= 1
     r.items.insert(r.at, Item("order", item.text))
     take_order(r)
+
+
+def _order_by_degree(r: Reader, word: str, item: Item) -> None:
+    """oldest first: by the adjective's column; highest first: by what is computed"""
+    greatest, adjective = SUPERLATIVES[word]
+    r.settle()
+    r.head = False
+    if not adjective:
+        r.descending, r.alphabetic = item.value == "desc", False
+        return
+    column = r.resolver.degree(adjective, r.context)
+    if column is None:
+        raise r.not_understood(item)
+    r.order.append(Order(column, greatest != r.resolver.is_birth(column)))

@@ -10,6 +10,7 @@ from agents.offline.reader import Ranking, Reader
 from agents.offline.resolving import NotUnderstood, stem_of_adjective
 from agents.offline.take_money import sold_of, take_money
 
+_EXTREMES = frozenset({"minimum", "maximum", "highest", "lowest", "largest", "smallest"})
 _COMPARING = ("compare", "comparative", "between")
 
 
@@ -18,7 +19,7 @@ def take_count(r: Reader) -> None:
     counted = r.take()
     distinct = r.skip("distinct", "of")
     values: list[Item] = []
-    while r.next_is("name") and _is_value_only(r.peek()) and r.next_is("name", ahead=1):
+    while r.next_is("name") and (_is_value_only(r.peek()) or _is_flag_before_table(r)) and r.next_is("name", ahead=1):
         values.append(r.take())
     named_before = r.subject_named
     measure = _counted(r, counted, distinct)
@@ -31,6 +32,14 @@ def take_count(r: Reader) -> None:
         r.pending_measure = measure
     else:
         r.measures.append(measure)
+
+
+def _is_flag_before_table(r: Reader) -> bool:
+    """Whether a yes-or-no column stands before a table like an adjective: "insured patients"."""
+    item, following = r.peek(), r.peek(1)
+    if item is None or following is None or not following.tables or item.tables:
+        return False
+    return any(r.resolver.yes(m.col) is not None for m in item.columns if m.score >= EXACT)
 
 
 def _is_value_only(item: Item | None) -> bool:
@@ -95,7 +104,10 @@ def _owner_after(r: Reader, column: Col) -> None:
 
 def take_aggregate(r: Reader) -> None:
     """average X, minimum and maximum X, total X"""
-    functions = [_function(r)]
+    _take_functions(r, [_function(r)])
+
+
+def _take_functions(r: Reader, functions: list[Function]) -> None:
     while True:
         here = r.at
         r.skip("and")
@@ -103,7 +115,7 @@ def take_aggregate(r: Reader) -> None:
             functions.append(_function(r))
             continue
         item = r.peek()
-        if item is not None and item.text in {"minimum", "maximum", "highest", "lowest"} and here != r.at:
+        if item is not None and item.text in _EXTREMES and here != r.at:
             functions.append("max" if r.take().value[0] else "min")
             continue
         r.at = here
@@ -197,6 +209,9 @@ def take_superlative(r: Reader) -> None:
     """the most X, the highest X, the 3 oldest X, top 5 X"""
     before = r.peek(-1)
     item = r.take()
+    if item.text in _EXTREMES and r.next_is("and") and r.next_is("superlative", "aggregate", ahead=1):
+        _take_functions(r, ["max" if item.value[0] else "min"])  # "the highest, lowest and average price"
+        return
     descending: bool = item.value[0]
     adjective: str = item.value[1]
     limit = 1
@@ -323,7 +338,6 @@ def _rank_by_column(r: Reader, ranking: Ranking, column: Col, adjective: str, it
         and not _ranks_rows(r)
     ):
         r.measures.append(Measure("max" if ranking.descending else "min", column.table, column.name))
-        _more_extremes(r)
         return
     r.ranking = ranking
     rank_by(r, column)
@@ -333,16 +347,6 @@ def _ranks_rows(r: Reader) -> bool:
     """Whether a table's rows follow directly: "highest rated movie", "top 3 highest rating TV series"."""
     item = r.peek()
     return item is not None and item.kind == "name" and r.resolver.table(item) is not None
-
-
-def _more_extremes(r: Reader) -> None:
-    """the maximum and the minimum share: both of the same column"""
-    first = r.measures[-1]
-    before = r.items[: r.at]
-    for n, item in enumerate(before[:-2]):
-        if item.kind == "superlative" and before[n + 1].kind == "and" and before[n + 2].kind == "superlative":
-            other: Function = "max" if item.value[0] else "min"
-            r.measures.insert(0, Measure(other, first.table, first.column))
 
 
 def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:

@@ -126,7 +126,8 @@ def _value_of(r: Reader, table: str) -> bool:
 
 
 def _take_column(r: Reader, item: Item, column: Col) -> None:
-    if r.head:
+    flagged = r.measures and _is_flag(r, item, column)
+    if r.head and not flagged:
         comparable = r.resolver.is_numeric(column) or r.lexicon.column(column).kind == "date"
         if (r.next_is("name") and _is_same_column(r, column)) or (comparable and compares_next(r)):
             r.pending = column
@@ -188,30 +189,11 @@ def _narrows(r: Reader, column: Col) -> bool:
 
 def _is_flag(r: Reader, item: Item, column: Col) -> bool:
     sure = max(m.score for m in item.columns if m.col == column) >= PART + 0.1
-    return sure and bool(_yes_value(r, column))
-
-
-def _yes_value(r: Reader, column: Col) -> str | int | None:
-    found = r.lexicon.column(column)
-    held = {v.strip().lower(): v for v in (found.values or found.samples)}
-    if found.kind == "boolean":
-        return True
-    for yes, no in (("yes", "no"), ("y", "n"), ("t", "f"), ("true", "false")):
-        if yes in held and set(held) <= {yes, no}:
-            return held[yes]
-    words = r.naming.column(column.table, column.name)
-    if (
-        found.kind == "number"
-        and found.distinct in {1, 2}
-        and set(held) <= {"0", "1"}
-        and words[0] in {"is", "has", "was", "can"}
-    ):
-        return 1
-    return None
+    return sure and bool(r.resolver.yes(column))
 
 
 def _take_flag(r: Reader, column: Col) -> None:
-    r.compare(column, "!=" if r.scope.negated and r.scope.entity is None else "=", _yes_value(r, column) or 1)
+    r.compare(column, "!=" if r.scope.negated and r.scope.entity is None else "=", r.resolver.yes(column) or 1)
     if r.scope.negated and r.scope.entity is None:
         r.scope.negated = False
 

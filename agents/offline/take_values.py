@@ -31,6 +31,12 @@ def take_value(r: Reader, item: Item) -> None:
         for value in values:
             r.add(Related(meaning.table, (Condition(meaning.col, "=", (value,)),)))
         return
+    entity = r.scope.entity
+    if both and entity is not None and entity != r.subject and not r.joins.to_one(r.subject, entity):
+        r.scope.entity = None  # each value is in a row of its own
+        for value in values:
+            r.add(Related(entity, (Condition(meaning.col, "=", (value,)),)))
+        return
     operator: Operator = ("not in" if len(values) > 1 else "!=") if negated else ("in" if len(values) > 1 else "=")
     r.compare(meaning.col, operator, *values)
     if negated:
@@ -47,7 +53,8 @@ def _refuse_far_value(r: Reader, item: Item, meaning: Meaning) -> None:
             raise NotUnderstood("I did not understand what should not be the case, or of which rows.")
         return
     path = r.joins.path(source, meaning.table)
-    if path is None or len(path) > 2:
+    called = meaning.column in r.naming.label(meaning.table)
+    if path is None or len(path) > (3 if called else 2):
         naming = r.naming
         raise NotUnderstood(
             f"I know “{item.text}” only as {naming.say_column(meaning.table, meaning.column or '')} of "
