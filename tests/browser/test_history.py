@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import ROOT, copied_home, opened, serve
+from tests.browser.conftest import ROOT, copied_home, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -31,23 +31,25 @@ async def test_a_conversation_can_be_taken_up_again_with_its_evidence(
 ) -> None:
     home = copied_home(built_home, tmp_path)
     with serve(home, QUAESTOR_USERS="ann:plum", DATABASE_URL=history_url) as served:
-        async with opened(browser, f"{served.url}/login", served.url) as page:
-            chat = ChatPage(page)
-            await chat.sign_in("ann", "plum")
-            await chat.is_ready()
-            asked = await chat.ask("Which five products earned the most last quarter?")
-            rows = await asked.rows.all_inner_texts()
-            await expect(page).to_have_url(re.compile("/thread/"))
-            await expect(asked.root.locator(".positive-feedback-off")).to_be_visible()
-            await _is_kept(history_url)
+        page = await browser.new_page()
+        await page.goto(served.url)
+        chat = ChatPage(page)
+        await chat.sign_in("ann", "plum")
+        await chat.is_ready()
+        asked = await chat.ask("Which five products earned the most last quarter?")
+        rows = await asked.rows.all_inner_texts()
+        await expect(page).to_have_url(re.compile("/thread/"))
+        await expect(asked.root.locator(".positive-feedback-off")).to_be_visible()
+        await _is_kept(history_url)
 
-            await page.reload()
-            again = await chat.answer()
-            assert await again.rows.all_inner_texts() == rows
-            await expect(again.chart).to_be_visible()
-            await expect(again.followups).to_have_count(3)
-            second = await chat.ask("and by store?")
-            assert "store" in (await second.sql()).lower()
+        await page.reload()
+        again = await chat.answer()
+        assert await again.rows.all_inner_texts() == rows
+        await expect(again.chart).to_be_visible()
+        await expect(again.followups).to_have_count(3)
+        second = await chat.ask("and by store?")
+        assert "store" in (await second.sql()).lower()
+        await page.close()
 
 
 async def _is_kept(history_url: str) -> None:
