@@ -20,7 +20,7 @@ from tools.guard_nodes import NODES, PARTS, TYPES
 from tools.guard_reserved import check_table_name
 
 MAX_TYPE_DEPTH = 5
-"""`DECIMAL(DECIMAL(…` costs sqlglot twice the time per level, so this is checked before it parses."""
+"""`DECIMAL(DECIMAL(…` and `ARRAY[ARRAY[…` cost sqlglot twice the time per level: they are checked before it parses."""
 
 _SYSTEM_COLUMNS = frozenset({"ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"})
 _SESSION_WORDS = frozenset(
@@ -206,11 +206,11 @@ def check_words(tokens: Sequence[Token], dialect: Dialect) -> None:
     previous = TokenType.SEMICOLON
     for token in tokens:
         kind = token.token_type
-        if kind is TokenType.L_PAREN:
+        if kind in (TokenType.L_PAREN, TokenType.L_BRACKET):
             depths.append(previous in _TYPE_TOKENS)
             if depths[-1] and sum(depths) > MAX_TYPE_DEPTH:
                 raise SQLRefused(f"Types or casts are nested more than {MAX_TYPE_DEPTH} deep: write it flatter.")
-        elif kind is TokenType.R_PAREN and depths:
+        elif kind in (TokenType.R_PAREN, TokenType.R_BRACKET) and depths:
             depths.pop()
         elif kind in _FORBIDDEN_TOKENS:
             raise SQLRefused("Dollar-quoted texts and Unicode escapes are not allowed: quote the text with '…'.")
