@@ -25,7 +25,8 @@ IRREGULAR: dict[str, str] = {
 
 NUMBER_WORDS: dict[str, float] = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "ten": 10, "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100, "once": 1, "twice": 2,
+    "ten": 10, "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "fifty": 50, "hundred": 100,
+    "once": 1, "twice": 2,
 }  # fmt: skip
 
 MAGNITUDES: dict[str, float] = {"k": 1_000, "m": 1_000_000, "b": 1_000_000_000}

@@ -45,7 +45,7 @@ def _answer_the_question_word(r: Reader) -> None:
 
 
 def _date_asked(r: Reader) -> Col | None:
-    """Return the date that a verb names ("when was X hired"), else the subject's, if it says when something happened."""
+    """Return the date that a verb names ("when was X hired"), else when the subject happened."""
     said = [m.col for m in r.verb.columns if r.lexicon.column(m.col).kind == "date"] if r.verb is not None else []
     own = [c for c in said if c.table == r.subject] or said
     if own:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -65,7 +64,7 @@ class Lexicon:
         self._described: dict[str, list[Meaning]] = defaultdict(list)
         for table in catalog:
             self._learn_table(table)
-        self._vocabulary = [word for word in self._names if len(word) >= 4]
+        self._spelled = {_without_doubles(word): word for word in self._names if len(word) >= 5}
 
     def table(self, name: str) -> Table:
         found = self.catalog.table(name)
@@ -124,9 +123,7 @@ class Lexicon:
         """Return the name's word that this one is probably a misspelling of."""
         if len(word.lower) < 6 or word.quoted:
             return None
-        near = difflib.get_close_matches(word.stem, self._vocabulary, n=1, cutoff=0.84)
-        # "publishers" is no misspelling of "published": it begins with it.
-        return near[0] if near and not word.stem.startswith(near[0]) else None
+        return next((self._spelled[s] for s in _misspellings(word.stem) if s in self._spelled), None)
 
     def _candidates(self, first: str) -> Iterator[_Entry]:
         yield from self._names.get(first, ())
@@ -269,6 +266,20 @@ def _may_be_value(word: Word, meaning: Meaning) -> bool:
             word.text == spelled and not (len(spelled) == 1 and word.lower in {"a", "i", "s"}) and word.text.isupper()
         )
     return word.lower not in NOISE and (len(spelled) > 2 or word.text[:1] == spelled[:1])
+
+
+def _without_doubles(word: str) -> str:
+    return re.sub(r"(.)\1", r"\1", word)
+
+
+def _misspellings(word: str) -> Iterator[str]:
+    """Yield the word without doubled letters, and with each two neighbours exchanged.
+
+    Other slips are not corrected: they make other words, like contact of contract.
+    """
+    yield _without_doubles(word)
+    for n in range(1, len(word) - 1):
+        yield _without_doubles(word[:n] + word[n + 1] + word[n] + word[n + 2 :])
 
 
 def _content(text: str) -> set[str]:

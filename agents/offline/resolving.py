@@ -173,6 +173,11 @@ class Resolver:
             return 1
         return None
 
+    def is_year(self, col: Col) -> bool:
+        """Whether a column holds plain year numbers."""
+        column, words = self.lexicon.column(col), set(self.lexicon.naming.column(col.table, col.name))
+        return column.kind != "date" and ("year" in words or (bool(_YEAR_WORDS & words) and _are_years(column.samples)))
+
     def is_event(self, col: Col) -> bool:
         """Whether a date says when something happened, not when a row was kept or somebody was born."""
         return not _NOT_EVENTS & set(self.lexicon.naming.column(col.table, col.name))

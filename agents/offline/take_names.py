@@ -57,6 +57,8 @@ def _means_name(r: Reader, item: Item) -> bool:
 
 
 def _column_beats_table(r: Reader, item: Item, table: str) -> bool:
+    if max(m.score for m in item.columns) > max(m.score for m in item.tables):
+        return True
     if table == r.subject:
         return False
     own = [m for m in item.columns if m.table == r.subject and m.score >= max(t.score for t in item.tables)]
@@ -129,7 +131,8 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
     flagged = r.measures and _is_flag(r, item, column)
     if r.head and not flagged:
         comparable = r.resolver.is_numeric(column) or r.lexicon.column(column).kind == "date"
-        if (r.next_is("name") and _is_same_column(r, column)) or (comparable and compares_next(r)):
+        compared = compares_next(r) or (r.next_is("period") and r.resolver.is_year(column))
+        if (r.next_is("name") and _is_same_column(r, column)) or (comparable and compared):
             r.pending = column
             r.head = False
             return

@@ -81,7 +81,7 @@ def _negate(condition: Filter) -> Filter:
 def _date_compared(r: Reader) -> Col | None:
     if r.pending is not None:
         column = r.lexicon.column(r.pending)
-        if column.kind == "date" or "year" in r.naming.column(r.pending.table, r.pending.name):
+        if column.kind == "date" or r.resolver.is_year(r.pending):
             return r.pending
     ranked = [r.ranking.by.table] if r.ranking is not None and r.ranking.by is not None else []
     entity = r.scope.entity

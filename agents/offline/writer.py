@@ -7,8 +7,8 @@ from functools import cached_property
 from asyncer import asyncify
 
 from agents.offline.analyst import Analyst
-from agents.offline.followups import starters
 from agents.offline.resolving import NotUnderstood
+from agents.offline.starting import first_questions
 from agents.question import Complaint, Draft, Question
 from errors import QuestionDeclined, SQLFailed
 from tools.catalog import Catalog, Found
@@ -38,6 +38,6 @@ class OfflineWriter:
         try:
             understood = self._analyst.understand(question.text, question.today, found.values, before)
         except NotUnderstood as reason:
-            suggestions = starters(self._catalog, question.today)[:_SUGGESTED]
+            suggestions = first_questions(self._analyst, question.today)[:_SUGGESTED]
             raise QuestionDeclined(str(reason), suggestions) from None
         return Draft(understood.sql, understood.reading, understood.assumptions)
