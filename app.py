@@ -28,6 +28,9 @@ log = logging.getLogger("quaestor.app")
 
 STARTER_ICONS = ("rank", "trend", "compare", "count")
 
+OFFERED = 3
+"""How many starters are offered to who got no answer."""
+
 
 def ask_for_login(guests: Guests) -> None:
     """Make the chat ask for a name and a password."""
@@ -136,7 +139,7 @@ async def on_chat_resume(thread: ThreadDict) -> None:
 async def on_message(message: cl.Message | None) -> None:
     # Chainlit's Stop cancels the session's current task, and does not set it for an edited message.
     cl.context.session.current_task = asyncio.current_task()
-    answer = Answer(desk.open.analyst if desk.open else "")
+    answer = Answer(desk.open.analyst, desk.open.starters[:OFFERED]) if desk.open else Answer("", ())
     await answer.open()
     if message is None:
         await answer.fail("This question is too old to be edited. Please ask it as a new one.")

@@ -49,10 +49,12 @@ class Answer:
     questions when it is done. Everything that came out of the database stays in elements, which show text as text.
     """
 
-    def __init__(self, analyst: str) -> None:
+    def __init__(self, analyst: str, instead: tuple[str, ...]) -> None:
+        """Take who answers, and the questions to offer instead where this one is refused or fails."""
         self.draft: Draft | None = None
         """The SQL that was written last."""
         self._analyst = analyst
+        self._instead = instead
         self._began = time.monotonic()
         self._message = cl.Message("")
         self._rows: Rows | None = None
@@ -89,6 +91,7 @@ class Answer:
                 self._questions = suggestions
                 await self._say(reason)
             case Refused(reason) | Failed(reason):
+                self._questions = self._instead
                 await self._say(reason)
             case Finished(status, seconds):
                 await self.close(status, seconds)
@@ -97,6 +100,7 @@ class Answer:
 
     async def fail(self, reason: str) -> None:
         """End with a sentence on what did not work."""
+        self._questions = self._instead
         await self._say(reason)
         await self.close("failed")
 

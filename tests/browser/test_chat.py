@@ -155,6 +155,7 @@ async def test_what_cannot_be_answered_is_told_kindly(browser: Browser, offline:
         await declined.says("weather")
         refused = await chat.ask("DELETE FROM orders")
         await expect(refused.root.locator(".qs-refused")).to_be_visible()
+        await expect(refused.followups).to_have_count(3)
         failed = await chat.ask("SELECT no_such_column FROM orders")
         await expect(failed.root.locator(".qs-refused, .qs-failed")).to_be_visible()
         assert "Traceback" not in await page.locator("body").inner_text()
@@ -231,7 +232,7 @@ async def test_chainlit_run_shows_the_same_chat(browser: Browser, built_home: Pa
 
 
 async def test_the_readmes_picture(browser: Browser, offline: Served) -> None:
-    async with opened(browser, offline.url, height=1120) as page:
+    async with opened(browser, offline.url, height=1180) as page:
         chat = ChatPage(page)
         await chat.is_ready()
         answer = await chat.ask(FIVE)
