@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ CREATE TABLE loans (
     fine NUMERIC(6, 2) NOT NULL
 );
 """
-ROWS = {
+ROWS: dict[str, list[tuple[Any, ...]]] = {
     "branches": [
         (1, "Central", "Ashford", "2001-04-02"),
         (2, "Riverside", "Ashford", "2010-09-13"),
@@ -78,7 +79,7 @@ ROWS = {
 }
 
 
-def _loans() -> Iterator[tuple[object, ...]]:
+def _loans() -> Iterator[tuple[Any, ...]]:
     """Sixty loans, eleven days apart; the last four are still out."""
     first = datetime(2025, 1, 10, 10)
     for n in range(60):
@@ -109,12 +110,12 @@ def writer(catalog: Catalog) -> OfflineWriter:
     return OfflineWriter(catalog)
 
 
-def rows_of(file: Path, sql: str) -> list[tuple[object, ...]]:
+def rows_of(file: Path, sql: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
         return connection.execute(sql).fetchall()
 
 
-async def answer(writer: OfflineWriter, file: Path, *questions: str) -> list[tuple[object, ...]]:
+async def answer(writer: OfflineWriter, file: Path, *questions: str) -> list[tuple[Any, ...]]:
     """Ask the questions one after the other, as in a conversation; return the last answer's rows."""
     turns: list[Turn] = []
     for text in questions:

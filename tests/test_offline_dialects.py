@@ -1,0 +1,141 @@
+"""The SQL that rules write runs on SQLite, DuckDB, PostgreSQL and MariaDB, and says the same on each."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import sqlalchemy
+
+from agents.offline.writer import OfflineWriter
+from agents.question import Question
+from tests.rows_compare import same_rows
+from tools.catalog import Catalog, Found
+from tools.reflection import read_catalog
+
+TODAY = date(2026, 11, 20)
+TABLES = (
+    "CREATE TABLE teams (id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL, city VARCHAR(40) NOT NULL)",
+    "CREATE TABLE players (id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL, team_id INTEGER NOT NULL, "
+    "birth_date DATE NOT NULL, email VARCHAR(60), FOREIGN KEY (team_id) REFERENCES teams (id))",
+    "CREATE TABLE goals (id INTEGER PRIMARY KEY, player_id INTEGER NOT NULL, scored_at TIMESTAMP NOT NULL, "
+    "minute_played INTEGER NOT NULL, FOREIGN KEY (player_id) REFERENCES players (id))",
+)
+ROWS = (
+    "INSERT INTO teams VALUES (1, 'Rovers', 'Bath'), (2, 'United', 'Cardiff'), (3, 'Harriers', 'Bath')",
+    "INSERT INTO players VALUES (1, 'Ana', 1, '1998-02-01', 'ana@x.org'), (2, 'Bea', 1, '2001-07-09', NULL), "
+    "(3, 'Cleo', 2, '1995-11-30', 'cleo@x.org'), (4, 'Dee', 2, '2003-03-03', NULL)",
+    "INSERT INTO goals VALUES "
+    + ", ".join(
+        f"({n + 1}, {(1, 3, 1, 2, 3, 1)[n % 6]}, '{date(2025, 1, 6) + timedelta(days=17 * n)} 15:00:00', {n * 7 % 90})"
+        for n in range(40)
+    ),
+)
+
+QUESTIONS = (
+    "How many goals per month in 2026?",
+    "How many goals per quarter?",
+    "How many goals per week this year?",
+    "goals per day in January 2026",
+    "How many goals were there each year?",
+    "How many goals were scored last quarter?",
+    "Which players have no email?",
+    "Which teams have no players?",
+    "Who are the 2 players with the most goals?",
+    "Share of goals per team",
+    "What share of goals is from Rovers?",
+    "Compare goals in 2025 and 2026 by team",
+    'Players whose name starts with "A"',
+    "Who is the youngest player?",
+    "Which players have more than 5 goals?",
+    "Average minute played per player",
+    "How many goals have a minute played above the average?",
+)
+
+
+@pytest.fixture(scope="module")
+def sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    file: Path = tmp_path_factory.mktemp("league") / "league.sqlite"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        for statement in (*TABLES, *ROWS):
+            connection.execute(statement)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture(scope="module")
+def duckdb_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    file: Path = tmp_path_factory.mktemp("league") / "league.duckdb"
+    with duckdb.connect(str(file)) as connection:
+        for statement in (*TABLES, *ROWS):
+            connection.execute(statement)
+    return f"duckdb:///{file}"
+
+
+def _rows(url: str, sql: str) -> list[tuple[Any, ...]]:
+    if url.startswith("duckdb"):
+        with duckdb.connect(url.removeprefix("duckdb:///"), read_only=True) as duck:
+            return duck.execute(sql).fetchall()
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as file:
+            return file.execute(sql).fetchall()
+    engine = sqlalchemy.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(sql.replace("%", "%%"))]
+    finally:
+        engine.dispose()
+
+
+async def _answers(url: str) -> dict[str, list[tuple[Any, ...]]]:
+    catalog: Catalog = read_catalog(url)
+    writer = OfflineWriter(catalog)
+    found = {}
+    for text in QUESTIONS:
+        draft = await writer.write(Question(text, TODAY), Found(()), None)
+        found[text] = [tuple(_plain(v) for v in row) for row in _rows(url, draft.sql)]
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return str(value)[:10] if isinstance(value, date) else value
+
+
+@contextmanager
+def _filled(url: str) -> Iterator[str]:
+    """The league in a server's database, whose other tables stay as they are."""
+    engine = sqlalchemy.create_engine(url)
+    try:
+        with engine.begin() as connection:
+            for statement in (*TABLES, *ROWS):
+                connection.exec_driver_sql(statement)
+        yield url
+    finally:
+        with engine.begin() as connection:
+            for table in ("goals", "players", "teams"):
+                connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table}")
+        engine.dispose()
+
+
+async def test_duckdb_says_what_sqlite_says(sqlite_url: str, duckdb_url: str) -> None:
+    _compare(await _answers(sqlite_url), await _answers(duckdb_url))
+
+
+async def test_postgresql_says_what_sqlite_says(sqlite_url: str, postgres_url: str) -> None:
+    with _filled(postgres_url.replace("postgresql://", "postgresql+psycopg://")) as url:
+        _compare(await _answers(sqlite_url), await _answers(url))
+
+
+async def test_mariadb_says_what_sqlite_says(sqlite_url: str, mariadb_url: str) -> None:
+    with _filled(mariadb_url.replace("mariadb://", "mariadb+pymysql://")) as url:
+        _compare(await _answers(sqlite_url), await _answers(url))
+
+
+def _compare(expected: dict[str, list[tuple[Any, ...]]], found: dict[str, list[tuple[Any, ...]]]) -> None:
+    for question, rows in expected.items():
+        assert same_rows(rows, found[question]), f"{question}: {found[question][:4]}, on SQLite {rows[:4]}"
