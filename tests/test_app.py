@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from chat.login import SECRET, Guests, ensure_secret
 from chat.table import CELL_LENGTH, count, plain, table
@@ -62,21 +63,40 @@ def test_a_cut_table_says_that_it_is_cut() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "Nothing to hide, at 10:30 in order_items (3 of 5).",
         "![a](https://evil.example/a.png)",
-        "[a]: https://evil.example",
-        "<img src=x>",
-        "**bold** _it_ `code` # head",
+        "[a][1] and <https://evil.example>\n[1]: https://evil.example",
+        "<img src=x onerror=alert(1)> &lt;b&gt;",
+        "**bold** _it_ __it__ `code` ``` ~~no~~",
+        "# head\n- list\n+ list\n1. list\n12) list\n---\n===",
+        "| a | b |\n| - | - |\n| 1 | 2 |",
         "see www.evil.example or mail me@evil.example",
         ":::warning\nx\n:::",
+        "a \\* b \\",
+        "a :name b",
     ],
 )
 def test_plain_text_leaves_nothing_for_markdown_to_read(text: str) -> None:
-    written = plain(text)
-    assert written.replace("\\", "").replace("\u2060", "") == text
-    unescaped = [c for i, c in enumerate(written) if c in "![]()<>*_`#:" and written[i - 1] != "\\"]
-    assert not unescaped
-    for address in ("www\\.", ":\\/\\/", "me\\@"):
-        assert address not in written
+    markdown = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    blocks = markdown.parse(plain(text))
+    assert {block.type for block in blocks} == {"paragraph_open", "inline", "paragraph_close"}
+    pieces = [piece for block in blocks for piece in block.children or ()]
+    assert {piece.type for piece in pieces} <= {"text", "softbreak"}
+    assert "".join(piece.content or "\n" for piece in pieces).replace("\u2060", "") == text
+    for address in ("://", "www.", "e@"):
+        assert address not in plain(text)
+
+
+@pytest.mark.parametrize("ending", ["\r", "\r\n", "\u2028"])
+def test_a_line_may_end_in_any_way_and_begins_no_heading(ending: str) -> None:
+    assert plain(f"a{ending}# b") == "a\n\\# b"
+
+
+def test_plain_text_stays_readable_where_there_is_nothing_to_hide() -> None:
+    words = (
+        "At 10:30 the question has 100,000 characters (at most 4,000 are read): put it shorter, or set OPENAI_API_KEY."
+    )
+    assert plain(words) == words
 
 
 def test_a_person_needs_the_password_that_goes_with_the_name() -> None:
