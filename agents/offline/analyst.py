@@ -10,6 +10,7 @@ from agents.offline.linking import link
 from agents.offline.plan import Col, Group, Plan
 from agents.offline.reading import Reading, read
 from agents.offline.resolving import NotUnderstood, Resolver
+from agents.offline.saying import Speaker
 from agents.offline.sql import SQLBuilder
 from agents.offline.turns import bare, change, is_elliptic
 from tools.catalog import Catalog, Value
@@ -19,6 +20,8 @@ CHAIN = " → "
 
 _FEW = 30
 """Distinct values of a column that still make a good grouping."""
+_FEW_ROWS = 60
+"""Rows of a table that still do."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,21 @@ class Analyst:
         self.lexicon = Lexicon(catalog)
         self._builder = SQLBuilder(self.lexicon)
         self._resolver = Resolver(self.lexicon)
+        self._speaker = Speaker(self.lexicon)
+
+    def question_for(self, plan: Plan, today: date) -> tuple[str, str] | None:
+        """Return a question that means just this plan, and its SQL; None where there are no words for it."""
+        try:
+            sql = self.build(plan)
+        except NotUnderstood:
+            return None
+        for text in self._speaker.questions(plan):
+            try:
+                if self.understand(text, today).sql == sql:
+                    return text, sql
+            except NotUnderstood:
+                continue
+        return None
 
     def build(self, plan: Plan) -> str:
         return self._builder.build(plan)
@@ -101,31 +119,24 @@ class Analyst:
         return "year" in words or self.lexicon.naming.is_key_like(words)
 
     def groupings(self, table: str) -> list[Group]:
-        """Return what the table's rows can be grouped by: its few-valued columns and the tables it belongs to."""
-        found = self.lexicon.table(table)
-        naming = self.lexicon.naming
-        columns = [
+        """Return what the table's rows can be grouped by: the few-valued columns and the tables they belong to."""
+        owners = [k.table for k in self.lexicon.table(table).foreign_keys if k.table != table]
+        owners = [t for t in dict.fromkeys(owners) if not self.lexicon.joins.is_ambiguous(table, t)]
+        few = [t for t in owners if self.lexicon.naming.key(t) and (self.lexicon.table(t).row_count or 0) <= _FEW_ROWS]
+        beyond = [group for owner in owners for group in self._categories(owner)]
+        return [*self._categories(table), *map(self.entity, few), *beyond]
+
+    def _categories(self, table: str) -> list[Group]:
+        naming, found = self.lexicon.naming, self.lexicon.table(table)
+        return [
             Group(table, c.name)
             for c in found.columns
             if c.kind == "text"
-            and c.values
             and 1 < len(c.values) <= _FEW
-            and not naming.is_key_like(naming.column(table, c.name))
+            and 2 * len(c.values) <= (found.row_count or 0)
             and c.name not in naming.label(table)
+            and not naming.is_key_like(naming.column(table, c.name))
         ]
-        owners = [
-            k.table
-            for k in found.foreign_keys
-            if not self.lexicon.joins.is_ambiguous(table, k.table) and k.table != table
-        ]
-        tables = [self.entity(t) for t in dict.fromkeys(owners) if naming.key(t)]
-        beyond = [
-            Group(t, c.name)
-            for t in dict.fromkeys(owners)
-            for c in self.lexicon.table(t).columns
-            if c.kind == "text" and 1 < len(c.values) <= _FEW and c.name not in naming.label(t)
-        ]
-        return [*columns, *tables, *beyond]
 
 
 def _said(corrections: tuple[tuple[str, str], ...]) -> list[str]:

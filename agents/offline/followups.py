@@ -11,7 +11,6 @@ from asyncer import asyncify
 from agents.offline.analyst import Analyst
 from agents.offline.plan import Col, Condition, Group, Measure, Order, Plan
 from agents.offline.resolving import NotUnderstood
-from agents.offline.saying import Speaker, Unsayable
 from agents.offline.starting import first_questions
 from agents.question import Draft, Followup, Question
 from tools.catalog import Catalog, Found
@@ -48,14 +47,9 @@ class OfflineSuggester:
         return list(proposed.values())
 
     def _followup(self, plan: Plan, today: date) -> Followup | None:
-        """Return the plan as a question, if asking it anew gives this plan's SQL."""
         assert self._analyst is not None
-        try:
-            text = Speaker(self._analyst.lexicon).question(plan)
-            sql = self._analyst.build(plan)
-            return Followup(text, sql) if self._analyst.understand(text, today).sql == sql else None
-        except (Unsayable, NotUnderstood):
-            return None
+        said = self._analyst.question_for(plan, today)
+        return Followup(*said) if said else None
 
 
 def starters(catalog: Catalog, today: date) -> tuple[str, ...]:
@@ -88,12 +82,18 @@ def _by_other(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
     if not plan.measures:
         return
     for group in analyst.groupings(plan.measures[0].table):
-        if group not in plan.groups:
+        if group not in plan.groups and not _is_fixed(group, plan):
             yield replace(plan, groups=(group,), order=(), limit=None, having=(), share=False)
 
 
+def _is_fixed(group: Group, plan: Plan) -> bool:
+    """Whether a condition leaves one value of the group only."""
+    columns = [f.column for f in plan.where if isinstance(f, Condition) and f.operator == "="]
+    return any(c.table == group.table and (group.column in (None, c.name)) for c in columns)
+
+
 def _per_month(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
-    if plan.measures and not any(g.grain for g in plan.groups):
+    if plan.measures and plan.compare is None and not any(g.grain for g in plan.groups):
         column = analyst.date_of(plan.measures[0].table)
         if column is not None:
             yield replace(
@@ -112,7 +112,7 @@ def _only_first(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
         return
     condition = Condition(column, "=", (first,))
     for other in analyst.groupings(plan.measures[0].table):
-        if other.table != group.table:
+        if other.table != group.table and not _is_fixed(other, plan):
             yield replace(
                 plan, groups=(other,), where=(*plan.where, condition), order=(), limit=None, having=(), share=False
             )

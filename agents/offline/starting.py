@@ -7,8 +7,6 @@ from datetime import date
 
 from agents.offline.analyst import Analyst
 from agents.offline.plan import Group, Measure, Order, Plan, Related
-from agents.offline.resolving import NotUnderstood
-from agents.offline.saying import Speaker, Unsayable
 from tools.catalog import Table
 
 STARTERS = 6
@@ -16,14 +14,11 @@ STARTERS = 6
 
 def first_questions(analyst: Analyst, today: date) -> tuple[str, ...]:
     """Return up to six questions, of different kinds, that the analyst reads as they are meant."""
-    speaker = Speaker(analyst.lexicon)
     streams = [kind(analyst) for kind in (_counts, _rankings, _per_month, _averages, _shares, _absences)]
     found: list[str] = []
     while streams and len(found) < STARTERS:
         for stream in list(streams):
-            question = next(
-                (q for plan in stream if (q := _asked(plan, speaker, analyst, today)) and q not in found), None
-            )
+            question = next((q for plan in stream if (q := _asked(plan, analyst, today)) and q not in found), None)
             if question is None:
                 streams.remove(stream)
             else:
@@ -31,20 +26,21 @@ def first_questions(analyst: Analyst, today: date) -> tuple[str, ...]:
     return tuple(found[:STARTERS])
 
 
-def _asked(plan: Plan, speaker: Speaker, analyst: Analyst, today: date) -> str | None:
-    try:
-        question = speaker.question(plan)
-        return question if analyst.understand(question, today).sql == analyst.build(plan) else None
-    except (NotUnderstood, Unsayable):
-        return None
+def _asked(plan: Plan, analyst: Analyst, today: date) -> str | None:
+    said = analyst.question_for(plan, today)
+    return said[0] if said else None
 
 
 def _entities(analyst: Analyst) -> list[Table]:
-    """Return tables whose rows have a key, the fullest first; bridges and empty ones are left out."""
-    tables = [
-        t for t in analyst.lexicon.catalog if analyst.lexicon.naming.key(t.name) and not t.is_view and t.row_count != 0
-    ]
-    return sorted(tables, key=lambda t: -(t.row_count or 0))
+    """Return tables whose rows have a key: what happens on dates first, then the fullest; no views, nothing empty."""
+    naming = analyst.lexicon.naming
+    tables = [t for t in analyst.lexicon.catalog if naming.key(t.name) and not t.is_view and t.row_count != 0]
+
+    def rank(table: Table) -> tuple[bool, bool, int]:
+        dated = any(c.kind == "date" for c in table.columns)
+        return dated and len(table.foreign_keys) > 0, dated, table.row_count or 0
+
+    return sorted(tables, key=rank, reverse=True)
 
 
 def _has_name(analyst: Analyst, table: Table) -> bool:
