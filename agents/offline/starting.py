@@ -48,7 +48,8 @@ def _has_name(analyst: Analyst, table: Table) -> bool:
 
 
 def _counts(analyst: Analyst) -> Iterator[Plan]:
-    for table in sorted(_entities(analyst), key=lambda t: not _has_name(analyst, t)):
+    keyless = [t for t in analyst.lexicon.catalog if not analyst.lexicon.naming.key(t.name)]
+    for table in [*sorted(_entities(analyst), key=lambda t: not _has_name(analyst, t)), *keyless]:
         yield Plan(table.name, measures=(Measure("count", table.name),))
 
 

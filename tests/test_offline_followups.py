@@ -1,0 +1,126 @@
+"""Every proposed question, asked anew, runs the SQL that was promised; first questions suit any database."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from agents.offline.followups import OfflineSuggester, starters
+from agents.offline.writer import OfflineWriter
+from agents.question import Draft, Followup, Question, Turn
+from tools.catalog import Catalog, Found
+from tools.reflection import read_catalog
+from tools.sql_runner import Rows
+
+TODAY = date(2026, 11, 20)
+NOTHING_FOUND = Found(())
+
+SCHEMA = """
+CREATE TABLE wards (ward_id INTEGER PRIMARY KEY, name TEXT NOT NULL, beds INTEGER NOT NULL);
+CREATE TABLE patients (
+    patient_id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL, sex TEXT NOT NULL
+);
+CREATE TABLE stays (
+    stay_id INTEGER PRIMARY KEY, patient_id INTEGER NOT NULL REFERENCES patients,
+    ward_id INTEGER NOT NULL REFERENCES wards, kind TEXT NOT NULL, admitted_on DATE NOT NULL, cost REAL NOT NULL
+);
+INSERT INTO wards VALUES (1, 'Cardiology', 20), (2, 'Surgery', 30), (3, 'Paediatrics', 15), (4, 'Geriatrics', 12);
+INSERT INTO patients VALUES
+    (1, 'Nora', 'Ash', 'F'), (2, 'Owen', 'Bell', 'M'), (3, 'Pia', 'Crane', 'F'), (4, 'Sam', 'Day', 'M');
+WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 49)
+INSERT INTO stays SELECT i + 1, i % 3 + 1, i * i % 3 + 1, CASE WHEN i % 4 THEN 'planned' ELSE 'emergency' END,
+    date('2025-06-01', (i * 10) || ' days'), 500 + i * 37 % 1900 FROM n;
+"""
+
+ASKED = (
+    "How many stays were there this year?",
+    "Average cost per ward",
+    "Total cost of stays per month in 2026",
+    "Which 2 wards have the most stays?",
+    "Which wards have no stays?",
+    "List the patients",
+    "Compare stays in 2025 and 2026",
+)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("hospital") / "hospital.sqlite"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executescript(SCHEMA)
+    return file
+
+
+@pytest.fixture(scope="module")
+def catalog(file: Path) -> Catalog:
+    return read_catalog(f"sqlite:///{file}")
+
+
+async def _suggestions(
+    catalog: Catalog, file: Path, text: str, turns: tuple[Turn, ...] = ()
+) -> tuple[Draft, list[Followup]]:
+    question = Question(text, TODAY, turns)
+    draft = await OfflineWriter(catalog).write(question, NOTHING_FOUND, None)
+    with closing(sqlite3.connect(file)) as connection:
+        cursor = connection.execute(draft.sql)
+        rows = Rows(tuple(c[0] for c in cursor.description), tuple(cursor.fetchall()), False, 0.0)
+    return draft, await OfflineSuggester(catalog).suggest(question, draft, rows, NOTHING_FOUND)
+
+
+@pytest.mark.parametrize("text", ASKED)
+async def test_a_suggestion_asked_anew_runs_the_promised_sql(catalog: Catalog, file: Path, text: str) -> None:
+    draft, followups = await _suggestions(catalog, file, text)
+    assert followups
+    for followup in followups:
+        again = await OfflineWriter(catalog).write(Question(followup.question, TODAY), NOTHING_FOUND, None)
+        assert again.sql == followup.sql != draft.sql
+
+
+@pytest.mark.parametrize("text", ASKED)
+async def test_a_suggestion_clicked_in_the_conversation_runs_the_promised_sql(
+    catalog: Catalog, file: Path, text: str
+) -> None:
+    draft, followups = await _suggestions(catalog, file, text)
+    turns = (Turn(text, draft.reading, draft.sql),)
+    for followup in followups:
+        again = await OfflineWriter(catalog).write(Question(followup.question, TODAY, turns), NOTHING_FOUND, None)
+        assert again.sql == followup.sql
+
+
+async def test_suggestions_differ_in_kind(catalog: Catalog, file: Path) -> None:
+    _, followups = await _suggestions(catalog, file, "Average cost per ward")
+    questions = [f.question for f in followups[:3]]
+    assert "What is the average cost of stays per kind?" in questions
+    assert any("month" in q for q in questions)
+
+
+async def test_the_first_row_leads_on(catalog: Catalog, file: Path) -> None:
+    _, followups = await _suggestions(catalog, file, "How many stays per kind")
+    assert any("emergency" in f.question or "planned" in f.question for f in followups)
+
+
+async def test_nothing_is_suggested_for_what_the_rules_do_not_understand(catalog: Catalog) -> None:
+    question = Question("What moves our patients?", TODAY)
+    draft = Draft("SELECT 1", "What moves our patients?")
+    rows = Rows(("1",), ((1,),), False, 0.0)
+    assert await OfflineSuggester(catalog).suggest(question, draft, rows, NOTHING_FOUND) == []
+
+
+async def test_first_questions_are_varied_and_answered(catalog: Catalog) -> None:
+    questions = starters(catalog, TODAY)
+    assert len(questions) == 6
+    assert len({q.split()[0] for q in questions}) >= 3
+    for text in questions:
+        assert (await OfflineWriter(catalog).write(Question(text, TODAY), NOTHING_FOUND, None)).sql
+
+
+async def test_a_database_of_one_bare_table_still_has_a_first_question(tmp_path: Path) -> None:
+    file = tmp_path / "bare.sqlite"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE notes (body TEXT)")
+        connection.execute("INSERT INTO notes VALUES ('one'), ('two')")
+    assert starters(read_catalog(f"sqlite:///{file}"), TODAY) == ("How many notes are there?",)
