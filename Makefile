@@ -34,6 +34,7 @@ install-dev: .venv/.installed-dev
 	  || { echo "Quaestor needs Python 3.11 or newer; name one with PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv \
 	  || { echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
+	@echo "Installing into .venv; the first time this takes a minute or two."
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-embeddings.txt
 	@touch $@

@@ -1,15 +1,26 @@
 #!/bin/sh
-# Installs what the tests need from Debian: a browser for tests/browser, MariaDB for the second lock.
+# Installs what the tests need and pip cannot give: a browser for tests/browser, a MariaDB for the second lock.
 set -eu
+
+have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
+on_ubuntu() { grep -qs '^ID=ubuntu' /etc/os-release; }
+has_browser() { have chromium || ls "$HOME"/.cache/ms-playwright/chromium* >/dev/null 2>&1; }
+
 missing=""
-command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
-command -v mariadbd >/dev/null 2>&1 || [ -x /usr/sbin/mariadbd ] || missing="$missing mariadb-server"
-[ -n "$missing" ] || exit 0
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+# Ubuntu's chromium package is a snap, which does not run everywhere, so there Playwright's own is taken.
+has_browser || on_ubuntu || missing="$missing chromium"
+have mariadbd || missing="$missing mariadb-server"
+
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" != 0 ] || ! have apt-get; then
+        echo "The tests need packages that are missing. Install them and run the command again:" >&2
+        echo "    sudo apt-get install$missing" >&2
+        exit 1
+    fi
+    echo "Installing$missing"
     apt-get update -qq
+    # shellcheck disable=SC2086  # the names are words of their own
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
-else
-    echo "The tests need packages that are missing. Install them and run the command again:" >&2
-    echo "    sudo apt-get install$missing" >&2
-    exit 1
 fi
+
+has_browser || .venv/bin/python -m playwright install --with-deps chromium
