@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import date
 
 import chainlit as cl
@@ -69,8 +69,11 @@ class Desk:
         self._opening = asyncio.Lock()
         self._closing = AsyncExitStack()
 
-    @property
-    def open(self) -> Asker | None:
+    async def ready(self) -> Asker | None:
+        """Return the open Asker, or None at once where it could not be opened before."""
+        if self._asker is None and not self.trouble:
+            with suppress(AskError):
+                await self.asker()
         return self._asker
 
     async def asker(self) -> Asker:
@@ -82,6 +85,9 @@ class Desk:
                 except AskError as error:
                     self.trouble = str(error)
                     raise
+                except Exception:
+                    self.trouble = _incident("the database could not be opened")
+                    raise AskError(self.trouble) from None
             return self._asker
 
     async def close(self) -> None:
@@ -94,10 +100,9 @@ desk = Desk()
 
 @cl.on_app_startup
 async def on_app_startup() -> None:
-    try:
-        asker = await desk.asker()
-    except AskError as error:
-        log.error("No question can be answered yet: %s", error)
+    asker = await desk.ready()
+    if asker is None:
+        log.error("No question can be answered yet: %s", desk.trouble)
         return
     host = "localhost" if config.run.host == "127.0.0.1" else config.run.host
     served = f"Quaestor serves {asker.catalog.name} ({_size(asker)}) at http://{host}:{config.run.port}"
@@ -112,13 +117,14 @@ async def on_app_shutdown() -> None:
 @cl.set_chat_profiles
 async def set_chat_profiles(user: cl.User | None) -> list[cl.ChatProfile]:
     """Return the one profile; the page shows its icon and description until the first question."""
-    first_page = f"# Quaestor\n\n{_greeting()}"
+    first_page = f"# Quaestor\n\n{_greeting(await desk.ready())}"
     return [cl.ChatProfile(name="Quaestor", icon="/public/mark.svg", markdown_description=first_page, default=True)]
 
 
 @cl.set_starters
 async def set_starters(user: cl.User | None) -> list[cl.Starter]:
-    questions = desk.open.starters if desk.open else ()
+    asker = await desk.ready()
+    questions = asker.starters if asker else ()
     icons = (f"/public/starters/{STARTER_ICONS[i % len(STARTER_ICONS)]}.svg" for i in range(len(questions)))
     return [cl.Starter(label=q, message=q, icon=icon) for q, icon in zip(questions, icons, strict=True)]
 
@@ -127,7 +133,8 @@ async def set_starters(user: cl.User | None) -> list[cl.Starter]:
 async def on_chat_start() -> None:
     cl.user_session.set("turns", [])
     if cl.context.session.client_type == "copilot":  # The widget has no first page to say it on.
-        await greet(_greeting(), desk.open.starters if desk.open else ())
+        asker = await desk.ready()
+        await greet(_greeting(asker), asker.starters if asker else ())
 
 
 @cl.on_chat_resume
@@ -139,7 +146,8 @@ async def on_chat_resume(thread: ThreadDict) -> None:
 async def on_message(message: cl.Message | None) -> None:
     # Chainlit's Stop cancels the session's current task, and does not set it for an edited message.
     cl.context.session.current_task = asyncio.current_task()
-    answer = Answer(desk.open.analyst, desk.open.starters[:OFFERED]) if desk.open else Answer("", ())
+    ready = await desk.ready()
+    answer = Answer(ready.analyst, ready.starters[:OFFERED]) if ready else Answer("", ())
     await answer.open()
     if message is None:
         await answer.fail("This question is too old to be edited. Please ask it as a new one.")
@@ -158,9 +166,7 @@ async def on_message(message: cl.Message | None) -> None:
     except AskError as error:
         await answer.fail(str(error))
     except Exception:
-        incident = secrets.token_hex(4)
-        log.exception("a question could not be shown, incident %s", incident)
-        await answer.fail(f"Something went wrong on our side. The log has the details under {incident}.")
+        await answer.fail(_incident("a question could not be answered"))
 
 
 @cl.on_stop
@@ -181,12 +187,18 @@ async def on_chat_end() -> None:
     chat_contexts.pop(session.id, None)
 
 
-def _greeting() -> str:
+def _incident(what: str) -> str:
+    """Log the exception at hand under a new id; return the sentence that tells a person the id."""
+    incident = secrets.token_hex(4)
+    log.exception("%s, incident %s", what, incident)
+    return f"Something went wrong on our side. The log has the details under {incident}."
+
+
+def _greeting(asker: Asker | None) -> str:
     """Return what is said before the first question: what this is, on which database, and who answers."""
     what = "Ask your database in plain words. Every answer shows its rows, its SQL and what it assumed."
-    if desk.open is None:
+    if asker is None:
         return f"{what}\n\n**It cannot answer yet.** {plain(desk.trouble)} Asking a question tries again."
-    asker = desk.open
     who = (
         "The **offline analyst** answers: it works by rules, without a model, and says so when it does not understand."
         if asker.analyst == OFFLINE
