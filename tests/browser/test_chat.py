@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import ROOT, Served, copied_home, opened, serve
+from tests.browser.conftest import ROOT, Served, copied_home, free_port, opened, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -206,6 +206,23 @@ async def test_a_database_that_is_not_there_is_told_and_tried_again(
             shutil.copy(built_home / "sample.sqlite", database)
             answer = await chat.ask("How many orders are there?")
             await expect(answer.rows).to_have_count(1)
+
+
+async def test_a_model_that_is_down_is_told_and_no_key_is_shown(
+    browser: Browser, built_home: Path, tmp_path: Path
+) -> None:
+    key = "sk-this-must-stay-hidden"
+    endpoint = f"http://127.0.0.1:{free_port()}/v1"
+    with serve(copied_home(built_home, tmp_path), OPENAI_BASE_URL=endpoint, OPENAI_API_KEY=key) as served:
+        async with opened(browser, served.url) as page:
+            chat = ChatPage(page)
+            await chat.is_ready()
+            failed = await chat.ask(FIVE)
+            await expect(failed.root.locator(".qs-failed")).to_be_visible()
+            await failed.says("model")
+            assert key not in await page.content()
+        assert key not in served.log.read_text()
+        assert "Traceback" not in served.log.read_text()
 
 
 async def test_only_people_with_a_password_get_in(browser: Browser, built_home: Path, tmp_path: Path) -> None:
