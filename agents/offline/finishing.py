@@ -19,6 +19,7 @@ def finish(r: Reader) -> Plan:
         raise NotUnderstood(f"I did not understand which {r.asked_limit} of them to show.")
     _answer_the_question_word(r)
     _show_owners(r)
+    _has_happened(r)
     if r.ranking is not None and r.ranking.by is None:
         _rank_by_what_is_measured(r)
     if _only_counts(r):
@@ -72,6 +73,16 @@ def _show_owners(r: Reader) -> None:
             scope.entity = None
 
 
+def _has_happened(r: Reader) -> None:
+    """which products are discontinued: those whose date of it is known"""
+    if r.verb is None or r.asked == "when" or r.ranking is not None or r.groups:
+        return
+    dates = [m.col for m in r.verb.columns if m.table == r.subject and r.lexicon.column(m.col).kind == "date"]
+    used = {f.column for s in r.scopes for f in s.filters if isinstance(f, During | Condition)}
+    if len(dates) == 1 and r.lexicon.column(dates[0]).nullable and dates[0] not in used:
+        r.scopes[0].filters.append(Condition(dates[0], "not null"))
+
+
 def _only_counts(r: Reader) -> bool:
     """Whether nothing but rows of a table and what they are grouped or compared by is said: "loans per month"."""
     grouped = any(g.column is not None or g.table != r.subject for g in r.groups)
@@ -84,14 +95,20 @@ def _measures(r: Reader) -> list[Measure]:
     """Return what is computed: what was asked for, what is ranked by, and what groups must fulfil."""
     found = list(r.measures)
     ranking = r.ranking
-    if ranking is not None and isinstance(ranking.by, Col) and not r.joins.to_one(r.subject, ranking.by.table):
+    by = ranking.by if ranking is not None else None
+    if ranking is not None and isinstance(by, Col) and (_asks_for_groups(r) or not r.joins.to_one(r.subject, by.table)):
         function: Function = "sum" if ranking.summed else ("max" if ranking.descending else "min")
-        ranking.by = Measure(function, ranking.by.table, ranking.by.name)
+        ranking.by = Measure(function, by.table, by.name)
     if ranking is not None and isinstance(ranking.by, Measure):
         found.append(ranking.by)
     found.extend(h.measure for h in r.having)
     found.extend(o.by for o in r.order if isinstance(o.by, Measure))
     return list(dict.fromkeys(found))
+
+
+def _asks_for_groups(r: Reader) -> bool:
+    """Whether the groups themselves are ranked: "which day had the most visitors"."""
+    return bool(r.groups) and not r.subject_named
 
 
 def _aggregate(r: Reader, measures: Sequence[Measure]) -> Plan:
@@ -182,8 +199,13 @@ def _with_rank_column(r: Reader, columns: Sequence[Col], by: Col) -> tuple[Col, 
 def _rank_by_what_is_measured(r: Reader) -> None:
     """top 5 … : by the one thing that is computed"""
     assert r.ranking is not None
-    if len(r.measures) >= 1:
+    sold = (r.resolver.pieces(r.subject) or r.resolver.money((r.subject,))) if r.best_selling else None
+    if r.measures:
         r.ranking.by = r.measures[0]
+    elif sold is not None:
+        r.ranking.by = sold
+        quantity = r.naming.say_column(sold.table, sold.column or "")
+        r.assumptions.append(f"Best-selling goes by {quantity} of {r.naming.say_table(sold.table)}.")
     elif r.order and isinstance(r.order[0].by, Measure | Col):
         first = r.order.pop(0)
         assert isinstance(first.by, Measure | Col)

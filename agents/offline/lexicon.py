@@ -190,7 +190,7 @@ class Lexicon:
             self._learn(bare[:1], Meaning(table.name, column.name, score=SYNONYM))  # "directed by": director
         if len(bare) > 1:
             self._learn(bare[-1:], Meaning(table.name, column.name, score=PART))
-            self._learn(bare[:1], Meaning(table.name, column.name, score=PART - 0.15))
+            self._learn(bare[:1], Meaning(table.name, column.name, score=PART - 0.45))
         if len(bare) > 2:
             self._learn(bare[-2:], Meaning(table.name, column.name, score=PART + 0.1, length=2))
             self._learn(bare[:2], Meaning(table.name, column.name, score=PART, length=2))

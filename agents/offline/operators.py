@@ -204,7 +204,8 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
     "trend": {
         "": _phrases(
             """
-            trend | over time | development | evolve | evolved | trending | time series | history of
+            trend | develop | developed | change over time | over time | development | evolve | evolved | trending
+            | time series | history of
             """
         ),
     },

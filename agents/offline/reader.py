@@ -60,6 +60,10 @@ class Reader:
         """A column named in a condition that still waits for what it is compared with."""
         self.pending_measure: Measure | None = None
         self.descending: bool | None = None
+        self.verb_said = False
+        """Whether the question says what somebody does, rather than naming things only."""
+        self.best_selling = False
+        """Whether "best-selling" was said: ranked by what was sold, unless something else is named."""
         self.settled: Col | None = None
         """The column of a clause that was compared with nothing, last."""
         self.verb: Item | None = None

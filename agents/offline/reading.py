@@ -144,7 +144,10 @@ def _take_versus(r: Reader) -> None:
 
 
 def _take_trend(r: Reader) -> None:
-    raise NotUnderstood("I did not understand over which time: ask per month, per quarter or per year.")
+    r.take()
+    if not any(g.grain for g in r.groups) and not any(i.kind == "grain" for i in r.items):
+        r.items.insert(r.at, Item("grain", "month", "month"))
+        r.assumptions.append("The development is shown per month.")
 
 
 def _take_grain(r: Reader) -> None:

@@ -182,6 +182,12 @@ class Resolver:
         """Whether a date says when something happened, not when a row was kept or somebody was born."""
         return not _NOT_EVENTS & set(self.lexicon.naming.column(col.table, col.name))
 
+    def price(self, table: str) -> Col | None:
+        """Return the column of a price."""
+        columns = self.lexicon.table(table).columns
+        found = [c.name for c in columns if c.kind == "number" and self._words(table, c)[-1] == "price"]
+        return Col(table, found[0]) if found else None
+
     def is_birth(self, col: Col) -> bool:
         """Whether the column says when somebody was born: the older, the smaller."""
         return bool({"birth", "born"} & set(self.lexicon.naming.column(col.table, col.name)))

@@ -175,7 +175,9 @@ class SQLBuilder:
         if measure.times is not None:
             return f"{_SAID[measure.function]}_amount"
         words = naming.column(measure.table, measure.column)
-        words = words[1:] if words[0] in _SAID.values() else words
+        words = words[1:] if words[0] in _SAID.values() and len(words) > 1 else words
+        if measure.function == "sum" and "total" in words:
+            return "_".join(words)
         return "_".join((_SAID[measure.function], *words))
 
     def _orders(

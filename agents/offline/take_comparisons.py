@@ -18,6 +18,7 @@ from agents.offline.plan import (
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_measures import compares_next, having
+from agents.offline.take_money import take_money
 from agents.offline.take_times import during
 from agents.offline.times import Period
 
@@ -88,6 +89,11 @@ def _against_number(r: Reader, word: Item, operator: Operator, adjective: str) -
         r.scope.operator, r.scope.count = operator, int(number)  # "loaned more than 5 times"
         return
     column = _column_compared(r, adjective)
+    verb = r.peek(-3)
+    if column is None and verb is not None and r.resolver.is_money(verb.text):
+        r.items.insert(r.at, verb)  # "who spent more than 1000"
+        r.having.append(Having(take_money(r), operator, (number,)))
+        return
     if column is None:
         raise NotUnderstood(f"I do not know what “{word.text} {number}” is about: name the column.")
     _add(r, column, operator, number)

@@ -20,6 +20,8 @@ def take_per(r: Reader) -> None:
         if word.text in {"each", "every", "of each", "to each", "for each"} and (r.measures or r.groups or r.columns):
             return
         raise r.not_understood(word)
+    if "every" in word.text and r.verb_said and not r.measures:
+        raise NotUnderstood("I cannot find what belongs to every one of them yet.")
     while True:
         r.skip("distinct", "of")
         _take_group(r, word)
@@ -34,7 +36,8 @@ def _may_group(r: Reader) -> bool:
     if item is None or item.kind == "grain":
         return item is not None
     after = r.peek(1)
-    return not item.values and not (after is not None and after.kind in {"compare", "comparative"})
+    named = bool(item.tables or item.columns) or not item.values
+    return named and not (after is not None and after.kind in {"compare", "comparative"})
 
 
 def _take_group(r: Reader, word: Item) -> None:

@@ -253,6 +253,23 @@ def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
         r.ranking = ranking
         rank_by(r, take_money(r))
         return
+    if word.text in {"best", "top"} and item is not None and item.stem == "sell":
+        r.take()
+        r.ranking, r.best_selling = ranking, True
+        if (following := r.peek()) is not None and (sold := r.resolver.table(following)) == r.subject and sold:
+            r.take()
+            r.subject_named = True
+        return
+    if (
+        not adjective
+        and _ends_here(item)
+        and verb is not None
+        and (acted := r.resolver.table(verb))
+        and acted != r.subject
+    ):
+        r.ranking = ranking
+        rank_by(r, Measure("count", acted))  # "which products were returned most"
+        return
     if word.text in {"most common", "most frequent", "least common"} and item is not None and item.kind == "name":
         _most_common(r, ranking, item)
         return
@@ -267,7 +284,9 @@ def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
         _rank_by_degree(r, ranking, adjective, word)
         return
     table = r.resolver.table(item)
-    own = table is not None and table in (r.subject, r.scope.entity)
+    best = max((m.score for m in item.columns), default=0.0)
+    named_so = table is not None and max(m.score for m in item.tables) >= best
+    own = named_so and table in (r.subject, r.scope.entity)
     column = r.resolver.column(item, r.context) if item.columns and not own else None
     if r.resolver.is_money(item.text) and (table is None or not own) and not _exact_number(r, item):
         r.ranking = ranking
@@ -295,6 +314,10 @@ def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
             raise r.not_understood(word)
     else:
         raise r.not_understood(item)
+
+
+def _ends_here(item: Item | None) -> bool:
+    return item is None or item.kind in {"period", "in"}
 
 
 def _ranks_noun(r: Reader) -> bool:
@@ -334,6 +357,7 @@ def _rank_by_column(r: Reader, ranking: Ranking, column: Col, adjective: str, it
         and not r.columns
         and not r.subject_named
         and not r.measures
+        and not r.groups
         and ranking.limit == 1
         and not _ranks_rows(r)
     ):

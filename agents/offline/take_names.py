@@ -7,6 +7,7 @@ from agents.offline.lexicon import EXACT, PART
 from agents.offline.linking import Item
 from agents.offline.plan import Col, Condition, Measure
 from agents.offline.reader import Reader
+from agents.offline.resolving import NotUnderstood
 from agents.offline.take_measures import compares_next, rank_by
 from agents.offline.take_money import sold_lines, take_money
 from agents.offline.take_values import table_before, take_literal, take_value
@@ -128,6 +129,9 @@ def _value_of(r: Reader, table: str) -> bool:
 
 
 def _take_column(r: Reader, item: Item, column: Col) -> None:
+    if item.text.lower() in {"cost", "costs"} and compares_next(r):
+        column = r.resolver.price(column.table) or column  # what a product costs is its price
+    _refuse_own_key(r, item, column)
     flagged = r.measures and _is_flag(r, item, column)
     if r.head and not flagged:
         comparable = r.resolver.is_numeric(column) or r.lexicon.column(column).kind == "date"
@@ -151,6 +155,14 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
         r.add(Condition(column, "not null"))
         return
     r.pending = column
+
+
+def _refuse_own_key(r: Reader, item: Item, column: Col) -> None:
+    """Decline a column that refers to its own table, as an employee's manager does: its number says nothing."""
+    keys = r.lexicon.table(column.table).foreign_keys
+    own = any(key.columns == (column.name,) and key.table == column.table for key in keys)
+    if own and not item.text.lower().split()[-1].startswith(("id", "number", "no", "code")):
+        raise NotUnderstood(f"I can only tell the number of the “{item.text}” yet, not who or what that is.")
 
 
 def _show(r: Reader, item: Item, column: Col) -> None:
@@ -224,6 +236,7 @@ def take_unknown(r: Reader) -> None:
 
 def take_verb(r: Reader) -> None:
     item = r.take()
+    r.verb_said = True
     if r.resolver.is_money(item.text) and not r.measures and r.ranking is not None and r.ranking.by is None:
         r.at -= 1
         rank_by(r, take_money(r))
