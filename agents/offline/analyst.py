@@ -40,7 +40,6 @@ class Analyst:
         self.lexicon = Lexicon(catalog)
         self._builder = SQLBuilder(self.lexicon)
         self._resolver = Resolver(self.lexicon)
-        self._speaker = Speaker(self.lexicon)
 
     def question_for(self, plan: Plan, today: date) -> tuple[str, str] | None:
         """Return a question that means just this plan, and its SQL; None where there are no words for it."""
@@ -48,7 +47,7 @@ class Analyst:
             sql = self.build(plan)
         except NotUnderstood:
             return None
-        for text in self._speaker.questions(plan):
+        for text in Speaker(self.lexicon).questions(plan):
             try:
                 if self.understand(text, today).sql == sql:
                     return text, sql

@@ -194,6 +194,9 @@ class Lexicon:
         if len(bare) > 2:
             self._learn(bare[-2:], Meaning(table.name, column.name, score=PART + 0.1, length=2))
             self._learn(bare[:2], Meaning(table.name, column.name, score=PART, length=2))
+        counted = re.match(r"how many (\w+)", column.description, re.IGNORECASE) if column.kind == "number" else None
+        if counted:  # "How many people came in": people are what the column counts
+            self._learn((counted[1].lower(),), Meaning(table.name, column.name, score=SYNONYM))
         for phrase in _other_names(column.description, column.values):
             self._learn(phrase, Meaning(table.name, column.name, score=SYNONYM, length=len(phrase)))
         for word in _content(column.description):
