@@ -214,7 +214,7 @@ def test_the_ground_is_clear_and_the_colours_tell_apart() -> None:
     drawn = figure(choose_chart("x", of), of)
     layout = drawn["layout"]
     assert layout["paper_bgcolor"] == layout["plot_bgcolor"] == "rgba(0,0,0,0)"
-    assert [t["line"]["color"] for t in drawn["data"]] == ["#0072B2", "#E69F00", "#009E73"]
+    assert [t["line"]["color"] for t in drawn["data"]] == ["#009E73", "#E69F00", "#0072B2"]
     assert layout["showlegend"] and "title" not in layout
     assert layout["xaxis"]["automargin"] and layout["yaxis"]["automargin"]
 

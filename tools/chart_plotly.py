@@ -13,11 +13,15 @@ from tools.wording import as_moment, clean, is_finite
 if TYPE_CHECKING:
     from tools.chart import Chart
 
-# Okabe and Ito's palette for every kind of colour vision, without its black (dark themes) and yellow (light ones).
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#8C6D31")
+# Okabe and Ito's palette for every kind of colour vision, without its black (dark themes) and yellow (light ones),
+# and with the page's own colour first.
+PALETTE = ("#009E73", "#E69F00", "#0072B2", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#8C6D31")
 INK = "#7d838c"  # Mid grey: it can be read on white and on black.
 GRID = "rgba(128,128,128,0.25)"
 CLEAR = "rgba(0,0,0,0)"
+
+AIR = {"ticks": "outside", "ticklen": 6, "tickcolor": CLEAR}
+"""Keeps labels from touching the bars."""
 
 LABEL = 32
 """Characters of a label on an axis; the hover shows more of it."""
@@ -161,7 +165,10 @@ class _Drawing:
         names = _label_axis(self._x.words, labels) | ({"autorange": "reversed"} if flat else {})
         axes = {f"{across}axis": names, f"{along}axis": _measure_axis(self._y) | {"rangemode": "tozero"}}
         height = max(280, 80 + 28 * len(labels) * len(traces)) if flat else 360
-        return {"data": data, "layout": _layout(**axes, barmode="group", height=height, showlegend=len(data) > 1)}
+        return {
+            "data": data,
+            "layout": _layout(**axes, barmode="group", bargap=0.3, height=height, showlegend=len(data) > 1),
+        }
 
     def _is_flat(self, labels: list[str]) -> bool:
         """Whether the bars lie: for long labels, for many, and for a ranking, which is read from the top."""
@@ -296,7 +303,8 @@ def _layout(**more: Any) -> dict[str, Any]:
 
 
 def _axis(words: str) -> dict[str, Any]:
-    return {"title": {"text": escape(words)}, "automargin": True, "gridcolor": GRID, "zerolinecolor": GRID}
+    title = {"text": escape(words), "standoff": 14, "font": {"size": 13}}
+    return {"title": title, "automargin": True, "gridcolor": GRID, "zerolinecolor": GRID}
 
 
 def _label_axis(words: str, labels: list[str]) -> dict[str, Any]:
@@ -305,7 +313,7 @@ def _label_axis(words: str, labels: list[str]) -> dict[str, Any]:
     step = max(1, math.ceil(len(labels) / 40))
     shown = list(range(0, len(labels), step))
     texts = [escape(_short(labels[n])) for n in shown]
-    return _axis(words) | {"tickmode": "array", "tickvals": shown, "ticktext": texts, "showgrid": False}
+    return _axis(words) | {"tickmode": "array", "tickvals": shown, "ticktext": texts, "showgrid": False} | AIR
 
 
 def _measure_axis(shapes: list[Shape]) -> dict[str, Any]:
