@@ -268,7 +268,7 @@ async def test_the_reading_of_a_follow_up_needs_no_earlier_turn(writer: OfflineW
 
 async def test_assumptions_say_the_days_and_the_column_that_were_taken(writer: OfflineWriter) -> None:
     draft = await writer.write(Question("How many loans were there last quarter?", TODAY), NOTHING_FOUND, None)
-    assert draft.assumptions == ("Last quarter is 1 July to 30 September 2026, by loaned at of loans.",)
+    assert draft.assumptions == ("Last quarter means 1 July to 30 September 2026, by the loans' loaned at.",)
 
 
 async def test_a_misspelled_name_is_said_to_be_corrected(writer: OfflineWriter) -> None:

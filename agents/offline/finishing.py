@@ -336,5 +336,5 @@ def _compared(r: Reader, plan: Plan) -> Plan:
     first, second = r.periods
     newer, older = sorted((first, second), key=lambda p: p.start or p.end or date.min, reverse=True)
     for period in (newer, older):
-        r.assumptions.append(f"{period.words[:1].upper()}{period.words[1:]} is {period.describe()}.")
+        r.assumptions.append(f"{period.words[:1].upper()}{period.words[1:]} means {period.describe()}.")
     return replace(plan, compare=(newer, older), compare_on=column)

@@ -41,7 +41,10 @@ class Naming:
         return " ".join((*words[:-1], plural(words[-1]) if many else words[-1]))
 
     def say_column(self, table: str, name: str) -> str:
-        return " ".join(self._columns[table, name])
+        """Return the column's words, its last one in the plural where the name has it so: "visitors"."""
+        *first, last = self._columns[table, name]
+        ending = name_words(name)[-1:]
+        return " ".join((*first, ending[0] if ending and singular(ending[0]) == last else last))
 
     def key(self, table: str) -> str | None:
         """Return the one column that identifies a row, or None where there is none."""
@@ -150,6 +153,11 @@ def plural(word: str) -> str:
     if word.endswith("y") and word[-2:-1] not in set("aeiou"):
         return word[:-1] + "ies"
     return word + ("es" if word.endswith(("s", "x", "ch", "sh", "z")) else "s")
+
+
+def possessive(noun: str) -> str:
+    """Return whose something is: "orders'", "people's"."""
+    return f"{noun}'" if noun.endswith("s") else f"{noun}'s"
 
 
 def _abbreviates(word: str, whole: str) -> bool:

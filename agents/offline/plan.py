@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from agents.offline.times import Period
@@ -61,6 +61,8 @@ class Measure:
     """A second column that each value is multiplied by: unit price times quantity."""
     only: tuple[Condition, ...] = ()
     """Conditions for this measure alone: one of two periods, or the part of a share."""
+    said: str = field(default="", compare=False)
+    """The person's own word for what is computed, where it is not the column's: "revenue"."""
 
 
 @dataclass(frozen=True)

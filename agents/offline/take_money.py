@@ -9,6 +9,9 @@ from agents.offline.plan import Function, Measure
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
 
+MONEY_NAMES = frozenset("revenu sale turnov turnover incom income proce proceed".split())
+"""Stems of words that name the sum well: "amount" and "money" do not."""
+
 
 def take_money(r: Reader, function: Function = "sum") -> Measure:
     """revenue, sales, earned: the sum of what the sales brought in"""
@@ -22,10 +25,10 @@ def take_money(r: Reader, function: Function = "sum") -> Measure:
     found = r.resolver.money(tuple(dict.fromkeys(dims))) or r.resolver.money(tuple(dims[:1])) or r.resolver.money(())
     if found is None:
         raise NotUnderstood(f"I found no amounts in this database that could be “{item.text}”.")
-    parts = [r.naming.say_column(found.table, c) for c in (found.column, found.times) if c]
-    said = "Revenue" if item.kind == "verb" else f"{item.text[:1].upper()}{item.text[1:]}"
-    r.assumptions.append(f"{said} is the sum of {' times '.join(parts)} of {r.naming.say_table(found.table)}.")
-    return Measure(function, found.table, found.column, found.times)
+    parts = " times ".join(f"{found.table}.{c}" for c in (found.column, found.times) if c)
+    said = item.text.lower() if item.kind != "verb" and item.stem in MONEY_NAMES else "revenue"
+    r.assumptions.append(f"{said[:1].upper()}{said[1:]} {'are' if said == 'sales' else 'is'} the sum of {parts}.")
+    return Measure(function, found.table, found.column, found.times, said=said)
 
 
 def take_how_much(r: Reader) -> None:
@@ -87,8 +90,7 @@ def sold_of(r: Reader, measure: Measure) -> Measure:
     pieces = r.resolver.pieces(measure.table)
     if pieces is None:
         return measure
-    quantity = r.naming.say_column(pieces.table, pieces.column or "")
-    r.assumptions.append(f"What was sold is the sum of {quantity} of {r.naming.say_table(pieces.table)}.")
+    r.assumptions.append(f"What was sold is the sum of {pieces.table}.{pieces.column}.")
     return pieces
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from agents.offline.linking import Item
+from agents.offline.naming import possessive
 from agents.offline.plan import OPPOSITE, AnyOf, Col, Condition, During, Filter, Operand, Related
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
@@ -95,9 +96,9 @@ def _date_compared(r: Reader) -> Col | None:
 
 def _within(r: Reader, column: Col, period: Period) -> Filter:
     if r.lexicon.column(column).kind == "date":
-        said = f"{period.words[:1].upper()}{period.words[1:]} is {period.describe()}"
-        owner = r.naming.say_table(column.table)
-        r.assumptions.append(f"{said}, by {r.naming.say_column(column.table, column.name)} of {owner}.")
+        said = f"{period.words[:1].upper()}{period.words[1:]} means {period.describe()}"
+        owners = possessive(r.naming.say_table(column.table))
+        r.assumptions.append(f"{said}, by the {owners} {r.naming.say_column(column.table, column.name)}.")
         return During(column, period)
     years = period.whole_years
     if years is None:
