@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import date
 
@@ -25,6 +26,9 @@ from logs import hide_secrets
 from settings import read_settings
 
 log = logging.getLogger("quaestor.app")
+
+TABLES_NAMED = 4
+"""How many tables the greeting names."""
 
 STARTER_ICONS = ("rank", "trend", "compare", "count")
 
@@ -204,7 +208,7 @@ def _greeting(asker: Asker | None) -> str:
         if asker.analyst == OFFLINE
         else f"The model **{plain(asker.analyst)}** writes the SQL and tells the answer."
     )
-    return f"{what}\n\nThe database is **{plain(asker.catalog.name)}**, {_size(asker)}. {who}"
+    return f"{what}\n\nThe database is **{plain(asker.catalog.name)}**, {_size(asker)}{_about(asker)}. {who}"
 
 
 def _size(asker: Asker) -> str:
@@ -212,6 +216,17 @@ def _size(asker: Asker) -> str:
     tables = f"{len(counts)} table{'s' * (len(counts) != 1)}"
     known = [count for count in counts if count is not None]
     return f"{tables}, {sum(known):,} rows" if known else tables
+
+
+def _about(asker: Asker) -> str:
+    """Return what the database is about: the tables that the most others refer to."""
+    keys = ((table.name, key.table) for table in asker.catalog for key in table.foreign_keys)
+    referred = Counter(other for table, other in keys if other != table)
+    central = sorted(
+        (t for t in asker.catalog if referred[t.name]), key=lambda t: (-referred[t.name], -(t.row_count or 0))
+    )
+    names = [plain(table.name) for table in central[:TABLES_NAMED]]
+    return f", about {', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else ""
 
 
 def _analyst(asker: Asker) -> str:
