@@ -208,5 +208,13 @@ SOLD = frozenset({"sell", "buy", "purchas"})
 STAFF = frozenset("employee staff worker personnel salesperson".split())
 """People who earn wages, not sales."""
 
+PEOPLE = STAFF | frozenset(
+    """
+    actor artist athlete author client contact customer doctor driver guest instructor manager member nurse owner
+    passenger patient person player professor reader seller singer student supplier teacher user visitor writer
+    """.split()
+)
+"""What rows are called that "who" may ask for."""
+
 CURRENCIES = frozenset("euro dollar pound yen eur usd gbp buck franc".split())
 """Units after a number that say nothing more."""

@@ -21,6 +21,7 @@ EXACT, SYNONYM, PART, ABBREVIATED, DESCRIBED = 1.0, 0.85, 0.7, 0.6, 0.5
 _DERIVING = ("er", "or", "ing", "ed", "ly", "al", "ment", "ion", "ness", "ship", "able")
 """Endings that make another word of one: a publisher is not what was published."""
 _PREPOSITIONS = frozenset({"by", "to", "from", "at", "in", "on", "for"})
+_LONGEST_WORD = 25
 _LONGEST = 6
 """Words that a name or value may span."""
 
@@ -121,7 +122,7 @@ class Lexicon:
 
     def nearest_name(self, word: Word) -> str | None:
         """Return the name's word that this one is probably a misspelling of."""
-        if len(word.lower) < 6 or word.quoted:
+        if not 6 <= len(word.lower) <= _LONGEST_WORD or word.quoted:
             return None
         return next((self._spelled[s] for s in _misspellings(word.stem) if s in self._spelled), None)
 

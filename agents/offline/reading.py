@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from agents.offline.english import PEOPLE
 from agents.offline.finishing import finish
 from agents.offline.lexicon import Lexicon
 from agents.offline.linking import Item
@@ -41,6 +42,7 @@ def read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     _unknown_first(reader)
     reader.subject = find_subject(reader)
     mention_tables(reader)
+    reader.subject_named = _asks_who(reader)
     walk(reader)
     return Reading(finish(reader), tuple(dict.fromkeys(reader.assumptions)))
 
@@ -63,6 +65,12 @@ def _refuse_other_languages(items: Sequence[Item]) -> None:
             "I did not understand this. Without a model I answer questions in English about this database; "
             "set OPENAI_API_KEY to ask in other words."
         )
+
+
+def _asks_who(r: Reader) -> bool:
+    """Whether "who" stands for the subject's rows, as they are people: "who has the highest salary"."""
+    begins = bool(r.items) and r.items[0].kind == "relative" and r.items[0].text == "who"
+    return begins and bool(PEOPLE & set(r.naming.table(r.subject)))
 
 
 def _unknown_first(r: Reader) -> None:

@@ -93,6 +93,7 @@ class Resolver:
         def rank(m: Meaning) -> float:
             bonus = 1.0 if m.col in beside else 0.0
             bonus += 0.6 if m.table in tables else 0.0
+            bonus += 0.6 if (m.value or "").strip().lower() == item.text.lower() else 0.0
             label = 0.05 if m.column in self.lexicon.naming.label(m.table) else 0.0
             return m.score + bonus + label + self._closeness(m.table, context)
 

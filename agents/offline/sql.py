@@ -26,17 +26,10 @@ from agents.offline.plan import (
 )
 from agents.offline.predicates import Predicates, is_known
 from agents.offline.resolving import NotUnderstood
+from agents.offline.titles import group_title, measure_title
 
 _PURE_BRIDGE_COLUMNS = 3
 _FUNCTIONS = {"sum": exp.Sum, "avg": exp.Avg, "min": exp.Min, "max": exp.Max}
-_SAID = {
-    "count": "number_of",
-    "distinct": "different",
-    "sum": "total",
-    "avg": "average",
-    "min": "lowest",
-    "max": "highest",
-}
 
 
 class SQLBuilder:
@@ -92,7 +85,7 @@ class SQLBuilder:
         if plan.compare is not None:
             return self._periods(frame, predicates, plan, groups, where)
         measures = [(m, self._measure(frame, m, base)) for m in plan.measures]
-        query = frame.select([*_labelled(groups), *(exp.alias_(e, self._say(m)) for m, e in measures)])
+        query = frame.select([*self._labelled(groups), *(exp.alias_(e, self._say(m)) for m, e in measures)])
         if plan.share:
             query = self._with_share(query, measures[0][1])
         query = self._grouped(query, frame, groups, where)
@@ -126,6 +119,21 @@ class SQLBuilder:
             return [frame.column(c) for c in group.shown]
         column = frame.column(Col(group.table, group.column))
         return [truncate(column, group.grain, self._dialect) if group.grain else column]
+
+    def _labelled(self, groups: Sequence[tuple[Group, list[exp.Expr]]]) -> list[exp.Expr]:
+        """Return what the groups show, each under a name of its own."""
+        titles = [group_title(group, self._lexicon) for group, _ in groups]
+        labelled: list[exp.Expr] = []
+        for title, (_, shown) in zip(titles, groups, strict=True):
+            own = title is not None and titles.count(title) == 1
+            labelled += [
+                exp.alias_(e.copy(), self._names.identifier(title)) if title and own else e.copy() for e in shown
+            ]
+        names = [e.alias_or_name for e in labelled]
+        return [
+            exp.alias_(e, f"{e.table}_{e.name}".lower()) if isinstance(e, exp.Column) and names.count(e.name) > 1 else e
+            for e in labelled
+        ]
 
     def _keys(self, frame: Frame, group: Group, shown: Sequence[exp.Expr]) -> list[exp.Expr]:
         """Return what makes rows of the group one: a table's key beside its names, so that namesakes stay apart."""
@@ -168,17 +176,8 @@ class SQLBuilder:
         column = frame.column(frame.near(Col(table, key)))
         return exp.Count(this=exp.Distinct(expressions=[column]))
 
-    def _say(self, measure: Measure) -> str:
-        naming = self._lexicon.naming
-        if measure.column is None:
-            return "_".join((_SAID["count"], *naming.say_table(measure.table).split()))
-        if measure.times is not None:
-            return f"{_SAID[measure.function]}_amount"
-        words = naming.column(measure.table, measure.column)
-        words = words[1:] if words[0] in _SAID.values() and len(words) > 1 else words
-        if measure.function == "sum" and "total" in words:
-            return "_".join(words)
-        return "_".join((_SAID[measure.function], *words))
+    def _say(self, measure: Measure) -> exp.Identifier:
+        return self._names.identifier(measure_title(measure, self._lexicon))
 
     def _orders(
         self,
@@ -198,7 +197,7 @@ class SQLBuilder:
         measures: Sequence[tuple[Measure, exp.Expr]],
     ) -> exp.Expr:
         if isinstance(order.by, Measure):
-            return exp.column(self._names.identifier(self._say(order.by)))
+            return exp.column(self._say(order.by))
         if isinstance(order.by, Group):
             return next(shown[0].copy() for group, shown in groups if group == order.by)
         expression = frame.column(order.by)
@@ -242,7 +241,7 @@ class SQLBuilder:
         sides = [predicates.filter(During(plan.compare_on, p), plan.subject) for p in plan.compare]
         columns = [self._within(frame, measure, side) for side in sides]
         names = [self._names.identifier(_period_name(p.words)) for p in plan.compare]
-        both = frame.select([*_labelled(groups), *(exp.alias_(c, n) for c, n in zip(columns, names, strict=True))])
+        both = frame.select([*self._labelled(groups), *(exp.alias_(c, n) for c, n in zip(columns, names, strict=True))])
         both = self._grouped(both, frame, groups, [*where, exp.or_(*(s.copy() for s in sides))])
         newer, older = (exp.column(name) for name in names)
         change = _percent(
@@ -287,20 +286,6 @@ def _default_order(plan: Plan) -> list[Order]:
     if grained:
         return [Order(g) for g in grained]
     return [Order(plan.measures[0], descending=True)]
-
-
-def _labelled(groups: Sequence[tuple[Group, list[exp.Expr]]]) -> list[exp.Expr]:
-    labelled: list[exp.Expr] = []
-    for group, shown in groups:
-        for expression in shown:
-            labelled.append(
-                exp.alias_(expression.copy(), group.grain.replace(" ", "_")) if group.grain else expression.copy()
-            )
-    names = [e.name for e in labelled]
-    return [
-        exp.alias_(e, f"{e.table}_{e.name}".lower()) if isinstance(e, exp.Column) and names.count(e.name) > 1 else e
-        for e in labelled
-    ]
 
 
 def _unlike_names(shown: Sequence[exp.Expr], columns: Sequence[Col], lexicon: Lexicon) -> list[exp.Expr]:

@@ -54,6 +54,9 @@ def _counted(r: Reader, counted: Item, distinct: bool) -> Measure:
     column = r.resolver.column(item, r.context) if item.columns else None
     if column is not None and (table is None or _beats(item, r)):
         r.take()
+        if r.lexicon.column(column).kind == "date" and not distinct:
+            r.verb = item  # "employees hired": when, not what
+            return Measure("count", column.table)
         if r.resolver.is_numeric(column) and not distinct and compares_next(r):
             r.pending = column  # "how many books cost more than 10"
             return Measure("count", column.table)
@@ -248,6 +251,7 @@ def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
         and verb.kind in {"verb", "name"}
         and r.resolver.is_money(verb.text)
         and not _ranks_noun(r)
+        and r.pending is None
     ):
         r.items.insert(r.at, verb)  # "earned the most"
         r.ranking = ranking

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.offline.english import SOLD, STAFF
 from agents.offline.lexicon import EXACT
 from agents.offline.linking import Item
-from agents.offline.plan import Function, Measure
+from agents.offline.plan import Col, Function, Measure
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
 
@@ -79,6 +79,11 @@ def _brings_money(r: Reader, item: Item) -> bool:
     return not exact and (
         r.resolver.is_money(item.text) or (item.kind == "verb" and item.stem in SOLD | {"bring", "mak", "tak"})
     )
+
+
+def wage_of(r: Reader, verb: Item) -> Col | None:
+    """Return the column of what people earn, where the question is about people who do."""
+    return r.resolver.degree("paid", r.context) if verb.stem == "earn" else None
 
 
 def sold_of(r: Reader, measure: Measure) -> Measure:

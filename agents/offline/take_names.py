@@ -9,7 +9,7 @@ from agents.offline.plan import Col, Condition, Measure
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_measures import compares_next, rank_by
-from agents.offline.take_money import sold_lines, take_money
+from agents.offline.take_money import sold_lines, take_money, wage_of
 from agents.offline.take_values import table_before, take_literal, take_value
 
 
@@ -135,7 +135,7 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
     flagged = r.measures and _is_flag(r, item, column)
     if r.head and not flagged:
         comparable = r.resolver.is_numeric(column) or r.lexicon.column(column).kind == "date"
-        compared = compares_next(r) or (r.next_is("period") and r.resolver.is_year(column))
+        compared = compares_next(r) or _period_next(r)
         if (r.next_is("name") and _is_same_column(r, column)) or (comparable and compared):
             r.pending = column
             r.head = False
@@ -163,6 +163,11 @@ def _refuse_own_key(r: Reader, item: Item, column: Col) -> None:
     own = any(key.columns == (column.name,) and key.table == column.table for key in keys)
     if own and not item.text.lower().split()[-1].startswith(("id", "number", "no", "code")):
         raise NotUnderstood(f"I can only tell the number of the “{item.text}” yet, not who or what that is.")
+
+
+def _period_next(r: Reader) -> bool:
+    """Whether a period follows, which the column is then about: "hired before 2020"."""
+    return r.next_is("period") or (r.next_is("in", "of") and r.next_is("period", ahead=1))
 
 
 def _show(r: Reader, item: Item, column: Col) -> None:
@@ -203,7 +208,7 @@ def _narrows(r: Reader, column: Col) -> bool:
 
 
 def _is_flag(r: Reader, item: Item, column: Col) -> bool:
-    sure = max(m.score for m in item.columns if m.col == column) >= PART + 0.1
+    sure = max((m.score for m in item.columns if m.col == column), default=0.0) >= PART + 0.1
     return sure and bool(r.resolver.yes(column))
 
 
@@ -237,6 +242,10 @@ def take_unknown(r: Reader) -> None:
 def take_verb(r: Reader) -> None:
     item = r.take()
     r.verb_said = True
+    wage = wage_of(r, item)
+    if wage is not None:
+        r.pending, r.head = wage, False
+        return
     if r.resolver.is_money(item.text) and not r.measures and r.ranking is not None and r.ranking.by is None:
         r.at -= 1
         rank_by(r, take_money(r))
