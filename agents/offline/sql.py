@@ -124,8 +124,8 @@ class SQLBuilder:
         """Return what the groups show, each under a name of its own."""
         titles = [group_title(group, self._lexicon) for group, _ in groups]
         labelled: list[exp.Expr] = []
-        for title, (_, shown) in zip(titles, groups, strict=True):
-            own = title is not None and titles.count(title) == 1
+        for title, (group, shown) in zip(titles, groups, strict=True):
+            own = group.grain is not None or titles.count(title) == 1
             labelled += [
                 exp.alias_(e.copy(), self._names.identifier(title)) if title and own else e.copy() for e in shown
             ]
