@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import zip_longest
 
 from agents.offline.lexicon import Lexicon
 from agents.offline.linking import link
-from agents.offline.plan import Col, Group, Plan
+from agents.offline.plan import Col, Group, Measure, Plan
 from agents.offline.reading import Reading, read
 from agents.offline.resolving import NotUnderstood, Resolver
 from agents.offline.saying import Speaker
@@ -19,9 +21,12 @@ CHAIN = " → "
 """Joins the turns of a conversation in a reading: the first question, then what was changed."""
 
 _FEW = 30
-"""Distinct values of a column that still make a good grouping."""
-_FEW_ROWS = 60
-"""Rows of a table that still do."""
+"""Values of a column, or rows of a table, that still make a good grouping."""
+_FAR = 2
+"""Foreign keys that a grouping may lie away."""
+_LONG_VALUE = 30
+_PROSE = frozenset("comment description note text body message email url phone address".split())
+"""What columns are called that nobody groups by."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +47,22 @@ class Analyst:
         self._resolver = Resolver(self.lexicon)
 
     def question_for(self, plan: Plan, today: date) -> tuple[str, str] | None:
-        """Return a question that means just this plan, and its SQL; None where there are no words for it."""
-        try:
-            sql = self.build(plan)
-        except NotUnderstood:
-            return None
+        """Return a question that means just this plan, and the SQL it runs; None where there are no words for it."""
         for text in Speaker(self.lexicon).questions(plan):
             try:
-                if self.understand(text, today).sql == sql:
-                    return text, sql
+                understood = self.understand(text, today)
+                if self._same(understood.plan, plan):
+                    return text, understood.sql
             except NotUnderstood:
                 continue
         return None
+
+    def _same(self, understood: Plan, meant: Plan) -> bool:
+        """Whether two plans ask for the same; revenue is what the reader takes it to be for each grouping."""
+        if _of_revenue(understood) == _of_revenue(meant):
+            return True
+        # A plan says some things in two ways, like its subject: what counts is the SQL.
+        return self.build(_unsaid(understood)) == self.build(_unsaid(meant))
 
     def build(self, plan: Plan) -> str:
         return self._builder.build(plan)
@@ -118,12 +127,24 @@ class Analyst:
         return "year" in words or self.lexicon.naming.is_key_like(words)
 
     def groupings(self, table: str) -> list[Group]:
-        """Return what the table's rows can be grouped by: the few-valued columns and the tables they belong to."""
-        owners = [k.table for k in self.lexicon.table(table).foreign_keys if k.table != table]
-        owners = [t for t in dict.fromkeys(owners) if not self.lexicon.joins.is_ambiguous(table, t)]
-        few = [t for t in owners if self.lexicon.naming.key(t) and (self.lexicon.table(t).row_count or 0) <= _FEW_ROWS]
-        beyond = [group for owner in owners for group in self._categories(owner)]
-        return [*self._categories(table), *map(self.entity, few), *beyond]
+        """Return what the table's rows can be grouped by: tables they belong to, few-valued columns, nearest first."""
+        owners = self._owners(table, _FAR)
+        tables = [self.entity(t) for t in owners if self._is_short_list(t)]
+        columns = [group for t in (table, *owners) for group in self._categories(t)]
+        mixed = [g for pair in zip_longest(columns, tables) for g in pair if g is not None]
+        return list(dict.fromkeys(mixed))
+
+    def _owners(self, table: str, far: int) -> list[str]:
+        """Return the tables of which each row belongs to one row, nearest first."""
+        if not far:
+            return []
+        keys = [k.table for k in self.lexicon.table(table).foreign_keys if k.table != table]
+        near = [t for t in dict.fromkeys(keys) if not self.lexicon.joins.is_ambiguous(table, t)]
+        return list(dict.fromkeys([*near, *(t for owner in near for t in self._owners(owner, far - 1) if t != table)]))
+
+    def _is_short_list(self, table: str) -> bool:
+        naming, rows = self.lexicon.naming, self.lexicon.table(table).row_count or 0
+        return naming.key(table) not in (None, *naming.label(table)) and 1 < rows <= _FEW
 
     def _categories(self, table: str) -> list[Group]:
         naming, found = self.lexicon.naming, self.lexicon.table(table)
@@ -133,6 +154,7 @@ class Analyst:
             if c.kind == "text"
             and 1 < len(c.values) <= _FEW
             and 2 * len(c.values) <= (found.row_count or 0)
+            and not _is_prose(naming.column(table, c.name), c.values)
             and c.name not in naming.label(table)
             and not naming.is_key_like(naming.column(table, c.name))
         ]
@@ -140,3 +162,22 @@ class Analyst:
 
 def _said(corrections: tuple[tuple[str, str], ...]) -> list[str]:
     return [f"I read “{typed}” as “{taken}”." for typed, taken in corrections]
+
+
+def _is_prose(words: Sequence[str], values: Sequence[str]) -> bool:
+    return bool(_PROSE & set(words)) or any(len(v) > _LONG_VALUE for v in values)
+
+
+def _of_revenue(plan: Plan) -> Plan:
+    """Return the plan with whatever was called revenue as one and the same measure."""
+    revenue = {m: replace(m, table="", column=m.said, times=None) for m in plan.measures if m.said}
+    return _with_measures(plan, revenue)
+
+
+def _unsaid(plan: Plan) -> Plan:
+    return _with_measures(plan, {m: replace(m, said="") for m in plan.measures})
+
+
+def _with_measures(plan: Plan, changed: Mapping[Measure, Measure]) -> Plan:
+    order = tuple(replace(o, by=changed.get(o.by, o.by)) if isinstance(o.by, Measure) else o for o in plan.order)
+    return replace(plan, measures=tuple(changed.get(m, m) for m in plan.measures), order=order)

@@ -20,6 +20,7 @@ EXACT, SYNONYM, PART, ABBREVIATED, DESCRIBED = 1.0, 0.85, 0.7, 0.6, 0.5
 
 _DERIVING = ("er", "or", "ing", "ed", "ly", "al", "ment", "ion", "ness", "ship", "able")
 """Endings that make another word of one: a publisher is not what was published."""
+_COUNTING = frozenset({"number", "of", "total", "count"})
 _PREPOSITIONS = frozenset({"by", "to", "from", "at", "in", "on", "for"})
 _LONGEST_WORD = 25
 _LONGEST = 6
@@ -111,6 +112,12 @@ class Lexicon:
                 found.append((used, entry.meaning))
         return found or self._special_values(first)
 
+    def letters(self, word: Word) -> list[tuple[int, Meaning]]:
+        """Return the values that are just this letter."""
+        return [
+            (1, e.meaning) for e in self._values.get(word.lower, ()) if (e.meaning.value or "").strip() == word.text
+        ]
+
     def described_by(self, word: str, alone: bool = True) -> list[Meaning]:
         """Return what a word may mean because a description says it: that of one table or column `alone`, or any."""
         found = self._described.get(word, [])
@@ -194,7 +201,8 @@ class Lexicon:
             self._learn(bare[:1], Meaning(table.name, column.name, score=PART - 0.45))
         if len(bare) > 2:
             self._learn(bare[-2:], Meaning(table.name, column.name, score=PART + 0.1, length=2))
-            self._learn(bare[:2], Meaning(table.name, column.name, score=PART, length=2))
+            if not _COUNTING & set(bare[:2]):
+                self._learn(bare[:2], Meaning(table.name, column.name, score=PART, length=2))
         counted = re.match(r"how many (\w+)", column.description, re.IGNORECASE) if column.kind == "number" else None
         if counted:  # "How many people came in": people are what the column counts
             self._learn((counted[1].lower(),), Meaning(table.name, column.name, score=SYNONYM))
@@ -273,7 +281,7 @@ def _may_be_value(word: Word, meaning: Meaning) -> bool:
 
 
 def _without_doubles(word: str) -> str:
-    return re.sub(r"(.)\1", r"\1", word)
+    return re.sub(r"(.)\1+", r"\1", word)
 
 
 def _misspellings(word: str) -> Iterator[str]:

@@ -113,6 +113,10 @@ def _item_at(
     word, rest = words[at], words[at : at + 12]
     if word.quoted:
         return _quoted(rest, lexicon, extra), 1
+    if len(word.text) == 1 and word.capital and before is not None and before.columns:
+        letters = [m for used, m in lexicon.letters(word) if m.col in {c.col for c in before.columns}]
+        if letters:
+            return _named_item(word.text, (), tuple(letters), word), 1  # "grade A"
     if word.lower in {"first", "last"} and _ranks(rest, before, lexicon):
         return Item("superlative", word.lower, (word.lower == "last", "late" if word.lower == "last" else "early")), 1
     lowers = tuple(w.lower for w in rest if not w.quoted)

@@ -294,7 +294,7 @@ LIGHT_VERBS = frozenset(
     giv go got happen hav hir hold host includ involv join keep know lead lend liv live locat mak manag mention
     occur offer operat order origin own participat pay perform plac play present produc provid publish purchas rais
     receiv record register rent reside run schedul sell send serv ship show situat speak spend spok stay stem submit
-    supervis tak teach treat undergo use visit win work writ us correspond becom consider support
+    supervis tak teach treat undergo use visit win work writ us correspond becom consider support shar
     """.split()
 )
 """Stems of verbs that only tie two things together; the foreign keys say how."""

@@ -153,6 +153,9 @@ class Reader:
         if self.pending is not None and (self.pending.table, self.pending.name) in measured:
             self.pending = None
         if self.pending is not None and self.pending not in self.columns:
+            if self.measures and not self.further and self.pending.table != self.measures[0].table:
+                what = self.naming.say_column(self.pending.table, self.pending.name)
+                raise NotUnderstood(f"I did not understand what the {what} should be.")
             if self.measures and not self.scope.negated and self.pending.table == self.measures[0].table:
                 self.scope.filters.append(Condition(self.pending, "not null"))  # "how many members have an email"
             elif self.scope.negated and not self.scope.filters:

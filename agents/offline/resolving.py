@@ -120,7 +120,7 @@ class Resolver:
                     continue
                 columns = self.lexicon.table(table).columns
                 fits = [c for c in columns if self._words(table, c)[-1] == hint or hint in self._words(table, c)]
-                fits = [c for c in fits if c.kind in {"number", "date"}]
+                fits = [c for c in fits if c.kind == "date" or self.is_numeric(Col(table, c.name))]
                 if len(fits) >= 1:
                     return Col(table, min(fits, key=lambda c: len(self._words(table, c))).name)
         return None

@@ -1,14 +1,14 @@
-"""Says a plan as questions that the reader may understand, the plainest wording first."""
+"""Says a plan as questions that the reader may understand, the most natural wording first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from agents.offline.lexicon import Lexicon
+from agents.offline.naming import plural
 from agents.offline.plan import Col, Condition, During, Filter, Group, Measure, Plan, Related
-from agents.offline.resolving import Resolver
 
-_FUNCTIONS = {"sum": "total", "avg": "average", "min": "minimum", "max": "maximum"}
+_FUNCTIONS = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest"}
 _WORDS = {"=": "", ">": "more than ", ">=": "at least ", "<": "less than ", "<=": "at most "}
 
 
@@ -18,54 +18,84 @@ class Unsayable(Exception):
 
 class Speaker:
     def __init__(self, lexicon: Lexicon) -> None:
-        self._lexicon = lexicon
         self._naming = lexicon.naming
-        self._resolver = Resolver(lexicon)
         self._fully = False
         """Whether columns are said with their tables: "customer city" for "city"."""
 
     def questions(self, plan: Plan) -> Iterator[str]:
-        """Yield wordings of the plan, the shortest first; whether one means just this plan, only asking it tells."""
+        """Yield wordings of the plan, the best first; whether one means just this plan, only asking it tells."""
         if plan.having or plan.distinct or plan.exists or len(plan.measures) > 1:
             return
         for self._fully in (False, True):
             try:
-                text = self._computed(plan) if plan.measures else self._listed(plan)
+                for text in self._computed(plan) if plan.measures else self._listed(plan):
+                    yield f"{text[:1].upper()}{text[1:]}?"
             except Unsayable:
                 return
-            yield f"{text[:1].upper()}{text[1:]}?"
 
-    def _computed(self, plan: Plan) -> str:
+    def _computed(self, plan: Plan) -> Iterator[str]:
+        what, by, rest = self._what(plan.measures[0]), self._by(plan), self._filters(plan)
         if plan.compare is not None:
             newer, older = plan.compare
-            versus = f"{newer.words} versus {older.words}"
-            return f"compare {self._measure(plan)}{self._groups(plan)} {versus}{self._filters(plan)}"
-        if plan.limit is not None and len(plan.groups) == 1:
-            return self._ranked(plan)
-        if plan.limit is not None or (plan.order and not plan.groups) or (plan.share and not plan.groups):
+            yield f"{what}{by} {newer.words} compared with {older.words}{rest}"
+            yield f"compare {what}{by} {newer.words} versus {older.words}{rest}"
+        elif plan.limit is not None and len(plan.groups) == 1:
+            yield from self._ranked(plan, what, rest)
+        elif plan.limit is not None or (not plan.groups and (plan.order or plan.share)):
             raise Unsayable
-        rest = f"{self._groups(plan)}{self._filters(plan)}"
-        if plan.share:
-            counted = plan.measures[0].column is None
-            whole = self._naming.say_table(plan.measures[0].table) if counted else self._measure(plan)
-            return f"what is the share of {whole}{rest}"
-        if plan.measures[0].column is None:
-            return f"how many {self._naming.say_table(plan.measures[0].table)} are there{rest}"
-        return f"what is the {self._measure(plan)}{rest}"
+        elif plan.share:
+            yield from self._shared(plan, what, by, rest)
+        elif plan.measures[0].column is None:
+            yield from self._counted(plan, by, rest)
+        else:
+            yield from self._measured(plan, what, by, rest)
 
-    def _ranked(self, plan: Plan) -> str:
+    def _ranked(self, plan: Plan, what: str, rest: str) -> Iterator[str]:
         measure, descending = plan.measures[0], not plan.order or plan.order[0].descending
-        if measure.column is None and not self._fully and plan.limit:
-            most = "most" if descending else "fewest"
-            many = plan.limit > 1
-            what = self._group(plan.groups[0], many=many)
-            have = f"{plan.limit} {what} have" if many else f"{what} has"
-            return f"which {have} the {most} {self._naming.say_table(measure.table)}{self._filters(plan)}"
+        many = plan.limit != 1
+        named = self._group(plan.groups[0], many=many)
+        ranked = f"{plan.limit} {named}" if many else named
+        have = "had" if _is_past(plan) else "have" if many else "has"
+        if measure.column is None:
+            things = self._naming.say_table(measure.table)
+            yield f"which {ranked} {have} the {'most' if descending else 'fewest'} {things}{rest}"
+        else:
+            yield f"which {ranked} {have} the {'highest' if descending else 'lowest'} {what}{rest}"
         first = "top" if descending else "bottom"
-        ranked = self._group(plan.groups[0], many=True)
-        return f"which are the {first} {plan.limit} {ranked} by {self._measure(plan)}{self._filters(plan)}"
+        yield f"which are the {first} {plan.limit} {self._group(plan.groups[0], many=True)} by {what}{rest}"
 
-    def _listed(self, plan: Plan) -> str:
+    def _shared(self, plan: Plan, what: str, by: str, rest: str) -> Iterator[str]:
+        measure = plan.measures[0]
+        whole = self._naming.say_table(measure.table) if measure.column is None else what
+        if len(plan.groups) == 1:
+            does = "did" if _is_past(plan) else "does"
+            yield f"what share of {whole} {does} each {self._group(plan.groups[0])} have{rest}"
+        yield f"what is the share of {whole}{by}{rest}"
+
+    def _counted(self, plan: Plan, by: str, rest: str) -> Iterator[str]:
+        things = self._naming.say_table(plan.measures[0].table)
+        there = "were there" if _is_past(plan) else "are there"
+        if not plan.groups:
+            yield f"how many {things} {there}{rest}"
+            return
+        group = plan.groups[0]
+        if len(plan.groups) == 1 and group.grain is not None:
+            yield f"how many {things} were there each {group.grain}{rest}"
+        elif len(plan.groups) == 1 and group.column is None:
+            yield f"how many {things} {'did' if _is_past(plan) else 'does'} each {self._group(group)} have{rest}"
+        yield f"how many {things} {there}{by}{rest}"
+        yield f"how many {things} {there}{by.replace(' by ', ' per ', 1)}{rest}"
+
+    def _measured(self, plan: Plan, what: str, by: str, rest: str) -> Iterator[str]:
+        grain = plan.groups[0].grain if len(plan.groups) == 1 else None
+        if grain is not None and plan.measures[0].said and plan.measures[0].function == "sum":
+            yield f"how did {what} develop each {grain}{rest}"
+        elif not plan.groups:
+            yield f"what {'was' if _is_past(plan) else 'is'} the {what}{rest}"
+        yield f"{what} each {grain}{rest}" if grain else f"{what}{by}{rest}"
+        yield f"what is the {what}{by.replace(' by ', ' per ', 1)}{rest}"
+
+    def _listed(self, plan: Plan) -> Iterator[str]:
         if plan.limit is not None or plan.order:
             raise Unsayable
         table = self._naming.say_table(plan.subject)
@@ -73,34 +103,37 @@ class Speaker:
         if plan.columns == label and len(plan.where) == 1 and isinstance(plan.where[0], Related):
             absent = plan.where[0]
             if absent.absent and not absent.where:
-                return f"which {table} have no {self._naming.say_table(absent.table)}"
+                yield f"which {table} have no {self._naming.say_table(absent.table)}"
+                return
         columns = ", ".join(self._naming.say_column(c.table, c.name) for c in plan.columns)
-        return f"show the {columns} of the {table}{self._filters(plan)}"
+        yield f"show the {columns} of the {table}{self._filters(plan)}"
 
-    def _measure(self, plan: Plan) -> str:
-        """Return what is computed: "number of orders", "average price of products", "revenue"."""
-        measure = plan.measures[0]
+    def _what(self, measure: Measure) -> str:
+        """Return what is computed: "number of orders", "average price", "revenue"."""
         if measure.only or measure.function == "distinct":
             raise Unsayable
         table = self._naming.say_table(measure.table)
         if measure.column is None:
             return f"number of {table}"
-        if measure.times is not None or (not self._fully and self._is_revenue(measure)):
-            return "revenue" if measure.function == "sum" else f"{_FUNCTIONS[measure.function]} revenue"
-        return f"{_FUNCTIONS[measure.function]} {self._naming.say_column(measure.table, measure.column)} of {table}"
+        function = _FUNCTIONS[measure.function]
+        if measure.said or measure.times:
+            said = measure.said or "revenue"
+            return said if measure.function == "sum" else f"{function} {said}"
+        column = self._naming.say_column(measure.table, measure.column)
+        what = f"sum of {column}" if measure.function == "sum" and "total" in column else f"{function} {column}"
+        return f"{what} of {table}" if self._fully else what
 
-    def _is_revenue(self, measure: Measure) -> bool:
-        return measure.function == "sum" and self._resolver.money((measure.table,)) == measure
-
-    def _groups(self, plan: Plan) -> str:
-        return "".join(f" {'per' if n == 0 else 'and'} {self._group(g)}" for n, g in enumerate(plan.groups))
+    def _by(self, plan: Plan) -> str:
+        return "".join(f" {'by' if n == 0 else 'and'} {self._group(g)}" for n, g in enumerate(plan.groups))
 
     def _group(self, group: Group, many: bool = False) -> str:
         if group.grain is not None:
             return group.grain + ("s" if many else "")
         if group.column is None:
             return self._naming.say_table(group.table, many=many)
-        return self._column(Col(group.table, group.column))
+        column = self._column(Col(group.table, group.column))
+        first, _, last = column.rpartition(" ")
+        return f"{first} {plural(last)}".strip() if many else column
 
     def _column(self, col: Col) -> str:
         table, name = self._naming.say_table(col.table, many=False), self._naming.say_column(col.table, col.name)
@@ -108,7 +141,7 @@ class Speaker:
 
     def _filters(self, plan: Plan) -> str:
         parts = [self._filter(f) for f in plan.where]
-        return "".join(f" {part}" for part in sorted(parts, key=lambda p: not p.startswith("with ")))
+        return "".join(f" {part}" for part in sorted(parts, key=lambda p: not p.startswith(("for ", "with "))))
 
     def _filter(self, condition: Filter) -> str:
         match condition:
@@ -116,10 +149,19 @@ class Speaker:
                 words = condition.period.words
                 return words if words[:1].isalpha() else f"in {words}"
             case Condition(values=(str() as value,), operator="="):
-                return f'with {self._column(condition.column)} "{value}"'
+                return self._equal(condition.column, value)
             case Condition(values=(int() | float() as number,)) if condition.operator in _WORDS:
                 return f"with {self._column(condition.column)} {_WORDS[condition.operator]}{number}"
             case Related(where=()) if condition.absent:
                 return f"without any {self._naming.say_table(condition.table)}"
             case _:
                 raise Unsayable
+
+    def _equal(self, column: Col, value: str) -> str:
+        if column.name in self._naming.label(column.table) and not self._fully:
+            return f'for the {self._naming.say_table(column.table, many=False)} "{value}"'
+        return f'with {self._column(column)} "{value}"'
+
+
+def _is_past(plan: Plan) -> bool:
+    return any(isinstance(f, During) for f in plan.where)

@@ -54,9 +54,7 @@ class SQLBuilder:
         frame, predicates = self._frame(plan.subject)
         shown = [frame.column(c, optional=True) for c in plan.columns]
         where = [predicates.filter(f, plan.subject) for f in merged(self._lexicon, plan.subject, plan.where)]
-        order = [
-            self._ordered(frame.column(o.by, optional=True), o.descending) for o in plan.order if isinstance(o.by, Col)
-        ]
+        order = [self._ordered(self._sortable(frame, o.by), o.descending) for o in plan.order if isinstance(o.by, Col)]
         if plan.limit is not None:
             where += [
                 self._known(frame, o.by) for o in plan.order if isinstance(o.by, Col) and self._may_be_missing(o.by)
@@ -66,6 +64,12 @@ class SQLBuilder:
         query = query.order_by(*order) if order else query
         query = query.distinct() if plan.distinct else query
         return query.limit(plan.limit) if plan.limit is not None else query
+
+    def _sortable(self, frame: Frame, col: Col) -> exp.Expr:
+        """Return a column as it sorts: numbers that are kept as text by their size."""
+        samples = self._lexicon.column(col).samples
+        numbers = self._lexicon.column(col).kind == "text" and bool(samples) and all(s.isdigit() for s in samples)
+        return frame.number(col) if numbers else frame.column(col, optional=True)
 
     def _may_be_missing(self, col: Col) -> bool:
         return self._lexicon.column(col).nullable

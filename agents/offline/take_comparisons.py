@@ -252,7 +252,9 @@ def take_number(r: Reader) -> None:
     if r.pending is None and r.next_is("name") and _may_be_limit(r, number):
         r.asked_limit = int(number)
         return
-    before = next((b for b in (r.peek(-2), r.peek(-3)) if b is not None and b.kind not in {"of", "in"}), None)
+    before = next(
+        (b for b in (r.peek(-2), r.peek(-3)) if b is not None and b.kind not in {"of", "in", "or", "both"}), None
+    )
     column = r.pending
     if (
         column is None
@@ -268,6 +270,7 @@ def take_number(r: Reader) -> None:
         operator = "=" if not (r.scope.negated and r.scope.entity is None) else "!="
         value: Operand = number if r.lexicon.column(column).kind == "number" else item.text
         r.compare(column, operator, value)
+        _more_numbers(r, column, operator)
         return
     if r.next_is("name") and (following := r.peek()) and following.columns and not following.tables:
         counted = r.resolver.column(following, r.context, numeric=True)
@@ -282,6 +285,17 @@ def take_number(r: Reader) -> None:
             r.compare(year, "=", number if r.lexicon.column(year).kind == "number" else item.text)
             return
     raise r.not_understood(item)
+
+
+def _more_numbers(r: Reader, column: Col, operator: Operator) -> None:
+    """aged 32 or 35: the same column with each number"""
+    while operator == "=" and r.next_is("or") and r.next_is("number", ahead=1) and not r.next_is("name", ahead=2):
+        r.take()
+        item = r.take()
+        last = r.scope.filters.pop()
+        assert isinstance(last, Condition)
+        value: Operand = _number(item) if r.lexicon.column(column).kind == "number" else item.text
+        r.compare(column, "in", *last.values, value)
 
 
 def _may_be_limit(r: Reader, number: float) -> bool:

@@ -70,6 +70,8 @@ def _counted(r: Reader, counted: Item, distinct: bool) -> Measure:
         r.take()
         r.subject_named = r.subject_named or table == r.subject
         return Measure("count", table)
+    if item.kind == "verb" and r.touches(counted, item):
+        raise r.not_understood(item)  # "how many visits": a thing here, not what somebody does
     if item.kind == "verb" or item.values:
         return Measure("count", r.subject)
     raise r.not_understood(item)
@@ -124,6 +126,8 @@ def _take_functions(r: Reader, functions: list[Function]) -> None:
         r.at = here
         break
     r.skip("of", "aggregate")
+    if r.peek() is None and r.measures and functions == ["sum"]:
+        return  # "how many … in total"
     _finish_measures(r, functions)
 
 
@@ -431,11 +435,16 @@ def rank_by(r: Reader, by: Col | Measure) -> None:
 
 def compares_next(r: Reader) -> bool:
     here = r.at
-    while r.next_is("relative", "verb", "in", "not"):
+    while r.next_is("verb", "in", "not") or (r.next_is("relative") and not _opens_with(r.peek())):
         r.at += 1
     found = r.next_is(*_COMPARING) or (r.next_is("number") and r.next_is("or more", ahead=1))
     r.at = here
     return found
+
+
+def _opens_with(item: Item | None) -> bool:
+    """Whether a clause goes on to other rows: "years with more than one plot" compares no year."""
+    return item is not None and item.text in {"with", "having", "where"}
 
 
 def having(r: Reader, operator: Operator, *values: Operand) -> None:

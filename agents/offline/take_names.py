@@ -82,7 +82,8 @@ def _take_table(r: Reader, item: Item, table: str) -> None:
     if r.head and not r.measures and not r.columns and not r.subject_named and not r.groups:
         return
     before = r.peek(-2)
-    if r.head and before is not None and before.kind == "and" and (r.columns or r.subject_named) and not r.measures:
+    listed = r.head or _after_subject(r)
+    if listed and before is not None and before.kind == "and" and (r.columns or r.subject_named) and not r.measures:
         if not r.columns:
             r.columns.extend(Col(r.subject, name) for name in r.naming.label(r.subject))
         r.columns.extend(Col(table, name) for name in r.naming.label(table))
@@ -98,6 +99,12 @@ def _take_table(r: Reader, item: Item, table: str) -> None:
     ):
         return
     _enter(r, table)
+
+
+def _after_subject(r: Reader) -> bool:
+    """Whether "and" joins this table to the subject: "gardeners and the plots they tend"."""
+    item = r.peek(-3)
+    return item is not None and item.kind == "name" and r.resolver.table(item) == r.subject and not r.scope.filters
 
 
 def _enter(r: Reader, table: str) -> None:
