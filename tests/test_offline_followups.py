@@ -94,7 +94,7 @@ async def test_a_suggestion_clicked_in_the_conversation_runs_the_promised_sql(
 async def test_suggestions_differ_in_kind(catalog: Catalog, file: Path) -> None:
     _, followups = await _suggestions(catalog, file, "Average cost per ward")
     questions = [f.question for f in followups[:3]]
-    assert "What is the average cost of stays per kind?" in questions
+    assert any(q.split()[-2:] == ["by", "kind?"] or "per kind" in q for q in questions)
     assert any("month" in q for q in questions)
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import zip_longest
 
-from agents.offline.lexicon import Lexicon
+from agents.offline.lexicon import SYNONYM, Lexicon
 from agents.offline.linking import link
-from agents.offline.plan import Col, Group, Measure, Plan
+from agents.offline.plan import Col, Condition, During, Group, Measure, Plan
 from agents.offline.reading import Reading, read
 from agents.offline.resolving import NotUnderstood, Resolver
 from agents.offline.saying import Speaker
@@ -59,10 +59,17 @@ class Analyst:
 
     def _same(self, understood: Plan, meant: Plan) -> bool:
         """Whether two plans ask for the same; revenue is what the reader takes it to be for each grouping."""
-        if _of_revenue(understood) == _of_revenue(meant):
+        if understood.measures and self._is_revenue(understood) and _of_revenue(understood) == _of_revenue(meant):
             return True
         # A plan says some things in two ways, like its subject: what counts is the SQL.
         return self.build(_unsaid(understood)) == self.build(_unsaid(meant))
+
+    def _is_revenue(self, plan: Plan) -> bool:
+        """Whether it is what was earned by just the rows that the conditions are about, none counted twice."""
+        table = plan.measures[0].table
+        columns = [f.column for f in plan.where if isinstance(f, Condition | During)]
+        one = all(self.lexicon.joins.to_one(table, c.table) for c in columns)
+        return bool(plan.measures[0].said) and one and len(columns) == len(plan.where)
 
     def build(self, plan: Plan) -> str:
         return self._builder.build(plan)
@@ -97,6 +104,20 @@ class Analyst:
 
     # what can be asked
 
+    def mentioned(self, text: str, today: date) -> tuple[str, ...]:
+        """Return the tables that a question names, also by a column that only one table has."""
+        found: list[str] = []
+        for item in link(text, self.lexicon, (), today).items:
+            named = {m.table for m in item.tables if m.score >= SYNONYM}
+            columns = {m.table for m in item.columns if m.score >= SYNONYM}
+            found += sorted(named) or (sorted(columns) if len(columns) == 1 else [])
+        return tuple(dict.fromkeys(found))
+
+    def earned(self, table: str) -> Measure | None:
+        """Return what sales brought in, for each row of the table."""
+        found = self._resolver.money((table,))
+        return replace(found, said="revenue") if found is not None else None
+
     def entity(self, table: str) -> Group:
         """Return the group of a table's rows, shown by their names."""
         return Group(table, shown=tuple(Col(table, name) for name in self.lexicon.naming.label(table)))
@@ -130,9 +151,8 @@ class Analyst:
         """Return what the table's rows can be grouped by: tables they belong to, few-valued columns, nearest first."""
         owners = self._owners(table, _FAR)
         tables = [self.entity(t) for t in owners if self._is_short_list(t)]
-        columns = [group for t in (table, *owners) for group in self._categories(t)]
-        mixed = [g for pair in zip_longest(columns, tables) for g in pair if g is not None]
-        return list(dict.fromkeys(mixed))
+        mixed = [g for pair in zip_longest(self._categories(table), tables) for g in pair if g is not None]
+        return [*mixed, *(group for owner in owners for group in self._categories(owner))]
 
     def _owners(self, table: str, far: int) -> list[str]:
         """Return the tables of which each row belongs to one row, nearest first."""
@@ -171,7 +191,7 @@ def _is_prose(words: Sequence[str], values: Sequence[str]) -> bool:
 def _of_revenue(plan: Plan) -> Plan:
     """Return the plan with whatever was called revenue as one and the same measure."""
     revenue = {m: replace(m, table="", column=m.said, times=None) for m in plan.measures if m.said}
-    return _with_measures(plan, revenue)
+    return replace(_with_measures(plan, revenue), subject="")
 
 
 def _unsaid(plan: Plan) -> Plan:

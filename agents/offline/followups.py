@@ -9,7 +9,7 @@ from datetime import date
 from asyncer import asyncify
 
 from agents.offline.analyst import Analyst
-from agents.offline.plan import Col, Condition, Group, Measure, Order, Plan
+from agents.offline.plan import Col, Condition, During, Grain, Group, Measure, Order, Plan
 from agents.offline.resolving import NotUnderstood
 from agents.offline.starting import first_questions
 from agents.question import Draft, Followup, Question
@@ -18,6 +18,10 @@ from tools.sql_runner import Rows
 
 PROPOSED = 8
 """Follow-ups proposed at most; those that do not run are dropped, and few are shown."""
+_SHARED = 60
+"""A share of the whole is asked for where it has at most so many parts."""
+_MONTHS_FROM, _WEEK = 59, 7
+"""Days of a period that is told by months, and at most by days."""
 
 
 class OfflineSuggester:
@@ -61,7 +65,7 @@ def _changes(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
     """Yield plans that differ from this one in one part, the most telling first, kinds mixed."""
     changes: tuple[Callable[[Plan, Rows, Analyst], Iterator[Plan]], ...] = (
         _by_other,
-        _per_month,
+        _over_time,
         _only_first,
         _as_share,
         _number,
@@ -92,13 +96,21 @@ def _is_fixed(group: Group, plan: Plan) -> bool:
     return any(c.table == group.table and (group.column in (None, c.name)) for c in columns)
 
 
-def _per_month(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
+def _over_time(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
+    """The same numbers month by month, or in smaller steps where they lie within one month."""
     if plan.measures and plan.compare is None and not any(g.grain for g in plan.groups):
         column = analyst.date_of(plan.measures[0].table)
-        if column is not None:
-            yield replace(
-                plan, groups=(Group(column.table, column.name, "month"),), order=(), limit=None, having=(), share=False
-            )
+        grain = _grain(plan)
+        if column is not None and grain is not None:
+            group = Group(column.table, column.name, grain)
+            yield replace(plan, groups=(group,), order=(), limit=None, having=(), share=False)
+
+
+def _grain(plan: Plan) -> Grain | None:
+    """Return steps that the plan's period has several of; None within a single day."""
+    periods = [f.period for f in plan.where if isinstance(f, During)]
+    days = min(((p.end - p.start).days for p in periods if p.start and p.end), default=_MONTHS_FROM)
+    return "month" if days >= _MONTHS_FROM else "week" if days > _WEEK else "day" if days > 1 else None
 
 
 def _only_first(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
@@ -125,6 +137,8 @@ def _as_share(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
         and plan.measures
         and plan.measures[0].function in {"count", "sum"}
         and plan.compare is None
+        and not any(g.grain for g in plan.groups)
+        and all(g.column or (analyst.lexicon.table(g.table).row_count or 0) <= _SHARED for g in plan.groups)
     ):
         yield replace(plan, share=True, order=(), limit=None, having=())
 
@@ -136,7 +150,8 @@ def _number(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
     count = replace(plan, columns=(), measures=(Measure("count", plan.subject),), order=(), limit=None, distinct=False)
     yield count
     for group in analyst.groupings(plan.subject):
-        yield replace(count, groups=(group,))
+        if not _is_fixed(group, plan):
+            yield replace(count, groups=(group,))
 
 
 def _unlike(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
@@ -144,7 +159,7 @@ def _unlike(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
     if plan.limit is not None and plan.measures and plan.order:
         last = Order(plan.order[0].by, not plan.order[0].descending)
         yield replace(plan, order=(last,), limit=max(plan.limit, 5))
-    if plan.measures and plan.measures[0].function == "sum":
+    if plan.measures and plan.measures[0].function == "sum" and not plan.measures[0].said:
         average = replace(plan.measures[0], function="avg")
         order = tuple(replace(o, by=average) if isinstance(o.by, Measure) else o for o in plan.order)
         yield replace(plan, measures=(average,), order=order)

@@ -9,9 +9,9 @@ from datetime import date
 from typing import Any
 
 from agents.offline.english import COMPARATIVES, CURRENCIES, MONEY_EARNED, SUPERLATIVES
-from agents.offline.lexicon import DESCRIBED, EXACT, SYNONYM, Lexicon, Meaning
+from agents.offline.lexicon import EXACT, SYNONYM, Lexicon, Meaning
 from agents.offline.operators import GRADED, GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, NOUNS, OPERATORS
-from agents.offline.times import Period, read_period
+from agents.offline.times import read_period
 from agents.offline.words import Word, split
 from tools.catalog import Value
 
@@ -319,4 +319,3 @@ _PHRASES: dict[tuple[str, ...], tuple[str, str]] = {
     for phrase in phrases
 }
 _LONGEST_PHRASE = max(len(p) for p in _PHRASES)
-__all__ = ["DESCRIBED", "SYNONYM", "Item", "Linked", "Period", "link"]

@@ -16,9 +16,10 @@ from agents.offline.subject import find_subject, mention_tables
 from agents.offline.take_clauses import take_and, take_but, take_like, take_not, take_null, take_or, take_relative
 from agents.offline.take_comparisons import take_between, take_comparative, take_compare, take_number, take_worth
 from agents.offline.take_groups import take_by, take_direction, take_order, take_per
-from agents.offline.take_measures import take_aggregate, take_count, take_superlative
+from agents.offline.take_measures import take_aggregate, take_count
 from agents.offline.take_money import take_how_much
 from agents.offline.take_names import take_name, take_unknown, take_verb
+from agents.offline.take_rankings import take_superlative
 from agents.offline.take_times import take_period
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agents.offline.english import ADJECTIVES, LABEL_WORDS, MONEY_EARNED
-from agents.offline.lexicon import EXACT, PART, SYNONYM, Lexicon, Meaning
+from agents.offline.lexicon import PART, SYNONYM, Lexicon, Meaning
 from agents.offline.linking import Item
 from agents.offline.plan import Col, Measure
 from agents.offline.words import stem
@@ -324,6 +324,3 @@ def _is_number_text(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-__all__ = ["EXACT", "NotUnderstood", "Resolver"]

@@ -10,6 +10,9 @@ from agents.offline.plan import Col, Condition, During, Filter, Group, Measure, 
 
 _FUNCTIONS = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest"}
 _WORDS = {"=": "", ">": "more than ", ">=": "at least ", "<": "less than ", "<=": "at most "}
+_VAGUE = frozenset({"total", "amount", "value"})
+_OF_THEMSELVES = frozenset("joined started ended arrived departed enrolled visited".split())
+"""Participles of what somebody does: the others are done to something."""
 
 
 class Unsayable(Exception):
@@ -60,13 +63,16 @@ class Speaker:
             things = self._naming.say_table(measure.table)
             yield f"which {ranked} {have} the {'most' if descending else 'fewest'} {things}{rest}"
         else:
+            if measure.function == "sum" and not measure.said and measure.column:
+                things = self._naming.say_column(measure.table, measure.column)
+                yield f"which {ranked} {have} the {'most' if descending else 'fewest'} {things}{rest}"
             yield f"which {ranked} {have} the {'highest' if descending else 'lowest'} {what}{rest}"
         first = "top" if descending else "bottom"
         yield f"which are the {first} {plan.limit} {self._group(plan.groups[0], many=True)} by {what}{rest}"
 
     def _shared(self, plan: Plan, what: str, by: str, rest: str) -> Iterator[str]:
         measure = plan.measures[0]
-        whole = self._naming.say_table(measure.table) if measure.column is None else what
+        whole = self._naming.say_table(measure.table) if measure.column is None else what.removeprefix("total ")
         if len(plan.groups) == 1:
             does = "did" if _is_past(plan) else "does"
             yield f"what share of {whole} {does} each {self._group(plan.groups[0])} have{rest}"
@@ -75,16 +81,28 @@ class Speaker:
     def _counted(self, plan: Plan, by: str, rest: str) -> Iterator[str]:
         things = self._naming.say_table(plan.measures[0].table)
         there = "were there" if _is_past(plan) else "are there"
+        if rest.startswith(" with "):
+            during = "".join(f" {self._filter(f)}" for f in plan.where if isinstance(f, During))
+            yield f"how many {things}{rest.removesuffix(during)} {there}{by}{during}"
         if not plan.groups:
             yield f"how many {things} {there}{rest}"
             return
         group = plan.groups[0]
         if len(plan.groups) == 1 and group.grain is not None:
+            if (happened := self._happened(group)) is not None:
+                yield f"how many {things} {happened} each {group.grain}{rest}"
             yield f"how many {things} were there each {group.grain}{rest}"
         elif len(plan.groups) == 1 and group.column is None:
             yield f"how many {things} {'did' if _is_past(plan) else 'does'} each {self._group(group)} have{rest}"
         yield f"how many {things} {there}{by}{rest}"
         yield f"how many {things} {there}{by.replace(' by ', ' per ', 1)}{rest}"
+
+    def _happened(self, group: Group) -> str | None:
+        """Return what a date column's name says of its rows: "were placed" for `placed_at`, "joined"."""
+        words = self._naming.column(group.table, group.column or "")
+        if len(words) < 2 or words[-1] not in {"on", "at"} or not words[0].endswith("ed"):
+            return None
+        return words[0] if words[0] in _OF_THEMSELVES else f"were {words[0]}"
 
     def _measured(self, plan: Plan, what: str, by: str, rest: str) -> Iterator[str]:
         grain = plan.groups[0].grain if len(plan.groups) == 1 else None
@@ -120,6 +138,8 @@ class Speaker:
             said = measure.said or "revenue"
             return said if measure.function == "sum" else f"{function} {said}"
         column = self._naming.say_column(measure.table, measure.column)
+        if column in _VAGUE and not self._fully:
+            column = f"{self._naming.say_table(measure.table, many=False)} {column}"
         what = f"sum of {column}" if measure.function == "sum" and "total" in column else f"{function} {column}"
         return f"{what} of {table}" if self._fully else what
 

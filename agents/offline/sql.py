@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sqlglot import exp
 
@@ -19,10 +18,8 @@ from agents.offline.plan import (
     Group,
     Measure,
     Order,
-    Pick,
     Plan,
     Related,
-    Statistic,
 )
 from agents.offline.predicates import Predicates, is_known
 from agents.offline.resolving import NotUnderstood
@@ -53,7 +50,8 @@ class SQLBuilder:
     def _listing(self, plan: Plan) -> exp.Select:
         frame, predicates = self._frame(plan.subject)
         shown = [frame.column(c, optional=True) for c in plan.columns]
-        where = [predicates.filter(f, plan.subject) for f in merged(self._lexicon, plan.subject, plan.where)]
+        filters = [f for f in merged(self._lexicon, plan.subject, plan.where) if not _is_joined(f, frame)]
+        where = [predicates.filter(f, plan.subject) for f in filters]
         order = [self._ordered(self._sortable(frame, o.by), o.descending) for o in plan.order if isinstance(o.by, Col)]
         if plan.limit is not None:
             where += [
@@ -83,7 +81,7 @@ class SQLBuilder:
         groups = [(g, self._group(frame, g)) for g in plan.groups]
         filters = merged(self._lexicon, base, plan.where, joined={g.table for g in plan.groups})
         parts = list(filters) if plan.share and not plan.groups else []
-        where = [predicates.filter(f, plan.subject) for f in filters if f not in parts]
+        where = [predicates.filter(f, plan.subject) for f in filters if f not in parts and not _is_joined(f, frame)]
         if parts:
             return self._part_of_whole(frame, predicates, plan, parts)
         if plan.compare is not None:
@@ -266,6 +264,12 @@ class SQLBuilder:
         return self._apply(frame, measure, frame.base, case)
 
 
+def _is_joined(condition: Filter, frame: Frame) -> bool:
+    """Whether rows must belong to a row only because its table is joined already."""
+    bare = isinstance(condition, Related) and not condition.where and condition.operator == ">" and condition.count == 0
+    return bare and isinstance(condition, Related) and frame.has(condition.table)
+
+
 def merged(lexicon: Lexicon, base: str, filters: Sequence[Filter], joined: set[str] | None = None) -> list[Filter]:
     """Return the filters with those on one far table made one: the same row there must fulfil them all."""
     far: dict[str, list[Filter]] = {}
@@ -310,6 +314,3 @@ def _percent(part: exp.Expr, whole: exp.Expr) -> exp.Div:
 def _period_name(words: str) -> str:
     name = "_".join(w for w in words.lower().replace(",", " ").split() if w not in {"the", "in", "of"})
     return name if name[:1].isalpha() else f"in_{name}"
-
-
-__all__ = ["Pick", "SQLBuilder", "Statistic", "replace"]

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from datetime import date
 
 from agents.offline.analyst import Analyst
+from agents.offline.english import NOT_ADDED
 from agents.offline.plan import Group, Measure, Order, Plan, Related
 from tools.catalog import Table
 
 STARTERS = 6
+_CONSIDERED = 40
+"""Tables of a large database that first questions are looked for in."""
 
 
-def first_questions(analyst: Analyst, today: date) -> tuple[str, ...]:
-    """Return up to six questions, of different kinds, that the analyst reads as they are meant."""
-    streams = [kind(analyst) for kind in (_counts, _rankings, _per_month, _averages, _shares, _absences)]
+def first_questions(analyst: Analyst, today: date, near: Collection[str] = ()) -> tuple[str, ...]:
+    """Return up to six questions, of different kinds, that the analyst reads as they are meant.
+
+    Those about the tables `near` come first.
+    """
+    kinds = (_counts, _rankings, _over_time, _averages, _shares, _absences)
+    streams = [iter(sorted(kind(analyst), key=lambda p: not _touches(p, near))) for kind in kinds]
     found: list[str] = []
     while streams and len(found) < STARTERS:
         for stream in list(streams):
@@ -26,13 +34,21 @@ def first_questions(analyst: Analyst, today: date) -> tuple[str, ...]:
     return tuple(found[:STARTERS])
 
 
+def _touches(plan: Plan, tables: Collection[str]) -> bool:
+    of_filters = {f.table for f in plan.where if isinstance(f, Related)}
+    return not {plan.subject, *of_filters, *(g.table for g in plan.groups)}.isdisjoint(tables)
+
+
 def _asked(plan: Plan, analyst: Analyst, today: date) -> str | None:
     said = analyst.question_for(plan, today)
     return said[0] if said else None
 
 
 def _entities(analyst: Analyst) -> list[Table]:
-    """Return tables whose rows have a key: what happens on dates first, then the fullest; no views, nothing empty."""
+    """Return the tables that a person would ask about: what happens on dates first, then the fullest.
+
+    Left out are views, empty tables and those that only link others, unless there is nothing else.
+    """
     naming = analyst.lexicon.naming
     tables = [t for t in analyst.lexicon.catalog if naming.key(t.name) and not t.is_view and t.row_count != 0]
 
@@ -40,7 +56,21 @@ def _entities(analyst: Analyst) -> list[Table]:
         dated = any(c.kind == "date" for c in table.columns)
         return dated and len(table.foreign_keys) > 0, dated, table.row_count or 0
 
-    return sorted(tables, key=rank, reverse=True)
+    own = [t for t in tables if not _links(analyst, t)]
+    return sorted(own or tables, key=rank, reverse=True)[:_CONSIDERED]
+
+
+def _links(analyst: Analyst, table: Table) -> bool:
+    """Whether a table only ties others together, like an order's items: nobody would ask how many there are."""
+    dated = any(c.kind == "date" for c in table.columns)
+    return len(table.foreign_keys) > 1 and not dated and not _has_name(analyst, table)
+
+
+def _central(analyst: Analyst) -> list[Table]:
+    """Return the tables whose rows have names, those first that most others refer to."""
+    referred = Counter(key.table for t in analyst.lexicon.catalog for key in t.foreign_keys if key.table != t.name)
+    named = [t for t in _entities(analyst) if _has_name(analyst, t)]
+    return sorted(named, key=lambda t: (-referred[t.name], -(t.row_count or 0)))
 
 
 def _has_name(analyst: Analyst, table: Table) -> bool:
@@ -49,26 +79,28 @@ def _has_name(analyst: Analyst, table: Table) -> bool:
 
 def _counts(analyst: Analyst) -> Iterator[Plan]:
     keyless = [t for t in analyst.lexicon.catalog if not analyst.lexicon.naming.key(t.name)]
-    for table in [*sorted(_entities(analyst), key=lambda t: not _has_name(analyst, t)), *keyless]:
+    for table in dict.fromkeys([*_central(analyst), *_entities(analyst), *keyless]):
         yield Plan(table.name, measures=(Measure("count", table.name),))
 
 
 def _rankings(analyst: Analyst) -> Iterator[Plan]:
+    for table in _central(analyst):
+        earned = analyst.earned(table.name) if (table.row_count or 0) > 5 else None
+        if earned is not None and earned.table != table.name:
+            yield _top(analyst, table, earned)
     for table in _entities(analyst):
         for key in table.foreign_keys:
             parent = analyst.lexicon.table(key.table)
             if _has_name(analyst, parent) and parent.name != table.name and (parent.row_count or 0) > 5:
-                measure = Measure("count", table.name)
-                yield Plan(
-                    parent.name,
-                    measures=(measure,),
-                    groups=(analyst.entity(parent.name),),
-                    order=(Order(measure, True),),
-                    limit=5,
-                )
+                yield _top(analyst, parent, Measure("count", table.name))
 
 
-def _per_month(analyst: Analyst) -> Iterator[Plan]:
+def _top(analyst: Analyst, table: Table, by: Measure) -> Plan:
+    ranked = (analyst.entity(table.name),)
+    return Plan(table.name, measures=(by,), groups=ranked, order=(Order(by, True),), limit=5)
+
+
+def _over_time(analyst: Analyst) -> Iterator[Plan]:
     for table in _entities(analyst):
         column = analyst.date_of(table.name)
         if column is not None and (table.row_count or 0) > 20:
@@ -81,9 +113,14 @@ def _per_month(analyst: Analyst) -> Iterator[Plan]:
 
 def _averages(analyst: Analyst) -> Iterator[Plan]:
     for table in _entities(analyst):
-        for column in analyst.amounts(table.name):
+        for column in sorted(analyst.amounts(table.name), key=lambda c: not _is_graded(analyst, table, c)):
             for group in analyst.groupings(table.name):
                 yield Plan(table.name, measures=(Measure("avg", table.name, column),), groups=(group,))
+
+
+def _is_graded(analyst: Analyst, table: Table, column: str) -> bool:
+    """Whether the column's average says more than its sum: a rating, a price, an age."""
+    return bool(NOT_ADDED & set(analyst.lexicon.naming.column(table.name, column)))
 
 
 def _shares(analyst: Analyst) -> Iterator[Plan]:

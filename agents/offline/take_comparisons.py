@@ -238,53 +238,57 @@ def take_number(r: Reader) -> None:
     if r.next_is("or more"):
         operator: Operator = r.take().value
         _against_number(_back(r, item), item, operator, "")
-        return
-    if r.next_is("superlative"):
-        return
-    if r.next_is("aged"):
-        column = r.resolver.degree("old", [t for t in (r.just_filtered, r.scope.entity, r.subject) if t])
-        if column is None or r.resolver.is_birth(column):
-            raise r.not_understood(r.take())
+    elif r.next_is("superlative"):
+        return  # "the 3 oldest": read with it
+    elif r.next_is("aged"):
+        _is_aged(r, number)
+    elif r.pending is None and r.next_is("name") and _may_be_limit(r, number):
+        r.asked_limit = int(number)
+    elif (column := _column_before(r)) is not None:
+        _equals(r, column, item)
+    elif (counted := _column_counted(r)) is not None:
         r.take()
         r.head = False
-        r.compare(column, "=", number)
-        return
-    if r.pending is None and r.next_is("name") and _may_be_limit(r, number):
-        r.asked_limit = int(number)
-        return
-    before = next(
-        (b for b in (r.peek(-2), r.peek(-3)) if b is not None and b.kind not in {"of", "in", "or", "both"}), None
-    )
-    column = r.pending
-    if (
-        column is None
-        and before is not None
-        and before.kind == "name"
-        and r.columns
-        and any(m.col == r.columns[-1] for m in before.columns)
-    ):
-        column = r.columns.pop()
-    if column is not None:
-        r.pending = None
-        r.head = False
-        operator = "=" if not (r.scope.negated and r.scope.entity is None) else "!="
-        value: Operand = number if r.lexicon.column(column).kind == "number" else item.text
-        r.compare(column, operator, value)
-        _more_numbers(r, column, operator)
-        return
-    if r.next_is("name") and (following := r.peek()) and following.columns and not following.tables:
-        counted = r.resolver.column(following, r.context, numeric=True)
-        if counted is not None:  # "five stars"
-            r.take()
-            r.head = False
-            r.compare(counted, "=", number)
-            return
-    if item.text.startswith(("19", "20")) and len(item.text) == 4:
-        year = r.resolver.year(r.context[0])
-        if year:
-            r.compare(year, "=", number if r.lexicon.column(year).kind == "number" else item.text)
-            return
-    raise r.not_understood(item)
+        r.compare(counted, "=", number)  # "five stars"
+    else:
+        raise r.not_understood(item)
+
+
+def _is_aged(r: Reader, number: float) -> None:
+    """3 years old"""
+    word = r.take()
+    column = r.resolver.degree("old", [t for t in (r.just_filtered, r.scope.entity, r.subject) if t])
+    if column is None or r.resolver.is_birth(column):
+        raise r.not_understood(word)
+    r.head = False
+    r.compare(column, "=", number)
+
+
+def _column_before(r: Reader) -> Col | None:
+    """Return the column that a number follows, taken back from what is shown."""
+    if r.pending is not None:
+        column, r.pending = r.pending, None
+        return column
+    near = (b for b in (r.peek(-2), r.peek(-3)) if b is not None and b.kind not in {"of", "in", "or", "both"})
+    before = next(near, None)
+    if before is None or before.kind != "name" or not r.columns:
+        return None
+    return r.columns.pop() if any(m.col == r.columns[-1] for m in before.columns) else None
+
+
+def _equals(r: Reader, column: Col, item: Item) -> None:
+    r.head = False
+    operator: Operator = "=" if not (r.scope.negated and r.scope.entity is None) else "!="
+    value: Operand = _number(item) if r.lexicon.column(column).kind == "number" else item.text
+    r.compare(column, operator, value)
+    _more_numbers(r, column, operator)
+
+
+def _column_counted(r: Reader) -> Col | None:
+    item = r.peek()
+    if item is None or item.kind != "name" or not item.columns or item.tables:
+        return None
+    return r.resolver.column(item, r.context, numeric=True)
 
 
 def _more_numbers(r: Reader, column: Col, operator: Operator) -> None:

@@ -38,6 +38,7 @@ class OfflineWriter:
         try:
             understood = self._analyst.understand(question.text, question.today, found.values, before)
         except NotUnderstood as reason:
-            suggestions = first_questions(self._analyst, question.today)[:_SUGGESTED]
+            near = self._analyst.mentioned(question.text, question.today)
+            suggestions = first_questions(self._analyst, question.today, near)[:_SUGGESTED]
             raise QuestionDeclined(str(reason), suggestions) from None
         return Draft(understood.sql, understood.reading, understood.assumptions)
