@@ -99,7 +99,11 @@ def _best_selling(r: Reader, ranking: Ranking, word: Item) -> bool:
 def _ranked_by_noun(r: Reader, ranking: Ranking, adjective: str, word: Item, item: Item) -> None:
     table = r.resolver.table(item)
     best = max((m.score for m in item.columns), default=0.0)
-    own = table in (r.subject, r.scope.entity) and max((m.score for m in item.tables), default=0.0) >= best
+    own = (
+        table is not None
+        and table in (r.subject, r.scope.entity)
+        and max((m.score for m in item.tables), default=0.0) >= best
+    )
     column = r.resolver.column(item, r.context) if item.columns and not own else None
     if r.resolver.is_money(item.text) and not own and not _exact_number(r, item):
         r.ranking = ranking
