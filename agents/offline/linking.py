@@ -271,6 +271,7 @@ def _is_verb(word: Word) -> bool:
         "wrote",
         "written",
         "sent",
+        "left",
     }
 
 

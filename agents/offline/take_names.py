@@ -20,6 +20,8 @@ def take_name(r: Reader) -> None:
         take_unknown(r)
         return
     if item.values and not _means_name(r, item):
+        for m in item.columns:
+            _refuse_own_key(r, item, m.col)
         take_value(r, item)
         return
     if item.quoted:
