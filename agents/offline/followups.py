@@ -12,6 +12,7 @@ from agents.offline.analyst import Analyst
 from agents.offline.plan import Col, Condition, During, Grain, Group, Measure, Order, Plan
 from agents.offline.resolving import NotUnderstood
 from agents.offline.starting import first_questions
+from agents.offline.times import read_period
 from agents.question import Draft, Followup, Question
 from tools.catalog import Catalog, Found
 from tools.sql_runner import Rows
@@ -97,13 +98,28 @@ def _is_fixed(group: Group, plan: Plan) -> bool:
 
 
 def _over_time(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
-    """The same numbers month by month, or in smaller steps where they lie within one month."""
-    if plan.measures and plan.compare is None and not any(g.grain for g in plan.groups):
-        column = analyst.date_of(plan.measures[0].table)
-        grain = _grain(plan)
-        if column is not None and grain is not None:
-            group = Group(column.table, column.name, grain)
-            yield replace(plan, groups=(group,), order=(), limit=None, having=(), share=False)
+    """The same numbers month by month, or in smaller steps where they lie within one month; or beside last year's."""
+    if not plan.measures:
+        return
+    bare = replace(plan, order=(), limit=None, having=(), share=False, groups=(), compare=None)
+    if plan.compare is not None and plan.compare_on is not None:
+        bare = replace(bare, where=(*plan.where, During(plan.compare_on, plan.compare[0])), compare_on=None)
+    column, grain = analyst.date_of(plan.measures[0].table), _grain(bare)
+    if column is not None and grain is not None and not any(g.grain for g in plan.groups):
+        yield replace(bare, groups=(Group(column.table, column.name, grain),))
+    if plan.compare is None:
+        yield from _against_the_one_before(bare)
+
+
+def _against_the_one_before(plan: Plan) -> Iterator[Plan]:
+    """this year beside last year"""
+    for during in plan.where:
+        if isinstance(during, During) and during.period.start and not during.negated:
+            which, _, unit = during.period.words.partition(" ")
+            before = read_period(("last", unit), during.period.start) if which == "this" else None
+            if before is not None:
+                where = tuple(f for f in plan.where if f is not during)
+                yield replace(plan, where=where, compare=(during.period, before[0]), compare_on=during.column)
 
 
 def _grain(plan: Plan) -> Grain | None:
@@ -123,14 +139,22 @@ def _only_first(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
     if column is None or not isinstance(first, str):
         return
     condition = Condition(column, "=", (first,))
+    only = replace(plan, where=(*plan.where, condition), order=(), limit=None, having=(), share=False)
     for other in analyst.groupings(plan.measures[0].table):
-        if other.table != group.table and not _is_fixed(other, plan):
-            yield replace(
-                plan, groups=(other,), where=(*plan.where, condition), order=(), limit=None, having=(), share=False
-            )
+        # What each row of the group belongs to, like a product's category, has one value only.
+        if not analyst.lexicon.joins.to_one(group.table, other.table) and not _is_fixed(other, plan):
+            yield replace(only, groups=(other,))
+    when, grain = analyst.date_of(plan.measures[0].table), _grain(plan)
+    if when is not None and grain is not None and plan.compare is None:
+        yield replace(only, groups=(Group(when.table, when.name, grain),))
 
 
 def _as_share(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
+    """What part of the whole each group is; of a single number, by the second grouping there is."""
+    if plan.measures and not plan.groups and not plan.share and plan.measures[0].function in {"count", "sum"}:
+        for group in [g for g in analyst.groupings(plan.measures[0].table) if not _is_fixed(g, plan)][1:]:
+            yield replace(plan, groups=(group,), share=True, compare=None)
+        return
     if (
         plan.groups
         and not plan.share
@@ -155,7 +179,9 @@ def _number(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
 
 
 def _unlike(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
-    """The other end of a ranking, and the average beside a total."""
+    """The best month, the other end of a ranking, and the average beside a total."""
+    if plan.measures and plan.compare is None and plan.limit is None and any(g.grain for g in plan.groups):
+        yield replace(plan, order=(Order(plan.measures[0], True),), limit=1, share=False)
     if plan.limit is not None and plan.measures and plan.order:
         last = Order(plan.order[0].by, not plan.order[0].descending)
         yield replace(plan, order=(last,), limit=max(plan.limit, 5))

@@ -75,15 +75,18 @@ class Speaker:
         whole = self._naming.say_table(measure.table) if measure.column is None else what.removeprefix("total ")
         if len(plan.groups) == 1:
             does = "did" if _is_past(plan) else "does"
+            conditions, during = self._split(plan)
+            yield f"what share of {whole}{conditions} {does} each {self._group(plan.groups[0])} have{during}"
             yield f"what share of {whole} {does} each {self._group(plan.groups[0])} have{rest}"
         yield f"what is the share of {whole}{by}{rest}"
 
     def _counted(self, plan: Plan, by: str, rest: str) -> Iterator[str]:
         things = self._naming.say_table(plan.measures[0].table)
         there = "were there" if _is_past(plan) else "are there"
-        if rest.startswith(" with "):
-            during = "".join(f" {self._filter(f)}" for f in plan.where if isinstance(f, During))
-            yield f"how many {things}{rest.removesuffix(during)} {there}{by}{during}"
+        conditions, during = self._split(plan)
+        if conditions.startswith(" with "):
+            each = f" each {plan.groups[0].grain}" if len(plan.groups) == 1 and plan.groups[0].grain else by
+            yield f"how many {things}{conditions} {there}{each}{during}"
         if not plan.groups:
             yield f"how many {things} {there}{rest}"
             return
@@ -158,6 +161,11 @@ class Speaker:
     def _column(self, col: Col) -> str:
         table, name = self._naming.say_table(col.table, many=False), self._naming.say_column(col.table, col.name)
         return name if name.startswith(table) or not self._fully else f"{table} {name}"
+
+    def _split(self, plan: Plan) -> tuple[str, str]:
+        """Return the conditions, and the period."""
+        during = "".join(f" {self._filter(f)}" for f in plan.where if isinstance(f, During))
+        return self._filters(plan).removesuffix(during), during
 
     def _filters(self, plan: Plan) -> str:
         parts = [self._filter(f) for f in plan.where]

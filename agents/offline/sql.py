@@ -127,10 +127,12 @@ class SQLBuilder:
         titles = [group_title(group, self._lexicon) for group, _ in groups]
         labelled: list[exp.Expr] = []
         for title, (group, shown) in zip(titles, groups, strict=True):
-            own = group.grain is not None or titles.count(title) == 1
-            labelled += [
-                exp.alias_(e.copy(), self._names.identifier(title)) if title and own else e.copy() for e in shown
-            ]
+            if group.grain is not None:
+                labelled += [exp.alias_(e.copy(), title) for e in shown]
+            elif title is not None and titles.count(title) == 1:
+                labelled += [exp.alias_(e.copy(), self._names.identifier(title)) for e in shown]
+            else:
+                labelled += [e.copy() for e in shown]
         names = [e.alias_or_name for e in labelled]
         return [
             exp.alias_(e, f"{e.table}_{e.name}".lower()) if isinstance(e, exp.Column) and names.count(e.name) > 1 else e
