@@ -143,3 +143,43 @@ async def test_a_value_with_a_quote_stays_a_value(writer: OfflineWriter, file: P
     draft = await writer.write(Question(text, TODAY), Found(()), None)
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute(draft.sql).fetchall() == []
+
+
+TRIPS = """
+CREATE TABLE stations (code TEXT PRIMARY KEY, name TEXT, town TEXT);
+CREATE TABLE trips (
+    trip_id INTEGER PRIMARY KEY, origin_station TEXT REFERENCES stations (code), dest_station TEXT REFERENCES stations (code)
+);
+INSERT INTO stations VALUES ('AAA', 'Alpha Central', 'Arden'), ('BBB', 'Beta Park', 'Bexley'), ('CCC', 'Gamma North', 'Corby');
+INSERT INTO trips VALUES (1, 'AAA', 'BBB'), (2, 'BBB', 'AAA'), (3, 'AAA', 'CCC'), (4, 'CCC', 'BBB');
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "count"),
+    {
+        "How many trips depart from AAA?": 2,
+        "How many trips depart from Arden?": 2,
+        "How many trips arrive in Corby?": 1,
+        "How many trips go from Arden to Bexley?": 1,
+        "How many trips have destination BBB?": 2,
+    }.items(),
+)
+async def test_two_keys_to_one_table_are_told_apart_by_the_side_that_is_said(
+    tmp_path: Path, question: str, count: int
+) -> None:
+    file = tmp_path / "trips.sqlite"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executescript(TRIPS)
+        writer = OfflineWriter(read_catalog(f"sqlite:///{file}"))
+        draft = await writer.write(Question(question, TODAY), Found(()), None)
+        assert connection.execute(draft.sql).fetchall() == [(count,)]
+
+
+async def test_two_keys_to_one_table_are_not_guessed_between(tmp_path: Path) -> None:
+    file = tmp_path / "trips.sqlite"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executescript(TRIPS)
+    writer = OfflineWriter(read_catalog(f"sqlite:///{file}"))
+    with pytest.raises(QuestionDeclined, match="say which one you mean"):
+        await writer.write(Question("How many trips are there at Arden?", TODAY), Found(()), None)

@@ -25,7 +25,7 @@ _FEW = 30
 _FAR = 2
 """Foreign keys that a grouping may lie away."""
 _LONG_VALUE = 30
-_PROSE = frozenset("comment description note text body message email url phone address".split())
+_PROSE = frozenset("comment description note text body message email mail url website phone fax mobile address".split())
 """What columns are called that nobody groups by."""
 
 
@@ -46,9 +46,12 @@ class Analyst:
         self._builder = SQLBuilder(self.lexicon)
         self._resolver = Resolver(self.lexicon)
 
-    def question_for(self, plan: Plan, today: date) -> tuple[str, str] | None:
-        """Return a question that means just this plan, and the SQL it runs; None where there are no words for it."""
-        for text in Speaker(self.lexicon).questions(plan):
+    def question_for(self, plan: Plan, today: date, *, first: bool = False) -> tuple[str, str] | None:
+        """Return a question that means just this plan, and the SQL it runs; None where there are no words for it.
+
+        A `first` question says of what its numbers are; one that follows another need not.
+        """
+        for text in Speaker(self.lexicon, at_length=first).questions(plan):
             try:
                 understood = self.understand(text, today)
                 if self._same(understood.plan, plan):
@@ -177,6 +180,7 @@ class Analyst:
             and not _is_prose(naming.column(table, c.name), c.values)
             and c.name not in naming.label(table)
             and not naming.is_key_like(naming.column(table, c.name))
+            and self._resolver.yes(Col(table, c.name)) is None
         ]
 
 

@@ -17,6 +17,8 @@ def finish(r: Reader) -> Plan:
     """Return the plan of a question whose every item has found its place; raises NotUnderstood."""
     if r.asked_limit is not None:
         raise NotUnderstood(f"I did not understand which {r.asked_limit} of them to show.")
+    if r.role is not None:
+        raise r.not_understood(r.role)
     _answer_the_question_word(r)
     _show_owners(r)
     _has_happened(r)

@@ -9,7 +9,7 @@ from datetime import date
 from asyncer import asyncify
 
 from agents.offline.analyst import Analyst
-from agents.offline.plan import Col, Condition, During, Grain, Group, Measure, Order, Plan
+from agents.offline.plan import Col, Condition, During, Grain, Group, Measure, Order, Plan, Related
 from agents.offline.resolving import NotUnderstood
 from agents.offline.starting import first_questions
 from agents.offline.times import read_period
@@ -70,6 +70,7 @@ def _changes(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
         _only_first,
         _as_share,
         _number,
+        _rows_behind,
         _unlike,
     )
     streams = [change(plan, rows, analyst) for change in changes]
@@ -147,6 +148,19 @@ def _only_first(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
     when, grain = analyst.date_of(plan.measures[0].table), _grain(plan)
     if when is not None and grain is not None and plan.compare is None:
         yield replace(only, groups=(Group(when.table, when.name, grain),))
+
+
+def _rows_behind(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
+    """What was counted, listed for the first row; and what has nothing to count."""
+    if not (plan.measures and plan.measures[0].column is None and plan.groups and plan.groups[0].column is None):
+        return
+    group, counted = plan.groups[0], plan.measures[0].table
+    if plan.where or group.table == counted:
+        return
+    if rows.values and len(group.shown) == 1 and isinstance(first := rows.values[0][0], str):
+        where = (Condition(group.shown[0], "=", (first,)),)
+        yield Plan(counted, columns=analyst.entity(counted).shown, where=where)
+    yield Plan(group.table, columns=analyst.entity(group.table).shown, where=(Related(counted, (), "=", 0),))
 
 
 def _as_share(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:

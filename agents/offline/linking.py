@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.offline.english import COMPARATIVES, CURRENCIES, MONEY_EARNED, SUPERLATIVES
 from agents.offline.lexicon import EXACT, SYNONYM, Lexicon, Meaning
-from agents.offline.operators import GRADED, GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, NOUNS, OPERATORS
+from agents.offline.operators import GRADED, GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, NOUNS, OPERATORS, ROLES
 from agents.offline.times import read_period
 from agents.offline.words import Word, split
 from tools.catalog import Value
@@ -77,7 +77,8 @@ def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Li
     at = 0
     while at < len(words):
         item, used = _item_at(words, at, lexicon, extra, today, items[-1] if items else None)
-        if item is not None and item.kind == "unknown":
+        described = item is not None and item.kind == "role" and lexicon.described_by(words[at].stem, alone=False)
+        if item is not None and (item.kind == "unknown" or described):
             corrected = _corrected(words, at, lexicon, extra, today)
             if corrected:
                 item, used, said = corrected
@@ -166,6 +167,8 @@ def _single(word: Word, before: Item | None) -> Item | None:
         return None
     if word.lower in NOISE or not word.text[0].isalnum():
         return None
+    if word.stem in ROLES:
+        return Item("role", word.text, ROLES[word.stem])
     if word.stem in LIGHT_VERBS:
         return Item("verb", word.text)
     return Item("unknown", word.text, capital=word.capital)

@@ -279,6 +279,11 @@ NOISE = frozenset(
 )
 """Words that change nothing in what is asked."""
 
+ROLES: dict[str, str] = {
+    "depart": "start", "departur": "start", "leav": "start", "arriv": "end", "arrival": "end", "land": "end",
+}  # fmt: skip
+"""Stems of verbs that say on which side of something a place is."""
+
 NOUNS = frozenset(
     """
     record records entry entries row rows table list value values result results data report time times count display

@@ -136,7 +136,16 @@ class Pick:
     where: tuple[Filter, ...] = ()
 
 
-Filter = Condition | During | AnyOf | Related | Pick
+@dataclass(frozen=True)
+class Through:
+    """The row of `table` that a key refers to fulfils these, where another key refers to the same table."""
+
+    key: Col
+    table: str
+    where: tuple[Filter, ...]
+
+
+Filter = Condition | During | AnyOf | Related | Pick | Through
 
 
 @dataclass(frozen=True)

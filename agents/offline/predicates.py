@@ -9,7 +9,19 @@ from sqlglot import exp
 
 from agents.offline.frame import Frame, Names
 from agents.offline.lexicon import Lexicon
-from agents.offline.plan import AnyOf, Col, Condition, During, Filter, Measure, Operand, Pick, Related, Statistic
+from agents.offline.plan import (
+    AnyOf,
+    Col,
+    Condition,
+    During,
+    Filter,
+    Measure,
+    Operand,
+    Pick,
+    Related,
+    Statistic,
+    Through,
+)
 from agents.offline.resolving import NotUnderstood
 
 _COMPARISONS: dict[str, type[exp.Binary]] = {
@@ -43,6 +55,8 @@ class Predicates:
                 return self._related(condition, subject)
             case Pick():
                 return self._pick(condition)
+            case Through():
+                return self._through(condition)
 
     def comparison(self, left: exp.Expr, operator: str, values: Sequence[Operand]) -> exp.Expr:
         right = [self._operand(v, self._frame) for v in values]
@@ -144,6 +158,15 @@ class Predicates:
         counted = exp.Distinct(expressions=[inner.column(Col(related.table, key))]) if repeats and key else exp.Star()
         counting = inner.select([exp.Count(this=counted)]).where(*query_where)
         return self.comparison(exp.paren(counting, copy=False), related.operator, (related.count,))
+
+    def _through(self, through: Through) -> exp.Expr:
+        keys = self._lexicon.table(through.key.table).foreign_keys
+        referred = next(k.referred[0] for k in keys if k.columns == (through.key.name,))
+        inner = Frame(self._lexicon, self._names, through.table, self._frame.aliases)
+        within = Predicates(self._lexicon, self._names, inner)
+        chosen = inner.column(Col(through.table, referred))
+        query = inner.select([chosen]).where(*(within.filter(f, through.table) for f in through.where))
+        return exp.In(this=self._frame.column(through.key), query=query.subquery(copy=False))
 
     def _pick(self, pick: Pick) -> exp.Expr:
         key = self._lexicon.naming.key(pick.table)

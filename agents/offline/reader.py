@@ -64,6 +64,8 @@ class Reader:
         """Whether the question says what somebody does, rather than naming things only."""
         self.best_selling = False
         """Whether "best-selling" was said: ranked by what was sold, unless something else is named."""
+        self.role: Item | None = None
+        """A verb like "depart" or "arrive" that says which of two keys the next value is about."""
         self.settled: Col | None = None
         """The column of a clause that was compared with nothing, last."""
         self.verb: Item | None = None

@@ -12,6 +12,7 @@ from agents.offline.linking import Item
 from agents.offline.plan import Condition, Measure, Plan
 from agents.offline.reader import Reader, Scope
 from agents.offline.resolving import NotUnderstood
+from agents.offline.roles import take_role
 from agents.offline.subject import find_subject, mention_tables
 from agents.offline.take_clauses import take_and, take_but, take_like, take_not, take_null, take_or, take_relative
 from agents.offline.take_comparisons import take_between, take_comparative, take_compare, take_number, take_worth
@@ -204,6 +205,7 @@ _HANDLERS: dict[str, Callable[[Reader], None]] = {
     "than": _skip,
     "exist": _take_exist,
     "worth": take_worth,
+    "role": take_role,
     "how": _take_how,
     "aged": _take_aged,
     "yes or no": _take_yes_or_no,

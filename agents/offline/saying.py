@@ -20,8 +20,10 @@ class Unsayable(Exception):
 
 
 class Speaker:
-    def __init__(self, lexicon: Lexicon) -> None:
+    def __init__(self, lexicon: Lexicon, *, at_length: bool = False) -> None:
         self._naming = lexicon.naming
+        self._at_length = at_length
+        """Whether an average says of what it is: "average age of singers"."""
         self._fully = False
         """Whether columns are said with their tables: "customer city" for "city"."""
 
@@ -126,6 +128,8 @@ class Speaker:
             if absent.absent and not absent.where:
                 yield f"which {table} have no {self._naming.say_table(absent.table)}"
                 return
+        if plan.columns == label:
+            yield f"which {table} are there{self._filters(plan)}"
         columns = ", ".join(self._naming.say_column(c.table, c.name) for c in plan.columns)
         yield f"show the {columns} of the {table}{self._filters(plan)}"
 
@@ -141,10 +145,11 @@ class Speaker:
             said = measure.said or "revenue"
             return said if measure.function == "sum" else f"{function} {said}"
         column = self._naming.say_column(measure.table, measure.column)
-        if column in _VAGUE and not self._fully:
+        vague = column in _VAGUE and not self._fully
+        if vague:
             column = f"{self._naming.say_table(measure.table, many=False)} {column}"
         what = f"sum of {column}" if measure.function == "sum" and "total" in column else f"{function} {column}"
-        return f"{what} of {table}" if self._fully else what
+        return f"{what} of {table}" if self._fully or (self._at_length and not vague) else what
 
     def _by(self, plan: Plan) -> str:
         return "".join(f" {'by' if n == 0 else 'and'} {self._group(g)}" for n, g in enumerate(plan.groups))

@@ -40,7 +40,7 @@ def _touches(plan: Plan, tables: Collection[str]) -> bool:
 
 
 def _asked(plan: Plan, analyst: Analyst, today: date) -> str | None:
-    said = analyst.question_for(plan, today)
+    said = analyst.question_for(plan, today, first=True)
     return said[0] if said else None
 
 

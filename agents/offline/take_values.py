@@ -7,6 +7,7 @@ from agents.offline.linking import Item
 from agents.offline.plan import Col, Condition, Operator, Related
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
+from agents.offline.roles import by_role, side_said
 
 
 def take_value(r: Reader, item: Item) -> None:
@@ -16,7 +17,13 @@ def take_value(r: Reader, item: Item) -> None:
     if meaning is None:
         raise r.not_understood(item)
     _refuse_far_value(r, item, meaning)
+    side = side_said(r)
     values, both = _more_values(r, meaning)
+    sided = by_role(r, meaning, item, values, side)
+    if sided is not None:
+        r.pending, r.head = None, False
+        r.add(sided)
+        return
     if r.columns and r.columns[-1] == meaning.col and _said_before(r, meaning.col):
         r.columns.pop()  # "the continent of Asia": the column says what the value is
     if r.pending is not None and r.pending == meaning.col:
