@@ -14,7 +14,9 @@ from agents.offline.reading import Reading, read
 from agents.offline.resolving import NotUnderstood, Resolver
 from agents.offline.saying import Speaker
 from agents.offline.sql import SQLBuilder
+from agents.offline.times import Period
 from agents.offline.turns import bare, change, is_elliptic
+from agents.offline.words import split, stem
 from tools.catalog import Catalog, Value
 
 CHAIN = " → "
@@ -24,8 +26,11 @@ _FEW = 30
 """Values of a column, or rows of a table, that still make a good grouping."""
 _FAR = 2
 """Foreign keys that a grouping may lie away."""
+_DONE = {"sum": "added up", "avg": "averaged", "min": "compared", "max": "compared"}
 _LONG_VALUE = 30
-_PROSE = frozenset("comment description note text body message email mail url website phone fax mobile address".split())
+_PROSE = frozenset(
+    "comment remark description note text body message email mail url website phone fax mobile address".split()
+)
 """What columns are called that nobody groups by."""
 
 
@@ -103,7 +108,25 @@ class Analyst:
             linked = link(bare(changed), self.lexicon, values, today)
             reading = change(reading.plan, linked.items, self.lexicon)
             assumed += [*_said(linked.corrections), *reading.assumptions]
-        return Understood(reading.plan, self.build(reading.plan), tuple(dict.fromkeys(assumed)), text)
+        assumed += self._chosen(reading.plan, text, assumed)
+        kept = tuple(a for a in dict.fromkeys(assumed) if _still_holds(a, reading.plan))
+        return Understood(reading.plan, self.build(reading.plan), kept, text)
+
+    def _chosen(self, plan: Plan, text: str, assumed: Sequence[str]) -> list[str]:
+        """Say which columns are computed with, where neither the question nor an assumption names them."""
+        stems, told, naming = {w.stem for w in split(text)}, " ".join(assumed), self.lexicon.naming
+        found = []
+        for measure in plan.measures:
+            if measure.column is None or measure.said or measure.function not in _DONE:
+                continue
+            named = stems & {stem(w) for w in naming.column(measure.table, measure.column)}
+            if (
+                not named
+                and measure.column not in told
+                and naming.say_column(measure.table, measure.column) not in told
+            ):
+                found.append(f"What is {_DONE[measure.function]} is {measure.table}.{measure.column}.")
+        return found
 
     # what can be asked
 
@@ -184,12 +207,31 @@ class Analyst:
         ]
 
 
+def _still_holds(assumption: str, plan: Plan) -> bool:
+    """Whether an assumption about a period is about one that no later turn has replaced."""
+    if " means " not in assumption:
+        return True
+    periods = [*(plan.compare or ()), *_periods(plan.where)]
+    return any(assumption.lower().startswith(p.words.lower()) for p in periods)
+
+
+def _periods(filters: Iterable[Filter]) -> Iterator[Period]:
+    for condition in filters:
+        if isinstance(condition, During):
+            yield condition.period
+        elif isinstance(condition, AnyOf):
+            yield from _periods(condition.options)
+        elif isinstance(condition, Related | Pick | Through):
+            yield from _periods(condition.where)
+
+
 def _said(corrections: tuple[tuple[str, str], ...]) -> list[str]:
     return [f"I read “{typed}” as “{taken}”." for typed, taken in corrections]
 
 
 def _is_prose(words: Sequence[str], values: Sequence[str]) -> bool:
-    return bool(_PROSE & set(words)) or any(len(v) > _LONG_VALUE for v in values)
+    sentences = sum(len(v.split()) > 3 for v in values)
+    return bool(_PROSE & set(words)) or 2 * sentences > len(values) or any(len(v) > _LONG_VALUE for v in values)
 
 
 def _of_revenue(plan: Plan) -> Plan:

@@ -45,16 +45,18 @@ def _asked(plan: Plan, analyst: Analyst, today: date) -> str | None:
 
 
 def _entities(analyst: Analyst) -> list[Table]:
-    """Return the tables that a person would ask about: what happens on dates first, then the fullest.
+    """Return the tables that a person would ask about: what happens on dates first, then what others refer to.
 
     Left out are views, empty tables and those that only link others, unless there is nothing else.
     """
     naming = analyst.lexicon.naming
     tables = [t for t in analyst.lexicon.catalog if naming.key(t.name) and not t.is_view and t.row_count != 0]
 
-    def rank(table: Table) -> tuple[bool, bool, int]:
+    referred = _referred(analyst)
+
+    def rank(table: Table) -> tuple[bool, bool, bool, int]:
         dated = any(c.kind == "date" for c in table.columns)
-        return dated and len(table.foreign_keys) > 0, dated, table.row_count or 0
+        return dated and len(table.foreign_keys) > 0, dated, referred[table.name] > 0, table.row_count or 0
 
     own = [t for t in tables if not _links(analyst, t)]
     return sorted(own or tables, key=rank, reverse=True)[:_CONSIDERED]
@@ -68,9 +70,14 @@ def _links(analyst: Analyst, table: Table) -> bool:
 
 def _central(analyst: Analyst) -> list[Table]:
     """Return the tables whose rows have names, those first that most others refer to."""
-    referred = Counter(key.table for t in analyst.lexicon.catalog for key in t.foreign_keys if key.table != t.name)
+    referred = _referred(analyst)
     named = [t for t in _entities(analyst) if _has_name(analyst, t)]
     return sorted(named, key=lambda t: (-referred[t.name], -(t.row_count or 0)))
+
+
+def _referred(analyst: Analyst) -> Counter[str]:
+    """Return how many foreign keys of other tables refer to each table."""
+    return Counter(key.table for t in analyst.lexicon.catalog for key in t.foreign_keys if key.table != t.name)
 
 
 def _has_name(analyst: Analyst, table: Table) -> bool:
