@@ -280,3 +280,16 @@ async def test_a_complaint_cannot_be_mended_by_rules(writer: OfflineWriter) -> N
     complaint = Complaint("SELECT 1", "no such table")
     with pytest.raises(SQLFailed, match="no such table"):
         await writer.write(Question("How many books are there?", TODAY), NOTHING_FOUND, complaint)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["In which year did most members join?", "For each genre, how many books are there?", "How many books are there?"],
+)
+async def test_a_whole_question_is_asked_anew_whatever_came_before(writer: OfflineWriter, text: str) -> None:
+    first = await writer.write(Question("How many loans were there last year?", TODAY), NOTHING_FOUND, None)
+    turns = (Turn("How many loans were there last year?", first.reading, first.sql),)
+    after = await writer.write(Question(text, TODAY, turns), NOTHING_FOUND, None)
+    alone = await writer.write(Question(text, TODAY), NOTHING_FOUND, None)
+    assert after.sql == alone.sql
+    assert after.reading == text

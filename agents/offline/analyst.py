@@ -9,12 +9,12 @@ from itertools import zip_longest
 
 from agents.offline.lexicon import SYNONYM, Lexicon
 from agents.offline.linking import link
+from agents.offline.periods_kept import still_holds
 from agents.offline.plan import Col, Condition, During, Group, Measure, Plan
 from agents.offline.reading import Reading, read
 from agents.offline.resolving import NotUnderstood, Resolver
 from agents.offline.saying import Speaker
 from agents.offline.sql import SQLBuilder
-from agents.offline.times import Period
 from agents.offline.turns import bare, change, is_elliptic
 from agents.offline.words import split, stem
 from tools.catalog import Catalog, Value
@@ -109,7 +109,7 @@ class Analyst:
             reading = change(reading.plan, linked.items, self.lexicon)
             assumed += [*_said(linked.corrections), *reading.assumptions]
         assumed += self._chosen(reading.plan, text, assumed)
-        kept = tuple(a for a in dict.fromkeys(assumed) if _still_holds(a, reading.plan))
+        kept = tuple(a for a in dict.fromkeys(assumed) if still_holds(a, reading.plan))
         return Understood(reading.plan, self.build(reading.plan), kept, text)
 
     def _chosen(self, plan: Plan, text: str, assumed: Sequence[str]) -> list[str]:
@@ -205,24 +205,6 @@ class Analyst:
             and not naming.is_key_like(naming.column(table, c.name))
             and self._resolver.yes(Col(table, c.name)) is None
         ]
-
-
-def _still_holds(assumption: str, plan: Plan) -> bool:
-    """Whether an assumption about a period is about one that no later turn has replaced."""
-    if " means " not in assumption:
-        return True
-    periods = [*(plan.compare or ()), *_periods(plan.where)]
-    return any(assumption.lower().startswith(p.words.lower()) for p in periods)
-
-
-def _periods(filters: Iterable[Filter]) -> Iterator[Period]:
-    for condition in filters:
-        if isinstance(condition, During):
-            yield condition.period
-        elif isinstance(condition, AnyOf):
-            yield from _periods(condition.options)
-        elif isinstance(condition, Related | Pick | Through):
-            yield from _periods(condition.where)
 
 
 def _said(corrections: tuple[tuple[str, str], ...]) -> list[str]:

@@ -110,9 +110,9 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
     "not": {
         "": _phrases(
             """
-            not | no | never | without | without any | none | lacking | neither | nor | excluding | except | except
-            for | not any | but not | missing | with no | non | no longer | did not ever | apart from | aside from |
-            other than the
+            not | no | never | without | without any | none | lacking | neither | nor | excluding | exclude | except |
+            except for | not any | but not | missing | with no | non | no longer | did not ever | apart from | aside
+            from | other than the
             """
         ),
     },

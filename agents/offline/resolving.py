@@ -64,7 +64,7 @@ class Resolver:
         """Return the column that an item names, nearest to the tables of the context, the likeliest table first."""
         options = [m for m in item.columns if not numeric or self._is_number(m)]
         ranked = sorted(((self._rank(m, context), m) for m in options), key=lambda pair: -pair[0])
-        if not ranked or (ranked[0][0] < PART and len({m.col for m in options}) > 1) or ranked[0][0] < 0:
+        if not ranked or (ranked[0][0] < PART - 0.1 and len({m.col for m in options}) > 1) or ranked[0][0] < 0:
             return None
         best = ranked[0][1]
         if best.score < PART and (named := self._called(ranked, best)) is not None:

@@ -24,6 +24,12 @@ _ELLIPTIC = re.compile(
     | the\ (?:average|total|maximum|minimum|lowest|highest)\W*$ )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
+_WHOLE = re.compile(
+    r"(?:in|for|from|by|at|since|before|after|during|with|last|this|now|then|show|sort|add)\b.*"
+    r"\b(?:how many|how much|which|what|who|when|where|is there|are there|number of|average|total)\b",
+    re.IGNORECASE,
+)
+"""Begins like a change, but is a question of its own: "In which year …", "For each store, how many …"."""
 _LEAD = re.compile(
     r"""^(?:(?: and | but | or | also | only | just | now | then | ok | okay | instead | please | what\ about
     | how\ about
@@ -37,7 +43,7 @@ _TAIL = re.compile(r"[\s,]*\b(?:instead|too|as well|only|please|again|though)\b[
 
 def is_elliptic(text: str) -> bool:
     """Whether a text begins like a change to what was asked before: "and by store?", "only 2025"."""
-    return _ELLIPTIC.match(text.strip()) is not None
+    return _ELLIPTIC.match(text.strip()) is not None and _WHOLE.match(text.strip()) is None
 
 
 def bare(text: str) -> str:
