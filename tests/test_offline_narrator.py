@@ -192,6 +192,13 @@ async def test_what_must_not_be_added_up_is_not_added_up(computed: str) -> None:
     assert "Tea" in said
 
 
+async def test_a_count_of_different_values_is_told_as_one() -> None:
+    sql = "SELECT COUNT(DISTINCT city) AS different_cities FROM customers"
+    asked = "how many different cities do customers have"
+    assert await text(asked, sql, "different_cities", (12,)) == "There are 12 different cities."
+    assert await text(asked, sql, "different_cities", (1,)) == "There is 1 different city."
+
+
 async def test_no_total_is_told_where_the_sql_cannot_be_read() -> None:
     said = await text("x per kind", "this is no SQL ((", "kind revenue", ("Tea", 12.5), ("Coffee", 3.0), ("Cups", 1.0))
     assert said == "Tea has the highest revenue with 12.50, followed by Coffee (3.00) and Cups (1.00)."

@@ -120,6 +120,8 @@ class _Telling:
             sentence = count_sentence(question, text) if shape.role == "measure" else None
             if sentence := sentence or value_sentence(question, text):
                 return sentence
+        if self.clues.function(0) == "distinct" and words.startswith("different "):
+            return f"There is 1 {one(words)}." if value == 1 else f"There are {text} {words}."
         return f"The {words} is {text}."
 
     def _one_of_its_kind(self, label: Shape, measure: Shape) -> str:
