@@ -16,7 +16,7 @@ from agents.offline.resolving import NotUnderstood
 
 _ELLIPTIC = re.compile(
     r"""(?: and | but | or | also | only | just | what\ about | how\ about | (?:the\ )?same | why\ not | instead
-    | now | then | by | per | in | for | as | without | excluding | except | not | with | since
+    | now | then | by | per | in | for | as | without | exclude | excluding | except | not | with | since
     | before | after | during | from
     | last | this | previous | (?:top|bottom)\ \d+(?:\ instead|\W*$) | ordered | sorted | sort | order | split | break
     | broken | group | add | compared?\ (?:with|to) | versus | vs | make\ (?:it|that) | ok(?:ay)?,?\ (?:and|now)
