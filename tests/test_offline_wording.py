@@ -134,7 +134,7 @@ async def test_next_questions_of_a_ranking_are_those_of_a_colleague(catalog: Cat
     assert questions[:3] == [
         "Revenue by kind last quarter?",
         "How did revenue develop each month last quarter?",
-        "What share of revenue did each cake have last quarter?",
+        'What was the revenue from the cake "Cake H" by shop last quarter?',
     ]
 
 

@@ -219,7 +219,7 @@ def _is_prose(words: Sequence[str], values: Sequence[str]) -> bool:
 def _of_revenue(plan: Plan) -> Plan:
     """Return the plan with whatever was called revenue as one and the same measure."""
     revenue = {m: replace(m, table="", column=m.said, times=None) for m in plan.measures if m.said}
-    return replace(_with_measures(plan, revenue), subject="")
+    return replace(_with_measures(plan, revenue), subject="", where=tuple(sorted(plan.where, key=repr)))
 
 
 def _unsaid(plan: Plan) -> Plan:

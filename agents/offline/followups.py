@@ -11,7 +11,7 @@ from asyncer import asyncify
 from agents.offline.analyst import Analyst
 from agents.offline.plan import Col, Condition, During, Grain, Group, Measure, Order, Plan, Related
 from agents.offline.resolving import NotUnderstood
-from agents.offline.starting import first_questions
+from agents.offline.starting import first_questions, is_link
 from agents.offline.times import read_period
 from agents.question import Draft, Followup, Question
 from tools.catalog import Catalog, Found
@@ -43,44 +43,37 @@ class OfflineSuggester:
             return []  # A model understood it, not the rules; the model proposes its own.
         asked = {question.text.strip().lower(), draft.reading.strip().lower()}
         proposed: dict[str, Followup] = {}
-        for changed in _changes(plan, rows, self._analyst):
-            followup = self._followup(changed, question.today)
-            if followup and followup.question.lower() not in asked and followup.sql != draft.sql:
+        for followup in self._followups(plan, rows, question.today):
+            if followup.question.lower() not in asked and followup.sql != draft.sql:
                 proposed.setdefault(followup.sql, followup)
             if len(proposed) == PROPOSED:
                 break
         return list(proposed.values())
 
-    def _followup(self, plan: Plan, today: date) -> Followup | None:
-        assert self._analyst is not None
-        said = self._analyst.question_for(plan, today)
-        return Followup(*said) if said else None
+    def _followups(self, plan: Plan, rows: Rows, today: date) -> Iterator[Followup]:
+        """Yield what can be asked after the plan, one of each kind in turn, the most telling kind first."""
+        analyst = self._analyst
+        assert analyst is not None
+        streams = [
+            (
+                Followup(*said)
+                for changed in change(plan, rows, analyst)
+                if (said := analyst.question_for(changed, today))
+            )
+            for change in _CHANGES
+        ]
+        while streams:
+            for stream in list(streams):
+                followup = next(stream, None)
+                if followup is None:
+                    streams.remove(stream)
+                else:
+                    yield followup
 
 
 def starters(catalog: Catalog, today: date) -> tuple[str, ...]:
     """Return about six good first questions, of different kinds, each of which the offline analyst answers."""
     return first_questions(Analyst(catalog), today)
-
-
-def _changes(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
-    """Yield plans that differ from this one in one part, the most telling first, kinds mixed."""
-    changes: tuple[Callable[[Plan, Rows, Analyst], Iterator[Plan]], ...] = (
-        _by_other,
-        _over_time,
-        _only_first,
-        _as_share,
-        _number,
-        _rows_behind,
-        _unlike,
-    )
-    streams = [change(plan, rows, analyst) for change in changes]
-    while streams:
-        for stream in list(streams):
-            changed = next(stream, None)
-            if changed is None:
-                streams.remove(stream)
-            else:
-                yield changed
 
 
 def _by_other(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
@@ -190,6 +183,16 @@ def _number(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
     for group in analyst.groupings(plan.subject):
         if not _is_fixed(group, plan):
             yield replace(count, groups=(group,))
+    if not plan.where:
+        yield from _most(plan.subject, analyst)
+
+
+def _most(table: str, analyst: Analyst) -> Iterator[Plan]:
+    """The rows of a table that most rows of another belong to."""
+    others = [t for t in analyst.lexicon.catalog if t.name != table and any(k.table == table for k in t.foreign_keys)]
+    for other in sorted(others, key=lambda t: (is_link(analyst, t), -(t.row_count or 0))):
+        count = Measure("count", other.name)
+        yield Plan(table, measures=(count,), groups=(analyst.entity(table),), order=(Order(count, True),), limit=5)
 
 
 def _unlike(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
@@ -203,3 +206,15 @@ def _unlike(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
         average = replace(plan.measures[0], function="avg")
         order = tuple(replace(o, by=average) if isinstance(o.by, Measure) else o for o in plan.order)
         yield replace(plan, measures=(average,), order=order)
+
+
+_CHANGES: tuple[Callable[[Plan, Rows, Analyst], Iterator[Plan]], ...] = (
+    _by_other,
+    _over_time,
+    _only_first,
+    _as_share,
+    _number,
+    _rows_behind,
+    _unlike,
+)
+"""Each yields plans that differ from the one before in one part."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from agents.offline.lexicon import Lexicon
 from agents.offline.naming import plural
 from agents.offline.plan import Col, Condition, During, Filter, Group, Measure, Plan, Related
+from agents.offline.times import MONTHS
 
 _FUNCTIONS = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest"}
 _WORDS = {"=": "", ">": "more than ", ">=": "at least ", "<": "less than ", "<=": "at most "}
@@ -86,7 +88,7 @@ class Speaker:
         things = self._naming.say_table(plan.measures[0].table)
         there = "were there" if _is_past(plan) else "are there"
         conditions, during = self._split(plan)
-        if conditions.startswith(" with "):
+        if conditions.startswith(" with"):
             each = f" each {plan.groups[0].grain}" if len(plan.groups) == 1 and plan.groups[0].grain else by
             yield f"how many {things}{conditions} {there}{each}{during}"
         if not plan.groups:
@@ -111,12 +113,20 @@ class Speaker:
 
     def _measured(self, plan: Plan, what: str, by: str, rest: str) -> Iterator[str]:
         grain = plan.groups[0].grain if len(plan.groups) == 1 else None
+        was = "was" if _is_past(plan) else "is"
+        conditions, during = self._split(plan)
+        of_one = plan.measures[0].said and conditions.startswith(" for the ")
+        source = f" from{conditions.removeprefix(' for')}"
         if grain is not None and plan.measures[0].said and plan.measures[0].function == "sum":
+            if of_one:
+                yield f"how did {what}{source} develop each {grain}{during}"
             yield f"how did {what} develop each {grain}{rest}"
         elif not plan.groups:
-            yield f"what {'was' if _is_past(plan) else 'is'} the {what}{rest}"
+            yield f"what {was} the {what}{rest}"
+        elif of_one:
+            yield f"what {was} the {what}{source}{by}{during}"
         yield f"{what} each {grain}{rest}" if grain else f"{what}{by}{rest}"
-        yield f"what is the {what}{by.replace(' by ', ' per ', 1)}{rest}"
+        yield f"what {was} the {what}{by.replace(' by ', ' per ', 1)}{rest}"
 
     def _listed(self, plan: Plan) -> Iterator[str]:
         if plan.limit is not None or plan.order:
@@ -179,8 +189,7 @@ class Speaker:
     def _filter(self, condition: Filter) -> str:
         match condition:
             case During(negated=False):
-                words = condition.period.words
-                return words if words[:1].isalpha() else f"in {words}"
+                return _during(condition.period.words)
             case Condition(values=(str() as value,), operator="="):
                 return self._equal(condition.column, value)
             case Condition(values=(int() | float() as number,)) if condition.operator in _WORDS:
@@ -198,3 +207,13 @@ class Speaker:
 
 def _is_past(plan: Plan) -> bool:
     return any(isinstance(f, During) for f in plan.where)
+
+
+def _during(words: str) -> str:
+    """Return a period as it stands at a sentence's end: "last year", "in March 2026", "on 2026-05-01"."""
+    first = words.split()[0]
+    if first in MONTHS or re.fullmatch(r"q[1-4]", first):
+        return f"in {words[:1].upper()}{words[1:]}"
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", first):
+        return f"on {words}"
+    return words if first.isalpha() and first != "the" else f"in {words}"

@@ -58,11 +58,11 @@ def _entities(analyst: Analyst) -> list[Table]:
         dated = any(c.kind == "date" for c in table.columns)
         return dated and len(table.foreign_keys) > 0, dated, referred[table.name] > 0, table.row_count or 0
 
-    own = [t for t in tables if not _links(analyst, t)]
+    own = [t for t in tables if not is_link(analyst, t)]
     return sorted(own or tables, key=rank, reverse=True)[:_CONSIDERED]
 
 
-def _links(analyst: Analyst, table: Table) -> bool:
+def is_link(analyst: Analyst, table: Table) -> bool:
     """Whether a table only ties others together, like an order's items: nobody would ask how many there are."""
     dated = any(c.kind == "date" for c in table.columns)
     return len(table.foreign_keys) > 1 and not dated and not _has_name(analyst, table)
