@@ -205,3 +205,22 @@ async def test_a_result_column_never_takes_the_name_of_the_column_it_adds_up(tmp
     draft = await _draft(read_catalog(f"sqlite:///{file}"), "total revenue per owner")
     assert _run(file, draft.sql).values == (("Ann", 8.0), ("Ben", 4.0))
     assert _run(file, draft.sql).columns == ("owner", "total_revenue")
+
+
+@pytest.mark.parametrize("text", ["What was the revenue in march?", "How many tickets were there in q3 2026?"])
+async def test_a_month_keeps_its_preposition_and_its_capital(catalog: Catalog, file: Path, text: str) -> None:
+    questions = await _next(catalog, file, text)
+    assert questions
+    assert all(" in March" in q or " in Q3 2026" in q for q in questions)
+
+
+async def test_a_question_about_one_row_adds_up_that_row_only(catalog: Catalog, file: Path) -> None:
+    question = 'What was the revenue from the cake "Cake H" by shop last quarter?'
+    found = dict(_run(file, (await _draft(catalog, question)).sql).values)
+    gold = _run(
+        file,
+        """SELECT shops.name, SUM(line_total) FROM ticket_lines JOIN tickets USING (ticket_id)
+        JOIN shops USING (shop_id) JOIN cakes USING (cake_id)
+        WHERE cakes.name = 'Cake H' AND printed_at >= '2026-07-01' AND printed_at < '2026-10-01' GROUP BY 1""",
+    )
+    assert found == dict(gold.values)
