@@ -20,7 +20,7 @@ from agents.question import TURNS_KEPT, Draft, Question, Turn
 from bootstrap import OFFLINE, open_asker
 from chat.answer import Answer, greet
 from chat.login import Guests, ensure_secret
-from chat.table import plain
+from chat.markdown import as_markdown
 from errors import AskError, SettingsInvalid
 from logs import hide_secrets
 from settings import read_settings
@@ -202,13 +202,13 @@ def _greeting(asker: Asker | None) -> str:
     """Return what is said before the first question: what this is, on which database, and who answers."""
     what = "Ask your database in plain words. Every answer shows its rows, its SQL and what it assumed."
     if asker is None:
-        return f"{what}\n\n**It cannot answer yet.** {plain(desk.trouble)} Asking a question tries again."
+        return f"{what}\n\n**It cannot answer yet.** {as_markdown(desk.trouble)} Asking a question tries again."
     who = (
         "The **offline analyst** answers: it works by rules, without a model, and says so when it does not understand."
         if asker.analyst == OFFLINE
-        else f"The model **{plain(asker.analyst)}** writes the SQL and tells the answer."
+        else f"The model **{as_markdown(asker.analyst)}** writes the SQL and tells the answer."
     )
-    return f"{what}\n\nThe database is **{plain(asker.catalog.name)}**, {_size(asker)}{_about(asker)}. {who}"
+    return f"{what}\n\nThe database is **{as_markdown(asker.catalog.name)}**, {_size(asker)}{_about(asker)}. {who}"
 
 
 def _size(asker: Asker) -> str:
@@ -225,7 +225,7 @@ def _about(asker: Asker) -> str:
     central = sorted(
         (t for t in asker.catalog if referred[t.name]), key=lambda t: (-referred[t.name], -(t.row_count or 0))
     )
-    names = [plain(table.name) for table in central[:TABLES_NAMED]]
+    names = [as_markdown(table.name) for table in central[:TABLES_NAMED]]
     return f", about {', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else ""
 
 

@@ -51,6 +51,7 @@ class TextChunk:
     """The next piece of the answer in words."""
 
     text: str
+    """Plain text like every event's, whoever wrote it: what shows it as Markdown or HTML escapes it."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ from agents.events import (
     TextChunk,
 )
 from agents.question import Draft
-from chat.table import count, plain, table
+from chat.markdown import MarkdownStream, as_markdown
+from chat.table import count, table
 from tools.catalog import Found
 from tools.chart import Chart, draw
 from tools.sql_runner import Rows
@@ -57,6 +58,8 @@ class Answer:
         self._instead = instead
         self._began = time.monotonic()
         self._message = cl.Message("")
+        self._said = ""
+        self._markdown = MarkdownStream()
         self._rows: Rows | None = None
         self._shown: dict[str, Element] = {}
         self._evidence = _element("Evidence", self._message.id, key=self._message.id, attempts=[])
@@ -84,7 +87,8 @@ class Answer:
             case ChartDrawn(chart):
                 await self._show_chart(chart)
             case TextChunk(text):
-                await self._message.stream_token(text)
+                self._said += text
+                await self._write(self._markdown.feed(text))
             case FollowupsSuggested(questions):
                 self._questions = questions  # Shown at the end, so that nothing moves under the reader's pointer.
             case Declined(reason, suggestions):
@@ -106,6 +110,7 @@ class Answer:
 
     async def close(self, status: str, seconds: dict[str, float] | None = None) -> None:
         """End the answer: offer the next questions, and say how long it took."""
+        await self._write(self._markdown.end())
         self._next.props = {
             "key": self._message.id,
             "status": status,
@@ -150,12 +155,16 @@ class Answer:
 
     async def _say(self, reason: str) -> None:
         """Add a sentence of ours, which may hold names and values from the database."""
-        await self._message.stream_token(("\n\n" if self._message.content else "") + plain(reason))
+        await self._write(self._markdown.end())
+        await self._write(("\n\n" if self._message.content else "") + as_markdown(reason))
+
+    async def _write(self, markdown: str) -> None:
+        if markdown:
+            await self._message.stream_token(markdown)
 
     def _unsaid(self) -> list[str]:
         """Return what was assumed and is not already said in the answer's words."""
-        words = self._message.content.replace("\\", "")
-        return [assumed for assumed in (self.draft.assumptions if self.draft else ()) if assumed not in words]
+        return [assumed for assumed in (self.draft.assumptions if self.draft else ()) if assumed not in self._said]
 
     async def _stage(self, name: str, detail: str = "") -> None:
         self._next.props = {"key": self._message.id, "stage": name, "detail": detail}

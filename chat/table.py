@@ -18,14 +18,6 @@ CELL_LENGTH = 300
 _NAMES_A_THING = re.compile(r"(^|_)(id|key|code|number|year|zip|phone)$|[a-z](Id|ID|Key|Code|Year)$")
 """Columns whose numbers are names rather than amounts: 2026 is a year, not 2,026."""
 
-_MARKUP = re.compile(
-    r"[\\`*\[\]<>~|&]"  # code, emphasis, links, HTML, tables, entities
-    r"|(?<![^\W_])_|_(?![^\W_])"  # emphasis, but not snake_case
-    r"|:(?=[^\W\d]|:)"  # Chainlit's page reads :name as a directive
-)
-_LINE_START = re.compile(r"(?m)^(\d*)([#+=.)-])")  # headings, lists, rules
-_ADDRESS = re.compile(r"(?i)(?<=www)\.|(?<=:)//|@")
-
 
 def table(rows: Rows) -> dict[str, Any]:
     """Return the rows as the page's table: `columns` (name, label, numeric), `cells` and a `note` on their number.
@@ -45,14 +37,6 @@ def count(rows: Rows) -> str:
     number = len(rows.values)
     words = f"{number:,} row" if number == 1 else f"{number:,} rows"
     return f"first {words}" if rows.truncated else words
-
-
-def plain(text: str) -> str:
-    """Return Markdown that shows the text as it is: no link, image or markup can come out of it."""
-    lines = (line.lstrip() for line in text.splitlines())  # Four spaces would make code of a line.
-    escaped = _LINE_START.sub(r"\1\\\2", _MARKUP.sub(r"\\\g<0>", "\n".join(lines)))
-    # A word joiner keeps GitHub's Markdown from making a link of a bare address.
-    return _ADDRESS.sub("\u2060\\g<0>", escaped)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,6 @@ from agents.offline.phrases import (
     most_words,
     number_word,
     one,
-    plain,
     row_name,
     row_names,
     rows_at,
@@ -38,7 +37,7 @@ from agents.offline.phrases import (
 from agents.question import Draft, Question, Say
 from tools.columns import Shape, direction, is_first_and_last_name, is_pair_unique, read_columns
 from tools.sql_runner import Rows
-from tools.wording import is_finite, name_tokens, say_number
+from tools.wording import clean, is_finite, name_tokens, say_number
 
 NAMED = 5
 """How many rows a sentence names."""
@@ -53,7 +52,7 @@ class OfflineNarrator:
     """A `Narrator` that needs no model."""
 
     async def narrate(self, question: Question, draft: Draft, rows: Rows, say: Say) -> None:
-        """Say what the rows answer, a sentence at a time; text from the database is escaped."""
+        """Say what the rows answer, a sentence at a time."""
         spoken = False
         for sentence in _Telling.of(question, draft, rows).sentences():
             await say(f" {sentence}" if spoken else sentence)
@@ -90,8 +89,8 @@ class _Telling:
 
     def _nothing(self) -> Iterator[str]:
         reading = self.draft.reading.strip().rstrip("?.! ")
-        yield f"No rows match: {plain(reading)}." if reading else "No rows match."
-        yield from (plain(assumption) for assumption in self.draft.assumptions)
+        yield f"No rows match: {clean(reading)}." if reading else "No rows match."
+        yield from (clean(assumption) for assumption in self.draft.assumptions)
 
     def _single_row(self) -> Iterator[str]:
         row = self.rows.values[0]
@@ -155,7 +154,7 @@ class _Telling:
 
     def _two_numbers(self, newer: Shape, older: Shape) -> Iterator[str]:
         after, before = newer.values[0], older.values[0]
-        names = plain(newer.words), within(older.words)
+        names = clean(newer.words), within(older.words)
         if not is_finite(after) or not is_finite(before):
             yield f"{names[0]}: {said(newer, after)}; {names[1]}: {said(older, before)}."
             return
@@ -169,7 +168,7 @@ class _Telling:
             for n, (after, before) in enumerate(zip(newer.values, older.values, strict=True))
             if is_finite(after) and is_finite(before)
         ]
-        yield f"{plain(newer.words)} against {within(older.words)}, for {self._how_many(label)}."
+        yield f"{clean(newer.words)} against {within(older.words)}, for {self._how_many(label)}."
         for (change, n), word in ((max(moves), "rise"), (min(moves), "fall")):
             if (change > 0) == (word == "rise") and change:
                 before, after = older.values[n], newer.values[n]
@@ -381,15 +380,11 @@ class _Telling:
         words = label.words.lower()
         if words in _NAMELESS:
             table = self.clues.tables[label.position] if self.clues.tables else None
-            return plain(one(" ".join(name_tokens(table)))) if table else "row"
+            return clean(one(" ".join(name_tokens(table)))) if table else "row"
         for ending in (" name", " title", " id"):
             words = words.removesuffix(ending)
-        return plain(words)
+        return clean(words)
 
     def _how_many(self, label: Shape, capital: bool = False) -> str:
         noun = self._noun(label) if label.is_unique else "row"
         return f"{'All ' if capital else ''}{counted(len(label.values), noun)}".replace("All 2 ", "Both ")
-
-
-def _overlap(newer: Shape, older: Shape) -> bool:
-    return any(is_finite(a) and is_finite(b) for a, b in zip(newer.values, older.values, strict=True))

@@ -1,4 +1,4 @@
-"""Turns a question and numbers into parts of sentences, and database text into harmless Markdown."""
+"""Turns a question and numbers into parts of sentences, and values as they are read."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from typing import Any
 
 from agents.offline.naming import plural
 from tools.columns import Shape
-from tools.wording import clean, is_number
+from tools.wording import clean
 
 TIED = 3
 """How many that are level a sentence names; of more it tells the number."""
 
-_LINKS = re.compile(r"://|www\.|@|mailto:", re.IGNORECASE)
-_MARKS = re.compile(r"([\\`*\[\]<|~])|(?<!\w)(_)|(_)(?!\w)|(&)(?=#?\w+;)")
-_LINE_STARTS = re.compile(r"^(\d+)(?=[.)])|^(?=[#>+=-])")
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 _HOW_MANY = re.compile(r"^(?:so |and |please |tell me |show me )*how many (?P<rest>.+)$", re.I | re.S)
@@ -39,29 +36,14 @@ _MOST = re.compile(
 _NO_NOUN = {"in", "last", "this", "during", "by", "of", "for", "over", "since", "so", "ever", "on", "to", "from", "per"}
 
 
-def plain(value: str) -> str:
-    """Return database text as Markdown that shows it letter for letter, on one line.
-
-    What a page would link by itself (an address, an e-mail) becomes code: no backslash stops that.
-    """
-    text = clean(value)
-    if _LINKS.search(text):
-        longest = max((len(run) for run in re.findall("`+", text)), default=0)
-        fence = "`" * (longest + 1)
-        return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
-    escaped = _MARKS.sub(lambda found: f"\\{found[0]}", text)
-    return _LINE_STARTS.sub(lambda found: f"{found[1]}\\" if found[1] else "\\", escaped)
-
-
 def within(words: str) -> str:
     """Return a column's words as they stand within a sentence; an abbreviation keeps its capitals."""
-    return plain(" ".join(w if len(w) > 1 and w.isalpha() and w.isupper() else w.lower() for w in words.split()))
+    return clean(" ".join(w if len(w) > 1 and w.isalpha() and w.isupper() else w.lower() for w in words.split()))
 
 
 def said(shape: Shape, value: Any) -> str:
-    """Return a value of a column as Markdown; numbers stay as they are read."""
-    text = shape.say(value)
-    return text if is_number(value) else plain(text)
+    """Return a value of a column as it is read, on one line."""
+    return clean(shape.say(value))
 
 
 def row_name(label: Shape, row: int) -> str:
@@ -123,16 +105,16 @@ def count_sentence(question: str, count: str) -> str | None:
         past = (there["be"] or "").lower() in ("were", "was")
         noun = one(there["noun"]) if count == "1" else there["noun"]
         be = ("was" if past else "is") if count == "1" else ("were" if past else "are")
-        return f"There {be} {amount} {plain(noun)}{_more(there['more'])}."
+        return f"There {be} {amount} {clean(noun)}{_more(there['more'])}."
     subject = _SUBJECT.match(rest)
     if (
         subject
         and count != "1"
         and not _INVERTED.search(f"{subject['noun']} {subject['verb']} {_first(subject['more'])}")
     ):
-        return f"{'No' if count == '0' else count} {plain(rest)}."
+        return f"{'No' if count == '0' else count} {clean(rest)}."
     if len(rest.split()) == 1:
-        return f"There {'is' if count == '1' else 'are'} {amount} {plain(one(rest) if count == '1' else rest)}."
+        return f"There {'is' if count == '1' else 'are'} {amount} {clean(one(rest) if count == '1' else rest)}."
     return None
 
 
@@ -142,7 +124,7 @@ def value_sentence(question: str, value: str) -> str | None:
     if asked is None:
         return None
     be = "was" if re.match(r"(?:and )?what (?:was|were)\b", question, re.I) else "is"
-    return f"The {plain(asked['what'])} {be} {value}."
+    return f"The {clean(asked['what'])} {be} {value}."
 
 
 def most_words(question: str) -> str | None:
@@ -160,7 +142,7 @@ def _bare(question: str) -> str:
 
 
 def _more(text: str) -> str:
-    return f" {plain(text.strip())}" if text.strip() else ""
+    return f" {clean(text.strip())}" if text.strip() else ""
 
 
 def _first(text: str) -> str:
