@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from datetime import time as time_of_day
 from decimal import Decimal
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.table import Table
+from rich.text import Text
 
 from agents.events import (
     ChartDrawn,
@@ -35,6 +37,7 @@ from agents.events import (
 from agents.question import Question
 from errors import AskError
 from settings import Settings, read_settings
+from tools.wording import clean
 
 if TYPE_CHECKING:
     from agents.ask import Asker
@@ -66,7 +69,7 @@ class Answer:
                 self.sql, self.assumptions = draft.sql, list(draft.assumptions)
             case RowsFound(rows=rows):
                 self.columns, self.truncated = list(rows.columns), rows.truncated
-                self.rows = [[plain(value) for value in row] for row in rows.values]
+                self.rows = [[as_json(value) for value in row] for row in rows.values]
             case ChartDrawn(chart=chart):
                 self.chart = asdict(chart)
             case TextChunk(text=text):
@@ -98,7 +101,7 @@ def ask(
     except AskError as error:
         answer.answer = str(error)
     if as_json:
-        print(json.dumps(asdict(answer), ensure_ascii=False))
+        print(json.dumps(asdict(answer), ensure_ascii=False, allow_nan=False))
     else:
         _print(answer)
     if answer.status == "failed":
@@ -120,17 +123,20 @@ async def _listen(asker: Asker, question: Question, answer: Answer) -> None:
             answer.take(event)
 
 
-def plain(value: Any) -> Any:
-    """Return the value as JSON can carry it: decimals as numbers, dates in ISO form, bytes in hexadecimal."""
+def as_json(value: Any) -> Any:
+    """Return the value as JSON can carry it: decimals as numbers, dates in ISO form, bytes in hexadecimal.
+
+    JSON knows neither NaN nor infinity: they become None.
+    """
     match value:
+        case float() | Decimal() if not isfinite(value):
+            return None
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
         case datetime() | date() | time_of_day():
             return value.isoformat()
         case bytes():
             return value.hex()
-        case float() if value != value or value in (float("inf"), float("-inf")):
-            return None  # JSON knows neither NaN nor infinity.
         case _:
             return value
 
@@ -158,7 +164,12 @@ def _table(answer: Answer) -> Table:
     table = Table(caption=more)
     for position, name in enumerate(answer.columns):
         is_number = all(isinstance(row[position], int | float | None) for row in shown)
-        table.add_column(name, justify="right" if is_number else "left")
+        table.add_column(_cell(name), justify="right" if is_number else "left")
     for row in shown:
-        table.add_row(*("" if value is None else str(value).replace("[", r"\[") for value in row))
+        table.add_row(*map(_cell, row))
     return table
+
+
+def _cell(value: Any) -> Text:
+    """Return the value as a terminal may show it: as text, whatever markup or control characters it holds."""
+    return Text("" if value is None else clean(str(value)))
