@@ -15,6 +15,7 @@ import pytest
 from pymysql.cursors import Cursor
 
 from errors import DatabaseUnavailable, QueryTimedOut, SettingsInvalid, SQLFailed
+from tests.memory import peak_of
 from tests.servers import PASSWORD
 from tools.connections import mysql
 from tools.connections.address import read_url
@@ -237,3 +238,8 @@ def test_a_server_that_does_not_let_us_in_is_told_in_one_sentence(mariadb_url: s
 def test_an_option_that_the_driver_does_not_know_is_named() -> None:
     with pytest.raises(SettingsInvalid, match="local_infile"):
         MySQL(read_url("mysql://u:secret@127.0.0.1/shop?local_infile=1"))
+
+
+def test_wide_rows_are_cut_as_they_arrive(database: MySQL) -> None:
+    wide = "SELECT REPEAT('x', 1000000) FROM seq_1_to_40"
+    assert peak_of(lambda: fetch(database, wide, limit=30)) < 8_000_000

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from errors import AskError, DatabaseUnavailable, QueryTimedOut, SQLFailed
+from tests.memory import peak_of
 from tools.connections import postgres
 from tools.connections.address import read_url
 from tools.connections.postgres import PostgreSQL
@@ -252,3 +253,8 @@ def _ask_for_a_password(owner: psycopg.Connection) -> None:
             file.seek(0)
             file.write("local all asks scram-sha-256\n" + written)
     owner.execute("SELECT pg_reload_conf()")
+
+
+def test_wide_rows_are_cut_as_they_arrive(database: PostgreSQL) -> None:
+    wide = "SELECT repeat('x', 1000000) FROM generate_series(1, 40)"
+    assert peak_of(lambda: fetch(database, wide, limit=30)) < 8_000_000

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from errors import DatabaseUnavailable, QueryTimedOut, SQLFailed
+from tests.memory import peak_of
 from tools.connections import sqlite
 from tools.connections.address import database_file, read_url
 from tools.connections.sqlite import SQLite
@@ -267,3 +268,10 @@ def test_a_file_that_went_away_is_told(file: Path) -> None:
     file.unlink()
     with pytest.raises(DatabaseUnavailable, match="cannot be opened"):
         database.fetch(Statement("SELECT 1", limit=1, timeout=1))
+
+
+def test_wide_rows_are_cut_as_they_arrive(file: Path) -> None:
+    wide = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) SELECT zeroblob(1000000) FROM n"
+    )
+    assert peak_of(lambda: fetch(file, wide, limit=30)) < 8_000_000

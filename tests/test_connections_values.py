@@ -82,6 +82,9 @@ def test_every_column_has_a_name_of_its_own(given: tuple[str, ...], expected: tu
 
 
 def test_the_row_beyond_the_limit_only_tells_that_there_are_more() -> None:
-    assert fetched(["a"], [(1,), (2,)], 1).values == ((1,),)
-    assert fetched(["a"], [(1,), (2,)], 1).truncated
+    arriving = iter([(1,), (2,), (3,)])
+    found = fetched(["a"], arriving, 1)
+    assert (found.values, found.truncated) == (((1,),), True)
+    assert list(arriving) == [(3,)]
     assert not fetched(["a"], [(1,)], 1).truncated
+    assert fetched(["a"], [(1,)], 0).truncated

@@ -97,7 +97,7 @@ def _carried_out(connection: duckdb.DuckDBPyConnection, ask: Ask) -> Reply:
         return Reply()
     cursor = connection.execute(statements[0])
     columns = [column[0] for column in cursor.description or ()]
-    found = fetched(columns, cursor.fetchmany(ask["limit"] + 1), ask["limit"])
+    found = fetched(columns, iter(cursor.fetchone, None), ask["limit"])
     return Reply(columns=found.columns, values=found.values, truncated=found.truncated)
 
 

@@ -85,11 +85,11 @@ class MySQL:
         """Return the statement's rows; raises SQLFailed, QueryTimedOut or DatabaseUnavailable."""
         with self._transaction(statement) as connection, _cursor(connection) as cursor:
             cursor.execute(statement.sql)
-            rows = cursor.fetchmany(statement.limit + 1)
-            if len(rows) > statement.limit:
+            found = fetched([column[0] for column in cursor.description or ()], cursor, statement.limit)
+            if found.truncated:
                 # The protocol has no way to leave the rest unread but to hang up.
                 connection.close()
-            return fetched([column[0] for column in cursor.description or ()], rows, statement.limit)
+            return found
 
     def plan(self, statement: Statement) -> None:
         """Let the server plan the statement; raises SQLFailed with its complaint."""

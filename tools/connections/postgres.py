@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
-from itertools import islice
 from typing import Any, cast
 
 import psycopg
@@ -21,14 +20,15 @@ from errors import AskError, DatabaseUnavailable, SettingsInvalid, SQLFailed
 from tools.catalog import Dialect
 from tools.connections.pool import Pool
 from tools.connections.statement import Fetched, Statement
-from tools.connections.values import fetched
+from tools.connections.values import distinct_names, plain_rows
 
 logger = logging.getLogger(__name__)
 
 _CONNECT_TIMEOUT = 5
 _CANCEL_TIMEOUT = 2.0
 _LOCK_WAIT = 5_000
-_ROWS_AT_ONCE = 200
+_ROWS_AT_ONCE = 5
+"""libpq holds so many rows raw, however wide they are."""
 
 _BEGIN = """
 BEGIN READ ONLY;
@@ -85,9 +85,9 @@ class PostgreSQL:
             # `stream` speaks the extended protocol, in which the server takes a single statement only.
             stream = cast("Generator[tuple[Any, ...]]", cursor.stream(sql, size=_ROWS_AT_ONCE))
             with closing(stream):
-                rows = list(islice(stream, statement.limit + 1))
+                values, truncated = plain_rows(stream, statement.limit)
             columns = [column.name for column in cursor.description or ()] or _described(connection, sql)
-            return fetched(columns, rows, statement.limit)
+            return Fetched(distinct_names(columns), values, truncated)
 
     def plan(self, statement: Statement) -> None:
         """Let PostgreSQL plan the statement; raises SQLFailed with its complaint."""

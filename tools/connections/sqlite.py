@@ -68,7 +68,7 @@ class SQLite:
         with self._reading(statement) as connection:
             cursor = connection.execute(statement.sql)
             names = [column[0] for column in cursor.description or ()]
-            return fetched(names, cursor.fetchmany(statement.limit + 1), statement.limit)
+            return fetched(names, cursor, statement.limit)
 
     def plan(self, statement: Statement) -> None:
         """Let SQLite compile the statement; raises SQLFailed with its complaint."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
+from itertools import islice
 from typing import Any
 
 from tools.connections.statement import Fetched
@@ -17,13 +18,20 @@ CELL_LENGTH = 10_000
 _AS_THEY_ARE = (int, float, Decimal, date, time, type(None))  # bool is an int, datetime a date
 
 
-def fetched(columns: Sequence[str], rows: Sequence[Iterable[Any]], limit: int) -> Fetched:
-    """Return the rows as plain values. `rows` holds one row beyond the limit where the database had more."""
-    return Fetched(
-        columns=distinct_names(columns),
-        values=tuple(tuple(map(plain, row)) for row in rows[:limit]),
-        truncated=len(rows) > limit,
-    )
+def fetched(columns: Iterable[str], rows: Iterable[Iterable[Any]], limit: int) -> Fetched:
+    """Return at most `limit` of the rows as plain values under distinct names."""
+    values, truncated = plain_rows(rows, limit)
+    return Fetched(distinct_names(columns), values, truncated)
+
+
+def plain_rows(rows: Iterable[Iterable[Any]], limit: int) -> tuple[tuple[tuple[Any, ...], ...], bool]:
+    """Return at most `limit` rows of plain values, and whether one more came.
+
+    Each is made plain as it arrives: a thousand wide rows, held as drivers hand them over, would fill the memory.
+    """
+    arriving = iter(rows)
+    values = tuple(tuple(map(plain, row)) for row in islice(arriving, limit))
+    return values, next(arriving, None) is not None
 
 
 def plain(value: Any) -> Any:
