@@ -111,7 +111,10 @@ class OriginCheck:
         origin = headers.get("origin")
         if origin is None or origin.lower() in self._allowed:
             return True  # A browser always names its origin; a program that does not is no page that can be tricked.
-        at = urlsplit(origin)
+        try:
+            at = urlsplit(origin)
+        except ValueError:
+            return False
         if self._loopback_only and at.hostname not in LOOPBACK:
             return False  # A stranger's name may be made to resolve to this machine.
         return at.netloc.lower() == headers.get("host", "").lower()

@@ -68,6 +68,7 @@ def _opens(app: ASGIApp, origin: str | None, host: str = "chat.example") -> bool
         ("http://chat.example:8001", False),
         ("http://intranet.example", False),
         ("null", False),
+        ("http://[", False),
     ],
 )
 def test_the_socket_opens_only_for_our_own_and_the_allowed_origins(origin: str | None, may_enter: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -99,10 +100,32 @@ def _wait_for(served: Served, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(httpx.TransportError):
-            if httpx.get(f"{served.url}/health").is_success:
+            if httpx.get(f"{served.url}/healthz").is_success:
                 return
         time.sleep(0.1)
     pytest.fail(f"the server did not start: {served.log.read_text()}")
+
+
+async def falls_idle(served: Served) -> None:
+    """Wait until the server's process does nothing: a statement that goes on would keep a core busy.
+
+    The limit is below the database's own of 30 seconds, and above the time that a page may be away.
+    """
+    async with asyncio.timeout(22):
+        while await _busy_share(served.pid) > 0.3:
+            pass
+
+
+async def _busy_share(pid: int) -> float:
+    """Return how much of one core the process took within a third of a second."""
+    began, wall = _cpu_seconds(pid), time.monotonic()
+    await asyncio.sleep(0.3)
+    return (_cpu_seconds(pid) - began) / (time.monotonic() - wall)
+
+
+def _cpu_seconds(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
