@@ -14,6 +14,7 @@ into one of these in the one file that calls the library.
     ├── IndexUnavailable       the schema index cannot be reached or opened
     ├── ModelUnavailable       the model endpoint does not answer
     │   └── ModelMisbehaved    ... or answers something that cannot be used
+    │       └── RequestRejected  ... because it does not take the request as it was put
     └── SettingsInvalid        a setting that cannot work
 """
 
@@ -65,6 +66,10 @@ class ModelUnavailable(AskError):
 
 class ModelMisbehaved(ModelUnavailable):
     """The model endpoint answered something that cannot be used."""
+
+
+class RequestRejected(ModelMisbehaved):
+    """The endpoint would not take the request as it was put (400 or 422); put differently, it may."""
 
 
 class SettingsInvalid(AskError):

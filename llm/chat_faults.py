@@ -9,14 +9,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import openai
 
-from errors import ModelMisbehaved, ModelUnavailable
-from llm.chat_json import AFTER_AN_ANSWER, RequestRejected
+from errors import ModelMisbehaved, ModelUnavailable, RequestRejected
+from llm.chat_json import AFTER_AN_ANSWER
 
 log = logging.getLogger("quaestor.model")
-
-
-class AnswerCutShort(ModelMisbehaved):
-    """The answer ended before its end: nothing in it may be acted on."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +104,7 @@ def _of_status(status: int, code: str | None, endpoint: Endpoint) -> ModelUnavai
 def check_finish(reason: str | None, *, is_empty: bool, endpoint: Endpoint) -> None:
     """Return when an answer is whole; `reason` is what the endpoint gave as its finish_reason.
 
-    Raises AnswerCutShort or ModelMisbehaved. A stream without a finish_reason is one that broke off unnoticed.
+    Raises ModelMisbehaved for any other. A stream without a finish_reason is one that broke off unnoticed.
     """
     if reason == "length":
         raise cut_short()
@@ -117,7 +113,7 @@ def check_finish(reason: str | None, *, is_empty: bool, endpoint: Endpoint) -> N
     if not reason and is_empty:
         raise _foreign(endpoint)
     if not reason:
-        raise AnswerCutShort(f"The model's answer broke off before its end. {AFTER_AN_ANSWER}")
+        raise ModelMisbehaved(f"The model's answer broke off before its end. {AFTER_AN_ANSWER}")
     if is_empty:
         raise ModelMisbehaved(f"The model {endpoint.model} answered nothing. {AFTER_AN_ANSWER}")
 
@@ -129,8 +125,8 @@ def _foreign(endpoint: Endpoint) -> ModelMisbehaved:
     )
 
 
-def cut_short() -> AnswerCutShort:
-    return AnswerCutShort(
+def cut_short() -> ModelMisbehaved:
+    return ModelMisbehaved(
         "The model's answer was cut off at its length limit. Ask for less at once, or raise the limit at the endpoint."
     )
 

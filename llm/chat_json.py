@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from errors import ModelMisbehaved
+from errors import ModelMisbehaved, RequestRejected
 
 if TYPE_CHECKING:  # LangChain takes a second to import, and a house without a model need not wait for it.
     from langchain_core.language_models import BaseChatModel
@@ -29,10 +29,6 @@ Asked = TypeVar("Asked")
 
 _THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _FENCED_JSON = re.compile(r"```json\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
-
-
-class RequestRejected(ModelMisbehaved):
-    """The endpoint would not take the request as it was put (400 or 422); put differently, it may."""
 
 
 def json_agent(
