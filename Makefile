@@ -1,6 +1,6 @@
 # make run      install, build the sample database and its index, serve http://localhost:8000
 # make test     install, then pass every test, the browser's included
-PORT ?= 8000
+PORT ?= $(or $(QUAESTOR_PORT),8000)
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -30,8 +30,8 @@ install: .venv/.installed
 install-dev: .venv/.installed-dev
 
 .venv/.installed: requirements.txt requirements-embeddings.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "Quaestor needs Python 3.11 or newer; name one with PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "Quaestor needs Python 3.11, 3.12 or 3.13; name one with PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv \
 	  || { echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
 	@echo "Installing into .venv; the first time this takes a minute or two."

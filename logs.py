@@ -1,15 +1,19 @@
-"""Keeps passwords and keys out of every line of the log."""
+"""Keeps passwords and keys out of the log, tracebacks included."""
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
+from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
 from settings import Settings
 
 HIDDEN = "•••"
+SHORTEST = 4
+"""A shorter secret would blot out ordinary words."""
 
 _IN_URL = re.compile(r"(?<=://)[^\s/@]*:[^\s@]*(?=@)")
 _KEY = re.compile(r"\bsk-[\w-]{6,}")
@@ -32,10 +36,22 @@ class _Redacting(logging.Formatter):
 
 def hide_secrets(settings: Settings) -> None:
     """Hide the settings' secrets, and whatever looks like one, in all that the root logger's handlers write."""
-    values = (getattr(settings, name) for name in type(settings).model_fields)
-    secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    secrets = [secret for secret in _secrets_of(settings) if len(secret) >= SHORTEST]
     if not logging.getLogger().handlers:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for handler in logging.getLogger().handlers:
         if not isinstance(handler.formatter, _Redacting):
-            handler.setFormatter(_Redacting(handler.formatter, [s for s in secrets if len(s) >= 4]))
+            handler.setFormatter(_Redacting(handler.formatter, secrets))
+
+
+def _secrets_of(settings: Settings) -> Iterator[str]:
+    """Yield each secret as it is set, and the passwords inside it as a driver would spell them."""
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
+    if settings.users is not None:
+        yield from (pair.partition(":")[2].strip() for pair in settings.users.get_secret_value().split(","))
+    if settings.database_url is not None:
+        password = urlsplit(settings.database_url.get_secret_value()).password or ""
+        yield from (password, unquote(password))

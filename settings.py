@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from errors import SettingsInvalid
 
@@ -23,7 +25,7 @@ class Settings(BaseSettings):
     saved_questions: Path = Path("knowledge/questions.jsonl")
     """Questions with SQL that a person has reviewed, a JSON object `{"question", "sql"}` a line."""
     home: Path = Path(".quaestor")
-    """Where the sample database, the embedded index, the embedding model and the history live."""
+    """Where the sample database, the index, the embedding model and the login's signing key live."""
 
     openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY"))
     openai_base_url: str | None = Field(None, validation_alias=AliasChoices("OPENAI_BASE_URL"))
@@ -50,12 +52,17 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65_535)
-    allow_origins: tuple[str, ...] = ()
-    """Other origins whose pages may open the chat (the copilot), e.g. `["https://intranet.example"]`."""
+    allow_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Other origins whose pages may open the chat (the copilot), comma-separated: `https://intranet.example`."""
     users: SecretStr | None = None
     """`name:password` pairs, comma-separated; where set, the chat asks for a login."""
     allow_anonymous: bool = False
     """Serve without a login on an address that is not loopback."""
+
+    @field_validator("allow_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        return tuple(part.strip().rstrip("/") for part in value.split(",")) if isinstance(value, str) else value
 
     @property
     def has_model(self) -> bool:
@@ -75,4 +82,15 @@ def read_settings(database_url: str | None = None) -> Settings:
         name = str(first["loc"][0])
         name = name if name.isupper() else f"QUAESTOR_{name.upper()}"
         raise SettingsInvalid(f"The setting {name} cannot be used: {first['msg']}.") from None
+    _check_home(settings.home)
     return settings.model_copy(update={"database_url": SecretStr(database_url)}) if database_url else settings
+
+
+def _check_home(home: Path) -> None:
+    """Make the home folder; raises SettingsInvalid where nothing can be written there."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsInvalid(f"QUAESTOR_HOME cannot be {home}: {error.strerror}. Name a folder to write in.") from None
+    if not os.access(home, os.W_OK):
+        raise SettingsInvalid(f"QUAESTOR_HOME cannot be {home}: nothing may be written there. Name another folder.")

@@ -30,8 +30,8 @@ from agents.events import (
     TextChunk,
 )
 from agents.followups import keep_runnable
-from agents.guardrails import looks_like_sql
 from agents.question import Complaint, Draft, Followup, Question, Say
+from agents.typed_sql import looks_like_sql
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, SQLFailed, SQLRefused
 from tools.catalog import Catalog, Found, SavedQuestion
 from tools.chart import choose_chart
@@ -133,13 +133,14 @@ class Asker:
         # The work runs beside the reader in one task owned here: yielding from inside its task groups would
         # tie their cancellation to whoever happens to read.
         task = asyncio.create_task(work(), name="ask")
-        try:
-            async with receive:
+        async with receive:
+            try:
                 async for event in receive:
                     yield event
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+            finally:
+                # Before the stream closes, so that the work sees a stop and not a reader that broke.
+                task.cancel()
+                await asyncio.wait([task])
 
 
 @dataclass
@@ -246,7 +247,10 @@ class _Asking:
                 ideas = await self.asker.suggester.suggest(self.question, draft, rows, found)
                 kept = await keep_runnable(ideas, self.asker.guard, self.asker.runner, wanted=FOLLOWUPS_SHOWN)
             except AskError as error:
-                log.warning("no follow-ups: %s", error)  # The answer stands without them.
+                log.warning("no follow-ups: %s", error)
+                return
+            except Exception:
+                log.exception("no follow-ups")  # The answer stands without them.
                 return
         if kept:
             await self.tell(FollowupsSuggested(tuple(f.question for f in kept)))

@@ -18,8 +18,6 @@ from llm.plain_text import plain
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-__all__ = ["ModelGuardrails", "RuleGuardrails", "looks_like_sql"]
-
 log = logging.getLogger("quaestor.guardrails")
 
 NAME = "verdict"
@@ -43,6 +41,9 @@ NO_SECRETS = "Quaestor answers questions about the database, not about its own i
 NO_COMMANDS = "Quaestor answers questions about the database; it does not run programs or open files."
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ufffe\uffff]|[\ud800-\udfff]")
+
+_LINES = re.compile(r"(?<!\s)\s*\n\s*")
+_BLANKS = re.compile(r"[^\S\n]+")
 
 # What may stand before an order: "please", "can you", "and then". An order is judged only where it begins a sentence.
 _BEFORE = (
@@ -124,8 +125,10 @@ class RuleGuardrails:
             raise QuestionRefused("The question holds control characters: type it as plain text.")
         if looks_like_sql(text):
             return  # The SQL guard judges it, with a better reason.
+        # Long runs of white space would be scanned again from each of their characters.
+        squeezed = _BLANKS.sub(" ", _LINES.sub("\n", text))
         for pattern, reason in _RULES:
-            if pattern.search(text):
+            if pattern.search(squeezed):
                 raise QuestionRefused(reason)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
+import anyio
 import pytest
 
 from agents.ask import Asker
@@ -29,14 +30,19 @@ from agents.events import (
 from agents.guardrails import RuleGuardrails
 from agents.question import Complaint, Draft, Followup, Question, Say
 from errors import AskError, ModelUnavailable, QuestionDeclined
+from tests.test_sql_runner import until_busy
 from tools.catalog import Catalog, Found, SavedQuestion
 from tools.reflection import read_catalog
 from tools.saved_questions import SavedQuestions
-from tools.sql_guard import Guard
+from tools.sql_guard import Guard, SafeQuery
 from tools.sql_runner import Rows, SQLRunner, open_runner
 
 TODAY = date(2026, 11, 20)
-FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+FOREVER = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) "
+    "SELECT count(*) FROM n AS a JOIN n AS b ON a.i < b.i"
+)
+"""Five thousand million pairs."""
 
 
 @dataclass
@@ -219,16 +225,60 @@ async def test_an_unexpected_error_shows_an_incident_and_never_its_text(
     assert incident in caplog.text
 
 
-async def test_closing_the_iterator_stops_the_statement(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
-    asker = asker_with(parts, Script([FOREVER]))
+async def test_closing_the_iterator_stops_the_statement(shop: str, parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    catalog, guard, _ = parts
+    runner, running = open_runner(shop, timeout=60, threads=1), asyncio.Event()
+
+    class Watched:
+        dry_run = runner.dry_run
+
+        async def run(self, query: SafeQuery, *, limit: int | None = None, timeout: float | None = None) -> Rows:
+            running.set()
+            return await runner.run(query, limit=limit, timeout=timeout)
+
+    asker = replace(asker_with((catalog, guard, runner), Script([FOREVER])), runner=Watched())
     async with aclosing(asker.ask(Question("Count forever", TODAY))) as events:
         async for event in events:
             if isinstance(event, SQLWritten):
                 break
+        with anyio.fail_after(20):
+            await running.wait()
+            await until_busy(runner)
     assert all(task.get_name() != "ask" for task in asyncio.all_tasks())
-    # The one connection's thread is free again: an ordinary question is answered.
-    events_after = await told(replace(asker, writer=Script(["SELECT 1 AS one FROM orders LIMIT 1"])), "One?")
-    assert events_after[-1].status == "answered"  # type: ignore[union-attr]
+    # The one thread is free again: an ordinary question is answered well before the long one's deadline.
+    with anyio.fail_after(20):
+        after = await told(replace(asker, writer=Script(["SELECT 1 AS one FROM orders LIMIT 1"])), "One?")
+    assert after[-1].status == "answered"  # type: ignore[union-attr]
+    await runner.aclose()
+
+
+async def test_leaving_early_is_a_stop_and_no_fault(
+    parts: tuple[Catalog, Guard, SQLRunner], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Chatterbox:
+        async def narrate(self, question: Question, draft: Draft, rows: Rows, say: Say) -> None:
+            while True:
+                await say("and ")
+                await asyncio.sleep(0)
+
+    asker = replace(asker_with(parts, Script(["SELECT 1 FROM orders"])), narrator=Chatterbox())
+    async with aclosing(asker.ask(Question("One?", TODAY))) as events:
+        async for event in events:
+            if isinstance(event, TextChunk):
+                break
+    assert caplog.text == ""
+
+
+async def test_a_suggester_that_breaks_leaves_the_answer_whole(
+    parts: tuple[Catalog, Guard, SQLRunner], caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        async def suggest(self, question: Question, draft: Draft, rows: Rows, found: Found) -> list[Followup]:
+            raise IndexError("no ideas")
+
+    events = await told(replace(asker_with(parts, Script(["SELECT 1 FROM orders"])), suggester=Broken()), "One?")
+    assert events[-1].status == "answered"  # type: ignore[union-attr]
+    assert "no follow-ups" in caplog.text
 
 
 async def test_a_slow_reader_holds_the_work_back_and_loses_nothing(parts: tuple[Catalog, Guard, SQLRunner]) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
 
-from agents.guardrails import ModelGuardrails, RuleGuardrails, looks_like_sql
+from agents.guardrails import ModelGuardrails, RuleGuardrails
 from agents.prompts import read_section
 from agents.question import Question, Turn
+from agents.typed_sql import looks_like_sql
 from errors import QuestionRefused
 
 if TYPE_CHECKING:
@@ -284,3 +286,12 @@ async def test_a_model_that_fails_stops_nobody_and_stands_in_the_log(
         async with model_server.open() as model:
             await ModelGuardrails(RULES, model).judge(Question("How many customers are there?", TODAY))
     assert "the rules alone judged a question" in caplog.text
+
+
+@pytest.mark.parametrize("blank", ["\n", " ", "\t", " \n"])
+async def test_a_flood_of_blanks_is_judged_at_once(blank: str) -> None:
+    # Quadratic scanning took 13 seconds here; the limit is wide enough for any machine.
+    flood = "a" + (blank * 4_000)[:3_990] + "b"
+    began = time.process_time()
+    await RuleGuardrails(4_000).judge(Question(flood, date(2026, 11, 20)))
+    assert time.process_time() - began < 1.0

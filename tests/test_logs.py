@@ -16,6 +16,8 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     handler = logging.StreamHandler(stream)
     monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
     monkeypatch.setenv("OPENAI_API_KEY", "correct-horse")
+    monkeypatch.setenv("QUAESTOR_USERS", "ann:battery,ben:staple")
+    monkeypatch.setenv("QUAESTOR_DATABASE_URL", "postgresql://ada:p%40ss%3Aw@db.example/shop")
     hide_secrets(Settings())
     yield stream
 
@@ -32,6 +34,12 @@ def test_a_password_in_a_url_is_hidden_in_a_traceback_too(written: io.StringIO) 
         logging.getLogger("x").exception("lost the database")
     assert "hunter2" not in written.getvalue()
     assert "db.example/shop" in written.getvalue()
+
+
+@pytest.mark.parametrize("secret", ["battery", "staple", "p@ss:w", "p%40ss%3Aw"])
+def test_a_password_inside_a_setting_is_hidden(written: io.StringIO, secret: str) -> None:
+    logging.getLogger("x").error("login failed with %s", secret)
+    assert written.getvalue() == "login failed with •••\n"
 
 
 def test_what_looks_like_a_key_is_hidden(written: io.StringIO) -> None:

@@ -49,5 +49,12 @@ def test_a_line_that_is_no_saved_question_is_named(tmp_path: Path) -> None:
         read_saved_questions(file)
 
 
+def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsInvalid, match=r"^The saved questions in questions.jsonl cannot be read"):
+        read_saved_questions(file)
+
+
 def test_no_file_means_no_saved_questions(tmp_path: Path) -> None:
     assert read_saved_questions(tmp_path / "questions.jsonl") == ()

@@ -42,3 +42,16 @@ def test_an_endpoint_without_a_key_is_a_model_too(monkeypatch: pytest.MonkeyPatc
     assert not read_settings().has_model
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:11434/v1")
     assert read_settings().has_model
+
+
+def test_origins_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUAESTOR_ALLOW_ORIGINS", "https://intranet.example/, http://127.0.0.1:9000")
+    assert read_settings().allow_origins == ("https://intranet.example", "http://127.0.0.1:9000")
+
+
+def test_a_home_that_is_a_file_is_named_in_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.write_text("in the way")
+    monkeypatch.setenv("QUAESTOR_HOME", str(home))
+    with pytest.raises(SettingsInvalid, match=r"^QUAESTOR_HOME cannot be .*home: File exists\."):
+        read_settings()

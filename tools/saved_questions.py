@@ -42,8 +42,12 @@ def read_saved_questions(file: Path) -> tuple[SavedQuestion, ...]:
     """
     if not file.is_file():
         return ()
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsInvalid(f"The saved questions in {file.name} cannot be read: write them as UTF-8 text.") from None
     saved = []
-    for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
