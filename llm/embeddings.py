@@ -174,19 +174,20 @@ class EndpointEmbedder:
             # The SDK's own timeout restarts with every byte; this one is for the whole call.
             with anyio.fail_after(self._timeout):
                 reply = await self._client.embeddings.create(input=texts, model=self.name, encoding_format="float")
-        except (TimeoutError, openai.APIConnectionError) as error:
+        # None of them `from error`: its text may hold the key, and a traceback would print it.
+        except (TimeoutError, openai.APIConnectionError):
             raise ModelUnavailable(
                 "The embedding endpoint does not answer: check OPENAI_BASE_URL, or unset QUAESTOR_EMBEDDING_MODEL."
-            ) from error
-        except openai.AuthenticationError as error:
-            raise ModelUnavailable("The embedding endpoint refused the key: check OPENAI_API_KEY.") from error
+            ) from None
+        except openai.AuthenticationError:
+            raise ModelUnavailable("The embedding endpoint refused the key: check OPENAI_API_KEY.") from None
         except openai.APIStatusError as error:
             raise ModelUnavailable(
                 f"The embedding endpoint refused the model {self.name} (HTTP {error.status_code}): "
                 "check QUAESTOR_EMBEDDING_MODEL."
-            ) from error
-        except (openai.OpenAIError, ValueError) as error:
-            raise ModelMisbehaved("The embedding endpoint answered something that is no vectors.") from error
+            ) from None
+        except (openai.OpenAIError, ValueError):
+            raise ModelMisbehaved("The embedding endpoint answered something that is no vectors.") from None
         return _vectors(reply, len(texts))
 
 
@@ -194,8 +195,8 @@ def _vectors(reply: Any, expected: int) -> list[Vector]:
     """Return the reply's vectors in the texts' order; a compatible server may send anything."""
     try:
         vectors = [[float(number) for number in each.embedding] for each in sorted(reply.data, key=lambda e: e.index)]
-    except (TypeError, ValueError, AttributeError) as error:
-        raise ModelMisbehaved("The embedding endpoint answered something that is no vectors.") from error
+    except (TypeError, ValueError, AttributeError):
+        raise ModelMisbehaved("The embedding endpoint answered something that is no vectors.") from None
     if len(vectors) != expected or not all(vectors) or len({len(vector) for vector in vectors}) != 1:
         raise ModelMisbehaved("The embedding endpoint answered with too few vectors, or with uneven ones.")
     return vectors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from math import fsum, sqrt
@@ -192,16 +193,16 @@ async def test_an_endpoint_is_asked_in_batches_with_its_key_and_model(serve: Ser
 @pytest.mark.parametrize(
     ("response", "error", "says"),
     [
-        (lambda: web.json_response({"error": "no"}, status=401), ModelUnavailable, "OPENAI_API_KEY"),
+        (lambda: web.json_response({"error": "no such key: secret"}, status=401), ModelUnavailable, "OPENAI_API_KEY"),
         (lambda: web.json_response({"error": "no"}, status=404), ModelUnavailable, "refused the model m"),
-        (lambda: web.json_response({"error": "no"}, status=500), ModelUnavailable, "HTTP 500"),
+        (lambda: web.json_response({"error": "secret is too busy"}, status=500), ModelUnavailable, "HTTP 500"),
         (lambda: web.Response(text="<html>hello</html>", content_type="text/html"), ModelMisbehaved, "no vectors"),
         (lambda: web.Response(text="{", content_type="application/json"), ModelMisbehaved, "no vectors"),
         (lambda: web.json_response({"data": []}), ModelMisbehaved, "vectors"),
         (lambda: web.json_response(answer_of(["only one"])), ModelMisbehaved, "too few"),
-        (lambda: web.json_response({"data": [{"index": 0, "embedding": "AA=="}]}), ModelMisbehaved, "vectors"),
+        (lambda: web.json_response({"data": [{"index": 0, "embedding": ["secret"]}]}), ModelMisbehaved, "vectors"),
     ],
-    ids=["key", "model", "server", "html", "half", "none", "too few", "base64"],
+    ids=["key", "model", "server", "html", "half", "none", "too few", "text"],
 )
 async def test_an_endpoints_fault_is_said_in_one_sentence_and_asked_once(
     serve: Serve, response: Callable[[], web.Response], error: type[Exception], says: str
@@ -217,7 +218,8 @@ async def test_an_endpoints_fault_is_said_in_one_sentence_and_asked_once(
         with pytest.raises(error, match=says) as raised:
             await embedder.embed(["one", "two"])
     assert asked == 1
-    assert "secret" not in str(raised.value)
+    # Not even in what a traceback in the log would print of its cause.
+    assert "secret" not in "".join(traceback.format_exception(raised.value))
 
 
 async def test_an_endpoint_that_is_not_there_is_unavailable() -> None:
@@ -242,4 +244,5 @@ async def test_an_endpoint_that_never_answers_is_given_up(serve: Serve) -> None:
     async with endpoint(await serve(handler), timeout=0.5) as embedder:
         with pytest.raises(ModelUnavailable, match="does not answer"):
             await embedder.embed(["x"])
-        await gone.wait()
+        async with asyncio.timeout(15):
+            await gone.wait()

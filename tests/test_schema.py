@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import sqlite3
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 import typer
 from blockbuster import blockbuster_ctx
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from errors import DatabaseUnavailable, IndexUnavailable, ModelUnavailable
@@ -143,7 +147,7 @@ async def test_an_embedder_that_is_down_leaves_the_words_and_is_used_again_at_th
     counting.down = True
     async with open_schema(shop, home=tmp_path, embedder=counting) as schema:
         assert names(await schema.find("orders placed at"))[0] == "orders"
-    assert "matched by words alone" in caplog.text
+    assert "until the next start the schema is matched by words alone" in caplog.text
     counting.down = False
     async with open_schema(shop, home=tmp_path, embedder=counting) as schema:
         assert schema.stored.embedded == 16
@@ -185,7 +189,7 @@ async def test_a_home_that_cannot_be_written_leaves_the_words(
     embedder = LocalEmbedder(tmp_path / "home" / "models")
     async with open_schema(shop, home=tmp_path / "home", embedder=embedder) as schema:
         assert names(await schema.find("how many customers?"))[0] == "customers"
-    assert "matched by words alone" in caplog.text
+    assert "until the next start the schema is matched by words alone" in caplog.text
 
 
 def test_the_command_line_indexes_and_says_what_it_stored(
@@ -374,6 +378,37 @@ async def test_a_qdrant_that_is_not_there_is_said_to_be_in_one_sentence(shop: st
     with pytest.raises(IndexUnavailable, match="check that Qdrant runs at QDRANT_URL"):
         async with open_schema(shop, home=tmp_path, qdrant_url="http://127.0.0.1:1"):
             pass
+
+
+class _Refuses(BaseHTTPRequestHandler):
+    """Answers every request with the key that came with it."""
+
+    def do_GET(self) -> None:
+        said = json.dumps({"status": {"error": f"{self.headers['api-key']} is no key of mine"}}).encode()
+        self.send_response(403)
+        self.send_header("content-length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")  # Nothing leaves this machine.
+async def test_a_qdrant_that_refuses_the_key_leaves_it_in_no_traceback(shop: str, tmp_path: Path) -> None:
+    server = HTTPServer(("127.0.0.1", 0), _Refuses)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    key, url = SecretStr("plum"), f"http://127.0.0.1:{server.server_port}"
+    try:
+        with pytest.raises(IndexUnavailable) as raised:
+            async with open_schema(shop, home=tmp_path, qdrant_url=url, qdrant_api_key=key):
+                pass
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert "is no key of mine" not in "".join(traceback.format_exception(raised.value))
 
 
 async def test_a_qdrant_that_never_answers_is_given_up(

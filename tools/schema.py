@@ -34,8 +34,8 @@ __all__ = ["Embedder", "Progress", "Schema", "Stored", "open_schema"]
 log = logging.getLogger(__name__)
 
 VALUES_IN_MEMORY = 500
-"""Values in our own Qdrant. A thousand more cost each question 8 ms and found no more tables in 393 questions over 60
-tables; those that a question spells out are found by `ValueLookup`, which knows them all."""
+"""Values in our own Qdrant. More of them cost each question time and find no more tables; those that a question
+spells out are found by `ValueLookup`, which knows them all."""
 VALUES_ON_SERVER = 50_000
 EMBEDDED_AT_ONCE = 256
 TABLES = 8
@@ -165,7 +165,7 @@ class Schema:
         try:
             embedded = await self._embed(new, digests, progress, reuse=not rebuild)
         except ModelUnavailable as error:
-            log.warning("the schema is matched by words alone: %s", error)
+            log.warning("until the next start the schema is matched by words alone: %s", error)
             self._embedder = None
             return await self.store(progress=progress)
         gone = list(known.keys() - digests.keys())
