@@ -296,7 +296,7 @@ def test_what_cannot_be_read_is_said_in_one_sentence(
 
 
 def test_a_database_without_tables_is_said_to_have_none(sqlite_with: Fill) -> None:
-    with pytest.raises(DatabaseUnavailable, match="shop holds no tables"):
+    with pytest.raises(DatabaseUnavailable, match="shop holds no tables that may be read"):
         read_catalog(sqlite_with("CREATE TABLE t (c TEXT); DROP TABLE t;"))
 
 
@@ -385,6 +385,17 @@ def test_postgresql_is_read(postgres_shop: str) -> None:
     assert column(catalog, "artist.born").samples == ("infinity",)
     assert table(catalog, "press.review").foreign_keys == (ForeignKey(("album_id",), "album", ("id",)),)
     assert table(catalog, "names").is_view
+
+
+def test_postgresql_tables_that_the_role_may_not_read_are_left_out(postgres_shop: str) -> None:
+    with psycopg.connect(postgres_shop, autocommit=True) as owner:
+        owner.execute("CREATE ROLE narrow LOGIN; GRANT USAGE ON SCHEMA press TO narrow")
+        owner.execute("GRANT SELECT ON artist TO narrow; GRANT SELECT ON press.review TO narrow")
+        try:
+            url = make_url(postgres_shop).set(username="narrow").render_as_string(hide_password=False)
+            assert {each.name for each in read_catalog(url)} == {"artist", "press.review"}
+        finally:
+            owner.execute("DROP OWNED BY narrow; DROP ROLE narrow")
 
 
 def test_a_server_estimates_the_rows_that_take_too_long_to_count(

@@ -70,7 +70,8 @@ def _tables(source: StructuredSource, database_url: str) -> list[Table]:
     tables = source.tables()
     if not tables:
         raise DatabaseUnavailable(
-            f"The database {database_name(database_url)} holds no tables: fill it first, or name another one."
+            f"The database {database_name(database_url)} holds no tables that may be read: "
+            "fill it, grant SELECT on them, or name another one."
         )
     return tables
 

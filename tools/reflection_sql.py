@@ -99,22 +99,32 @@ class SQLSource:
         tables = [table for schema in schemas for table in self._schema_tables(inspector, schema, hidden)]
         return sorted(_with_known_keys(tables), key=lambda table: table.name.lower())
 
-    def _hidden(self) -> set[str]:
-        """Return the tables that only serve another: a virtual table's shadows, a partitioned table's parts."""
+    def _hidden(self) -> set[tuple[str | None, str]]:
+        """Return schema and name of the tables to leave out.
+
+        They are a virtual table's shadows, a partitioned table's parts, and what our role may not read.
+        """
         sql = {
-            "sqlite": "SELECT name FROM pragma_table_list WHERE type = 'shadow'",
-            "postgres": "SELECT relname FROM pg_class WHERE relispartition",
+            "sqlite": "SELECT NULL, name FROM pragma_table_list WHERE type = 'shadow'",
+            "postgres": (
+                "SELECT NULLIF(n.nspname, current_schema()), c.relname "
+                "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+                "WHERE c.relispartition OR NOT has_schema_privilege(n.oid, 'USAGE') "
+                "OR NOT has_any_column_privilege(c.oid, 'SELECT')"
+            ),
         }.get(self.dialect)
         try:
-            return {row[0] for row in self.rows(sql, CATALOGUE_SECONDS)} if sql else set()
+            return {(row[0], row[1]) for row in self.rows(sql, CATALOGUE_SECONDS)} if sql else set()
         except Unanswered:
             return set()
 
-    def _schema_tables(self, inspector: Inspector, schema: str | None, hidden: set[str]) -> list[Table]:
+    def _schema_tables(
+        self, inspector: Inspector, schema: str | None, hidden: set[tuple[str | None, str]]
+    ) -> list[Table]:
         views = set(inspector.get_view_names(schema))
         if self.dialect == "postgres":
             views |= set(inspector.get_materialized_view_names(schema))
-        names = [name for name in {*inspector.get_table_names(schema), *views} if name not in hidden]
+        names = [name for name in {*inspector.get_table_names(schema), *views} if (schema, name) not in hidden]
         columns = _each(inspector, "columns", schema, names)
         keys = _each(inspector, "pk_constraint", schema, names)
         foreign = _each(inspector, "foreign_keys", schema, names)
