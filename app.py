@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import date
 
 import chainlit as cl
-from chainlit.chat_context import chat_contexts
 from chainlit.config import config
 from chainlit.types import ThreadDict
 
@@ -21,9 +20,10 @@ from bootstrap import OFFLINE, open_asker
 from chat.answer import Answer, greet
 from chat.login import Guests, ensure_secret
 from chat.markdown import as_markdown
+from chat.presence import attend, leave
 from errors import AskError, SettingsInvalid
 from logs import hide_secrets
-from settings import read_settings
+from settings import Settings, read_settings
 
 log = logging.getLogger("quaestor.app")
 
@@ -66,9 +66,10 @@ config.project.allow_origins[:] = settings.allow_origins
 class Desk:
     """Keeps the one Asker open; where it could not be opened, the next question tries again."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.trouble = ""
         """Why the Asker could not be opened, for a person."""
+        self._settings = settings
         self._asker: Asker | None = None
         self._opening = asyncio.Lock()
         self._closing = AsyncExitStack()
@@ -85,7 +86,7 @@ class Desk:
         async with self._opening:
             if self._asker is None:
                 try:
-                    self._asker = await self._closing.enter_async_context(open_asker(settings))
+                    self._asker = await self._closing.enter_async_context(open_asker(self._settings))
                 except AskError as error:
                     self.trouble = str(error)
                     raise
@@ -99,7 +100,7 @@ class Desk:
         await self._closing.aclose()
 
 
-desk = Desk()
+desk = Desk(settings)
 
 
 @cl.on_app_startup
@@ -135,7 +136,6 @@ async def set_starters(user: cl.User | None) -> list[cl.Starter]:
 
 @cl.on_chat_start
 async def on_chat_start() -> None:
-    cl.user_session.set("turns", [])
     if cl.context.session.client_type == "copilot":  # The widget has no first page to say it on.
         asker = await desk.ready()
         await greet(_greeting(asker), asker.starters if asker else ())
@@ -152,13 +152,14 @@ async def on_message(message: cl.Message | None) -> None:
     cl.context.session.current_task = asyncio.current_task()
     ready = await desk.ready()
     answer = Answer(ready.analyst, ready.starters[:OFFERED]) if ready else Answer("", ())
+    attend(answer)
     await answer.open()
     if message is None:
         await answer.fail("This question is too old to be edited. Please ask it as a new one.")
         return
+    question = Question(message.content, settings.today or date.today(), _turns_before(message.id))
     try:
         asker = await desk.asker()
-        question = Question(message.content, settings.today or date.today(), _turns_before(message.id))
         async with aclosing(asker.ask(question)) as events:
             async for event in events:
                 await answer.show(event)
@@ -183,12 +184,7 @@ async def on_stop() -> None:
 
 @cl.on_chat_end
 async def on_chat_end() -> None:
-    """Stop what nobody will read, and forget the conversation's messages, which Chainlit would keep for ever."""
-    session = cl.context.session
-    if session.current_task is not None and not session.current_task.done():
-        session.current_task.cancel()
-        await asyncio.wait([session.current_task])
-    chat_contexts.pop(session.id, None)
+    await leave()
 
 
 def _incident(what: str) -> str:
@@ -234,12 +230,15 @@ def _analyst(asker: Asker) -> str:
 
 
 def _turns_before(message_id: str) -> tuple[Turn, ...]:
-    """Return the turns that this message follows: all, or for an edited message those before it."""
+    """Return the turns that this message follows; those from an edited message on, answered or not, are gone."""
     kept: list[dict[str, str]] = cl.user_session.get("turns") or []
-    ids = [turn["id"] for turn in kept]
-    if message_id in ids:
-        kept = kept[: ids.index(message_id)]
-        cl.user_session.set("turns", kept)
+    asked: list[str] = cl.user_session.get("asked") or []
+    if message_id in asked:
+        edited = asked.index(message_id)
+        kept = [turn for turn in kept if turn["id"] not in asked[edited:]]
+        asked = asked[:edited]
+    cl.user_session.set("turns", kept)
+    cl.user_session.set("asked", [*asked, message_id])
     return tuple(Turn(turn["question"], turn["reading"], turn["sql"]) for turn in kept)
 
 

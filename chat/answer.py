@@ -9,6 +9,7 @@ import time
 from typing import Any, assert_never
 
 import chainlit as cl
+from asyncer import asyncify
 from chainlit.data import get_data_layer
 from chainlit.element import Element
 
@@ -60,6 +61,7 @@ class Answer:
         self._message = cl.Message("")
         self._said = ""
         self._markdown = MarkdownStream()
+        self._is_over = False
         self._rows: Rows | None = None
         self._shown: dict[str, Element] = {}
         self._evidence = _element("Evidence", self._message.id, key=self._message.id, attempts=[])
@@ -120,9 +122,18 @@ class Answer:
             "seconds": round(time.monotonic() - self._began, 2),
             "stages": {name: round(spent, 3) for name, spent in (seconds or {}).items()},
         }
+        self._is_over, self._rows = True, None
         await self._emit(self._next)
         await self._message.update()
         await self._keep()
+
+    async def show_again(self) -> None:
+        """Show a page that was away all that it may have missed."""
+        await cl.context.emitter.send_step(self._message.to_dict())
+        for element in self._shown.values():
+            await _show(element)
+        if not self._is_over:
+            await cl.context.emitter.task_start()
 
     async def _show_tables(self, found: Found) -> None:
         self._evidence.props["tables"] = [{"name": t.name, "rows": t.row_count} for t in found.tables]
@@ -140,7 +151,7 @@ class Answer:
 
     async def _show_rows(self, rows: Rows) -> None:
         self._rows = rows
-        self._evidence.props["table"] = table(rows)
+        self._evidence.props["table"] = await asyncify(table)(rows)
         self._evidence.props["seconds"] = rows.seconds
         await self._emit(self._evidence)
         await self._stage("Telling the answer", f"from {count(rows)}")
@@ -149,7 +160,7 @@ class Answer:
         assert self._rows is not None, "rows come before their chart"
         if chart.kind == "number":
             return  # The words and the one row say it already.
-        figure = _Figure.of(draw(chart, self._rows))
+        figure = _Figure.at(await asyncify(_draw)(chart, self._rows))
         figure.for_id = self._message.id
         await self._emit(figure)
 
@@ -197,12 +208,17 @@ class _Figure(Element):
     type = "plotly"
 
     @classmethod
-    def of(cls, figure: dict[str, Any]) -> _Figure:
-        # The page's font is set here and not in its CSS: Plotly measures texts outside of the page's rules.
-        font = {**figure["layout"].get("font", {}), "family": FONT}
-        shown = {**figure, "layout": {**figure["layout"], "font": font}, "config": {"displayModeBar": False}}
-        encoded = base64.b64encode(json.dumps(shown, default=str).encode()).decode()
-        return cls(name="Chart", url=f"data:application/json;base64,{encoded}", mime="application/json")
+    def at(cls, address: str) -> _Figure:
+        return cls(name="Chart", url=address, mime="application/json")
+
+
+def _draw(chart: Chart, rows: Rows) -> str:
+    """Return the address of the chart's figure; a hundred thousand points take seconds."""
+    figure = draw(chart, rows)
+    # The page's font is set here and not in its CSS: Plotly measures texts outside of the page's rules.
+    font = {**figure["layout"].get("font", {}), "family": FONT}
+    shown = {**figure, "layout": {**figure["layout"], "font": font}, "config": {"displayModeBar": False}}
+    return f"data:application/json;base64,{base64.b64encode(json.dumps(shown, default=str).encode()).decode()}"
 
 
 def _element(name: str, for_id: str, **props: Any) -> cl.CustomElement:

@@ -36,6 +36,14 @@ class ChatPage:
         await self.type(question)
         return await self.answer(before)
 
+    async def edit(self, question: str) -> None:
+        """Change the conversation's last question, and return at once."""
+        asked = self._page.locator("[data-step-type=user_message]").last
+        await asked.hover()
+        await asked.locator(".edit-message").click()
+        await self._page.locator("#edit-chat-input").fill(question)
+        await self._page.locator(".confirm-edit").click()
+
     async def answer(self, number: int = 0) -> Answered:
         """Return an answer when it stands: 0 is the conversation's first."""
         await self.receipts.nth(number).wait_for()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shutil
-import time
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import ROOT, Served, copied_home, free_port, opened, serve
+from tests.browser.conftest import ROOT, Served, copied_home, falls_idle, free_port, opened, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -121,7 +119,7 @@ async def test_stop_stops_the_statement_in_the_database(browser: Browser, offlin
         await chat.stop_button.click()
         await expect(chat.receipts.first).to_contain_text("Stopped")
         await expect(page.get_by_text("Task manually stopped.")).to_have_count(0)
-        await _falls_idle(offline)
+        await falls_idle(offline)
         assert await (await chat.ask(FIVE)).rows.count() == 5
 
 
@@ -130,20 +128,11 @@ async def test_stop_reaches_an_edited_question_too(browser: Browser, offline: Se
         chat = ChatPage(page)
         await chat.is_ready()
         await chat.ask(FIVE)
-        await _edit(page, FOREVER)
+        await chat.edit(FOREVER)
         await expect(page.locator(".qs-stage")).to_contain_text("Running the query")
         await chat.stop_button.click()
         await expect(chat.receipts.last).to_contain_text("Stopped")
-        await _falls_idle(offline)
-
-
-async def test_closing_the_page_stops_the_statement_in_the_database(browser: Browser, offline: Served) -> None:
-    async with opened(browser, offline.url) as page:
-        chat = ChatPage(page)
-        await chat.is_ready()
-        await chat.type(FOREVER)
-        await expect(page.locator(".qs-stage")).to_contain_text("Running the query")
-    await _falls_idle(offline)
+        await falls_idle(offline)
 
 
 async def test_what_cannot_be_answered_is_told_kindly(browser: Browser, offline: Served) -> None:
@@ -258,31 +247,3 @@ async def test_the_readmes_picture(browser: Browser, offline: Served) -> None:
     assert len(picture) > 20_000, "an empty page"
     if "QUAESTOR_SCREENSHOT" in os.environ:
         (ROOT / "docs" / "screenshot.png").write_bytes(picture)
-
-
-async def _edit(page: Page, question: str) -> None:
-    """Change the conversation's last question."""
-    asked = page.locator("[data-step-type=user_message]").last
-    await asked.hover()
-    await asked.locator(".edit-message").click()
-    await page.locator("#edit-chat-input").fill(question)
-    await page.locator(".confirm-edit").click()
-
-
-async def _falls_idle(served: Served) -> None:
-    """Wait until the server's process does nothing: a statement that goes on would keep a core busy."""
-    async with asyncio.timeout(15):
-        while await _busy_share(served.pid) > 0.3:
-            pass
-
-
-async def _busy_share(pid: int) -> float:
-    """Return how much of one core the process took within a third of a second."""
-    began, wall = _cpu_seconds(pid), time.monotonic()
-    await asyncio.sleep(0.3)
-    return (_cpu_seconds(pid) - began) / (time.monotonic() - wall)
-
-
-def _cpu_seconds(pid: int) -> float:
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
