@@ -15,6 +15,9 @@ from tools.sql_runner import Rows
 CELL_LENGTH = 300
 """Characters of a cell that the page shows."""
 
+ROWS_SHOWN = 1_000
+"""Rows that the page shows; the answer may have been told from more."""
+
 _NAMES_A_THING = re.compile(r"(^|_)(id|key|code|number|year|zip|phone)$|[a-z](Id|ID|Key|Code|Year)$")
 """Columns whose numbers are names rather than amounts: 2026 is a year, not 2,026."""
 
@@ -24,11 +27,12 @@ def table(rows: Rows) -> dict[str, Any]:
 
     A cell is text that is ready to be shown, or None where the database had no value.
     """
-    columns = [_column(name, [row[i] for row in rows.values]) for i, name in enumerate(rows.columns)]
+    shown = rows.values[:ROWS_SHOWN]
+    columns = [_column(name, [row[i] for row in shown]) for i, name in enumerate(rows.columns)]
     return {
         "columns": [{"name": c.name, "label": c.name.replace("_", " "), "numeric": c.numeric} for c in columns],
-        "cells": [[c.text(value) for c, value in zip(columns, row, strict=True)] for row in rows.values],
-        "note": count(rows),
+        "cells": [[c.text(value) for c, value in zip(columns, row, strict=True)] for row in shown],
+        "note": count(rows) if len(shown) == len(rows.values) else f"{count(rows)}, {ROWS_SHOWN:,} of them shown",
     }
 
 

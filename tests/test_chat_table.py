@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chat.table import CELL_LENGTH, count, table
+from chat.table import CELL_LENGTH, ROWS_SHOWN, count, table
 from tools.sql_runner import Rows
 
 
@@ -52,3 +52,9 @@ def test_a_cut_table_says_that_it_is_cut() -> None:
     assert count(rows("n", *range(1000), truncated=True)) == "first 1,000 rows"
     assert count(rows("n", 1)) == "1 row"
     assert count(rows("n")) == "0 rows"
+
+
+def test_of_very_many_rows_the_page_gets_the_first() -> None:
+    shown = table(rows("n", *range(2 * ROWS_SHOWN)))
+    assert [cell for (cell,) in shown["cells"]] == [f"{n:,}" for n in range(ROWS_SHOWN)]
+    assert shown["note"] == "2,000 rows, 1,000 of them shown"
