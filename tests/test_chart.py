@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.chart import Chart, choose_chart, draw, to_json
+from tools.chart import Chart, choose_chart, draw
 from tools.sql_runner import Rows
 
 EVIL = "<a href='javascript:alert(1)'>x</a>"
@@ -224,15 +224,6 @@ def test_a_gap_in_the_table_is_a_gap_in_the_heat_map() -> None:
     of = rows("store kind n", *cells)
     trace = figure(choose_chart("x", of), of)["data"][0]
     assert sum(v is None for line in trace["z"] for v in line) == 1
-
-
-def test_the_command_line_gets_the_chart_as_plain_json() -> None:
-    chart = choose_chart("x", rows("month store orders", *months(of=("Kiel", "Ulm"))))
-    assert chart is not None
-    assert json.loads(json.dumps(to_json(chart))) == {
-        "kind": "line", "title": "Orders by month and store", "x": "month", "y": ["orders"], "series": "store",
-        "label": [],
-    }  # fmt: skip
 
 
 CELLS = st.one_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from tools.chart_plotly import figure
@@ -60,11 +60,6 @@ def choose_chart(question: str, rows: Rows) -> Chart | None:
         alone = len(columns) == 1 and columns[0].role == "measure" and is_finite(columns[0].values[0])
         return Chart("number", columns[0].words, columns[0].name, (columns[0].name,)) if alone else None
     return _Choice(question, columns, rows.truncated).choose()
-
-
-def to_json(chart: Chart) -> dict[str, Any]:
-    """Return the chart as plain JSON: kind, title, x, y, series."""
-    return {**asdict(chart), "y": list(chart.y), "label": list(chart.label)}
 
 
 def draw(chart: Chart, rows: Rows) -> dict[str, Any]:

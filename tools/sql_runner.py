@@ -14,15 +14,13 @@ from asyncer import asyncify
 
 from errors import SQLFailed
 from tools.catalog import Dialect
-from tools.connections.address import database_file, database_name, dialect_of, read_url
+from tools.connections.address import database_file, dialect_of, read_url
 from tools.connections.duckdb import DuckDB
 from tools.connections.mysql import MySQL
 from tools.connections.postgres import PostgreSQL
 from tools.connections.sqlite import SQLite
 from tools.connections.statement import Fetched, Statement
 from tools.sql_guard import SafeQuery
-
-__all__ = ["Rows", "SQLRunner", "database_name", "dialect_of", "open_runner"]
 
 T = TypeVar("T")
 
