@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     openai_base_url: str | None = Field(None, validation_alias=AliasChoices("OPENAI_BASE_URL"))
     model: str = "gpt-4.1-mini"
     """The model's name at the endpoint."""
-    model_timeout: float = Field(60, gt=0)
+    model_timeout: float = Field(60, gt=0, le=3_600)
     """Seconds for one whole call of the model."""
     context_tokens: int = Field(16_000, ge=2_000)
     """How much of the model's context a prompt may fill."""
@@ -41,13 +41,13 @@ class Settings(BaseSettings):
     qdrant_url: str | None = Field(None, validation_alias=AliasChoices("QDRANT_URL"))
     qdrant_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("QDRANT_API_KEY"))
 
-    row_limit: int = Field(1_000, ge=1, le=100_000)
+    row_limit: int = Field(1_000, ge=1, le=10_000)
     """Rows fetched for one answer."""
-    query_timeout: float = Field(30, gt=0)
+    query_timeout: float = Field(30, gt=0, le=86_400)
     """Seconds one statement may run in the database."""
     question_limit: int = Field(4_000, ge=100)
     """Characters of a question."""
-    today: date | None = None
+    today: date | None = Field(None, ge=date(1970, 1, 1), le=date(2999, 12, 31))
     """What "last month" counts from; None is the day of the question."""
 
     host: str = "127.0.0.1"

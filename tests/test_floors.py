@@ -28,14 +28,10 @@ FLOORS = {
 EVERYBODY = {"catalog", "address", "wording"}
 BESIDE = {
     "runner": {"guard"},
-    "breakdown": {"guard", "runner"},
     "columns": {"runner"},
     "chart": {"columns", "runner"},
-    "export": {"runner"},
     "schema": {"reflection"},
-    "embeddings": {"batcher", "local"},
-    "requester": {"pool"},
-    "chat": {"pool"},
+    "embeddings": {"local"},
 }
 NAMED = {
     "tools.sql_guard": "guard",

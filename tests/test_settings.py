@@ -24,9 +24,15 @@ def test_every_setting_stands_in_the_readme_with_its_default(name: str) -> None:
         assert f"`{default}`" in row
 
 
-def test_a_setting_that_cannot_work_is_one_sentence_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QUAESTOR_ROW_LIMIT", "many")
-    with pytest.raises(SettingsInvalid, match=r"^The setting QUAESTOR_ROW_LIMIT cannot be used: .*\.$"):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ROW_LIMIT", "many"), ("QUERY_TIMEOUT", "inf"), ("MODEL_TIMEOUT", "nan"), ("TODAY", "9999-12-31")],
+)
+def test_a_setting_that_cannot_work_is_one_sentence_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"QUAESTOR_{name}", value)
+    with pytest.raises(SettingsInvalid, match=rf"^The setting QUAESTOR_{name} cannot be used: .*\.$"):
         read_settings()
 
 
