@@ -33,7 +33,7 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
         "": _phrases(
             """
             for each | for every | in each | of each | by each | per | each | every | in every | grouped by | group by
-            | broken down by | split by | at each | from each | with each | on each | within each | to each | across
+            | broken down by | break down by | split by | split up by | at each | from each | with each | on each | within each | to each | across
             all | across each | across | for each of | by every | among each | for the different
             """
         ),
@@ -190,7 +190,7 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "comparison": {
-        "": _phrases("compare"),
+        "": _phrases("compare | break down | a breakdown of | break"),
     },
     "star": {
         "": _phrases(
@@ -274,7 +274,8 @@ NOISE = frozenset(
     provide query re really record recorded records related report respective respectively result results retrieve
     return row rows s see shall she should show single so some such table tell than thank thanks that the their them
     then there these they this those time times together too up us value values various ve want was we well were
-    what what's whatever whether which whichever who whole whom will would yet you your among highly inclusive expected
+    what what's whatever whether which whichever who whole whom will would yet you your among highly inclusive expected altogether ever please kindly simply basically hey hi wonder wondering
+    curious ourselves
     """.split()
 )
 """Words that change nothing in what is asked."""
@@ -300,6 +301,7 @@ LIGHT_VERBS = frozenset(
     occur offer operat order origin own participat pay perform plac play present produc provid publish purchas rais
     receiv record register rent reside run schedul sell send serv ship show situat speak spend spok stay stem submit
     supervis tak teach treat undergo use visit win work writ us correspond becom consider support shar
+    handl conduct attract draw account contribut distribut vary differ host log gather
     """.split()
 )
 """Stems of verbs that only tie two things together; the foreign keys say how."""

@@ -136,9 +136,21 @@ def take_by(r: Reader) -> None:
     grouping = item.kind == "grain" or (item.kind == "name" and (bool(r.measures) or r.versus) and not after_verb)
     table = r.resolver.table(item) if item.kind == "name" else None
     own = table == r.subject and all(m.table == table for m in r.measures)
+    grouping = grouping or (item.kind == "name" and _heads_a_table(r, item))
     if grouping and not (table is not None and (_describes_more(r) or own)):
         r.at -= 1
         take_per(r)
+
+
+def _heads_a_table(r: Reader, item: Item) -> bool:
+    """Whether a question is but the heading of a table of counts: "Orders by channel?"."""
+    first = r.items[0]
+    bare = first.position == 0 and r.at == 2 and r.resolver.table(first) == r.subject and not first.values
+    if not bare or r.columns or r.verb_said:
+        return False
+    column = r.resolver.column(item, r.context) if item.columns else None
+    kept_apart = column is not None and r.lexicon.column(column).kind in {"text", "boolean"}
+    return kept_apart or r.resolver.table(item) not in (None, r.subject)
 
 
 def _describes_more(r: Reader) -> bool:

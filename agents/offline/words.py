@@ -12,8 +12,8 @@ _TOKEN = re.compile(
     r"""
       "(?P<double>[^"]+)" | “(?P<curly>[^”]+)” | ‘(?P<single>[^’]+)’ | `(?P<tick>[^`]+)`
     | (?<![\w])'(?P<plain>[^']+(?:'[a-z]+[^']*)?)'(?!\w)
-    | (?P<date>\d{4}-\d{2}-\d{2})
-    | (?P<number>[$€£]?\d+(?:,\d{3})+(?:\.\d+)?|[$€£]?\d+(?:\.\d+)?)(?P<unit>%|[kmb]\b|(?:st|nd|rd|th)\b)?
+    | (?P<date>\d{4}-\d{1,2}(?:-\d{1,2})?(?![\w-]) | \d{1,4}/\d{1,2}/\d{1,4}(?![\w/]) | \d{1,2}\.\d{1,2}\.\d{4}(?!\w))
+    | (?P<number>(?:(?<=\s)[-−])?[$€£]?\d+(?:,\d{3})*(?:\.\d+)?)(?P<unit>%|[kmb]\b|(?:st|nd|rd|th)\b)?
     | (?P<possessive>['’]s\b|(?<=s)['’](?=\s))
     | (?P<word>[^\W\d_][\w]*(?:['’](?!s\b)\w+)*)
     | (?P<sign>>=|<=|<>|!=|->|[><=→,.?!;:&+/])
@@ -72,7 +72,7 @@ def _read(match: re.Match[str], sentence: int) -> list[Word]:
 
 def _number(match: re.Match[str], sentence: int) -> Word:
     text, unit = match.group("number"), (match.group("unit") or "").lower()
-    number = float(text.lstrip("$€£").replace(",", "")) * MAGNITUDES.get(unit, 1)
+    number = float(re.sub("[$€£,]", "", text).replace("−", "-")) * MAGNITUDES.get(unit, 1)
     return Word(match.group(), text, text, sentence, number=number, ordinal=unit in {"st", "nd", "rd", "th"})
 
 
@@ -85,7 +85,8 @@ def stem(word: str) -> str:
         return IRREGULAR[word]
     if len(word) <= 3:
         return word[:-1] if len(word) == 3 and word.endswith("s") and word[-2] not in "aisu" else word
-    return _without_verb_ending(singular(word)).rstrip("e") or word
+    one = singular(word)
+    return one if len(one) <= 3 else _without_verb_ending(one).rstrip("e") or word
 
 
 def singular(word: str) -> str:

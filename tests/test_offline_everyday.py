@@ -1,0 +1,156 @@
+# ruff: noqa: E501 (each question stands beside its SQL)
+"""Everyday ways to ask, on databases that no rule knows: answered as they are meant, or declined."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from agents.offline.writer import OfflineWriter
+from agents.question import Question
+from errors import QuestionDeclined
+from tests.rows_compare import same_rows
+from tools.catalog import Found
+from tools.reflection import read_catalog
+
+TODAY = date(2026, 11, 20)
+
+BIKES = """
+CREATE TABLE regions (region_id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE clients (
+    client_id INTEGER PRIMARY KEY, name TEXT NOT NULL, city TEXT NOT NULL, signed_up DATE NOT NULL,
+    region_id INTEGER NOT NULL REFERENCES regions, newsletter BOOLEAN NOT NULL
+);
+CREATE TABLE clerks (
+    clerk_id INTEGER PRIMARY KEY, full_name TEXT NOT NULL, role TEXT NOT NULL, hired_on DATE NOT NULL,
+    salary REAL NOT NULL, boss_id INTEGER REFERENCES clerks
+);
+CREATE TABLE brands (brand_id INTEGER PRIMARY KEY, name TEXT NOT NULL, founded_year INTEGER);
+CREATE TABLE bikes (
+    bike_id INTEGER PRIMARY KEY, model TEXT NOT NULL, brand_id INTEGER NOT NULL REFERENCES brands,
+    style TEXT NOT NULL, list_price REAL NOT NULL, discontinued BOOLEAN NOT NULL
+);
+CREATE TABLE purchases (
+    purchase_id INTEGER PRIMARY KEY, client_id INTEGER NOT NULL REFERENCES clients,
+    clerk_id INTEGER REFERENCES clerks, channel TEXT NOT NULL, ordered_on DATE NOT NULL, shipped_on DATE,
+    status TEXT NOT NULL, amount REAL NOT NULL
+);
+CREATE TABLE purchase_lines (
+    line_id INTEGER PRIMARY KEY, purchase_id INTEGER NOT NULL REFERENCES purchases,
+    bike_id INTEGER NOT NULL REFERENCES bikes, quantity INTEGER NOT NULL, unit_price REAL NOT NULL
+);
+CREATE TABLE reviews (
+    review_id INTEGER PRIMARY KEY, bike_id INTEGER NOT NULL REFERENCES bikes,
+    client_id INTEGER NOT NULL REFERENCES clients, rating INTEGER NOT NULL, written_on DATE NOT NULL
+);
+INSERT INTO regions VALUES (1, 'North'), (2, 'South'), (3, 'West');
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12)
+INSERT INTO clients SELECT i, 'Client ' || char(64 + i), CASE i % 3 WHEN 0 THEN 'Leeds' WHEN 1 THEN 'York' ELSE 'Hull' END,
+    date('2023-01-01', (i * 97) || ' days'), i % 3 + 1, i % 2 FROM n;
+INSERT INTO clerks VALUES (1, 'Nora Vale', 'manager', '2015-02-01', 5200, NULL), (2, 'Tim Ash', 'seller', '2019-05-01', 3100, 1),
+    (3, 'Uma Lind', 'seller', '2021-08-15', 2900, 1), (4, 'Vic Orr', 'mechanic', '2024-03-01', 2700, 2);
+INSERT INTO brands VALUES (1, 'Arrow', 1921), (2, 'Bolt', 1988), (3, 'Comet', 2010);
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9)
+INSERT INTO bikes SELECT i, 'Model ' || (i * 100), i % 3 + 1, CASE i % 2 WHEN 0 THEN 'road' ELSE 'trail' END,
+    CASE WHEN i = 9 THEN 0 ELSE 300 + i * 50 END, i = 4 FROM n;
+WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 119)
+INSERT INTO purchases SELECT i + 1, i % 10 + 1, CASE WHEN i % 7 = 0 THEN NULL ELSE i % 3 + 2 END,
+    CASE i % 3 WHEN 0 THEN 'online' ELSE 'store' END, date('2025-01-05', (i * 5 + i % 3) || ' days'),
+    CASE WHEN i % 6 = 0 THEN NULL ELSE date('2025-01-07', (i * 5 + i % 4) || ' days') END,
+    CASE i % 5 WHEN 0 THEN 'cancelled' WHEN 1 THEN 'paid' ELSE 'open' END, 100 + (i * 37) % 900 FROM n;
+INSERT INTO purchase_lines
+SELECT purchase_id, purchase_id, purchase_id % 7 + 1, 1 + purchase_id % 3, 300 + purchase_id % 7 * 50 FROM purchases;
+INSERT INTO reviews
+SELECT purchase_id, purchase_id % 7 + 1, client_id, 1 + (purchase_id * purchase_id) % 5, ordered_on FROM purchases WHERE purchase_id <= 60;
+"""
+
+GYM = """
+CREATE TABLE studios (studio_id INTEGER PRIMARY KEY, name TEXT NOT NULL, town TEXT NOT NULL);
+CREATE TABLE members (
+    member_id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL, joined_on DATE NOT NULL,
+    active BOOLEAN NOT NULL, studio_id INTEGER NOT NULL REFERENCES studios
+);
+CREATE TABLE visits (
+    visit_id INTEGER PRIMARY KEY, member_id INTEGER NOT NULL REFERENCES members,
+    studio_id INTEGER NOT NULL REFERENCES studios, visited_on DATE NOT NULL
+);
+CREATE TABLE fees (
+    fee_id INTEGER PRIMARY KEY, member_id INTEGER NOT NULL REFERENCES members, due_on DATE NOT NULL, paid_on DATE,
+    amount REAL NOT NULL
+);
+INSERT INTO studios VALUES (1, 'Central', 'Kiel'), (2, 'Harbour', 'Kiel'), (3, 'Hill', 'Celle');
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)
+INSERT INTO members SELECT i, 'First' || char(64 + i), 'Last' || char(64 + i), date('2024-01-01', (i * 31) || ' days'),
+    i % 5 <> 0, i % 3 + 1 FROM n;
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+INSERT INTO visits SELECT i, i * 11 % 18 + 1, i * i % 3 + 1, date('2025-06-01', (i * 2) || ' days') FROM n;
+INSERT INTO fees SELECT visit_id, member_id, visited_on,
+    CASE WHEN visit_id % 6 = 0 THEN NULL ELSE date(visited_on, (visit_id % 20) || ' days') END, 20 + visit_id % 5 * 10 FROM visits;
+"""
+
+BIKE_QUESTIONS = {
+    "How many clients do we have altogether?": "SELECT COUNT(*) FROM clients",
+    "Please break down purchases by channel": "SELECT channel, COUNT(*) FROM purchases GROUP BY 1",
+    "Purchases by channel?": "SELECT channel, COUNT(*) FROM purchases GROUP BY 1",
+    "Clients by city?": "SELECT city, COUNT(*) FROM clients GROUP BY 1",
+    "clients by region": "SELECT r.name, COUNT(*) FROM clients JOIN regions r USING (region_id) GROUP BY 1",
+    "How many bikes have we ever sold?": "SELECT SUM(quantity) FROM purchase_lines",
+}
+
+GYM_QUESTIONS = {
+    "How many fees are there?": "SELECT COUNT(*) FROM fees",
+}
+
+BIKE_DECLINED = ("How many clients complained?", "What is our profit?", "Which clients are loyal?", "How is business?")
+GYM_DECLINED = ("How many members are currently sick?",)
+
+
+def _file(folder: Path, name: str, script: str) -> Path:
+    file = folder / f"{name}.sqlite"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executescript(script)
+    return file
+
+
+@pytest.fixture(scope="module")
+def bikes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _file(tmp_path_factory.mktemp("bikes"), "bikes", BIKES)
+
+
+@pytest.fixture(scope="module")
+def gym(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _file(tmp_path_factory.mktemp("gym"), "gym", GYM)
+
+
+async def _assert_answered(file: Path, question: str, gold: str) -> None:
+    draft = await OfflineWriter(read_catalog(f"sqlite:///{file}")).write(Question(question, TODAY), Found(()), None)
+    with closing(sqlite3.connect(file)) as connection:
+        expected = connection.execute(gold).fetchall()
+        found = connection.execute(draft.sql).fetchall()
+    assert same_rows(expected, found), f"{draft.sql}\nanswered {found[:5]}, expected {expected[:5]}"
+
+
+@pytest.mark.parametrize("question", BIKE_QUESTIONS)
+async def test_a_shop_is_asked_in_everyday_words(bikes: Path, question: str) -> None:
+    await _assert_answered(bikes, question, BIKE_QUESTIONS[question])
+
+
+@pytest.mark.parametrize("question", GYM_QUESTIONS)
+async def test_a_gym_is_asked_in_everyday_words(gym: Path, question: str) -> None:
+    await _assert_answered(gym, question, GYM_QUESTIONS[question])
+
+
+@pytest.mark.parametrize("question", BIKE_DECLINED)
+async def test_a_shop_does_not_guess(bikes: Path, question: str) -> None:
+    with pytest.raises(QuestionDeclined):
+        await OfflineWriter(read_catalog(f"sqlite:///{bikes}")).write(Question(question, TODAY), Found(()), None)
+
+
+@pytest.mark.parametrize("question", GYM_DECLINED)
+async def test_a_gym_does_not_guess(gym: Path, question: str) -> None:
+    with pytest.raises(QuestionDeclined):
+        await OfflineWriter(read_catalog(f"sqlite:///{gym}")).write(Question(question, TODAY), Found(()), None)
