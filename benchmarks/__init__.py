@@ -1,1 +1,1 @@
-"""The stand-in model server, the load generators and their reports."""
+"""The stand-in model server, and how long a question takes."""

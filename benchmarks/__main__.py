@@ -9,7 +9,7 @@ from benchmarks.model_command import model
 from errors import AskError
 
 app = typer.Typer(
-    help="Stand-ins, load and measurements.",
+    help="A stand-in model, and how long a question takes.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -51,12 +51,13 @@ async def _measure(title: str, settings: Settings, rounds: int) -> None:
     began = time.perf_counter()
     async with open_asker(settings) as asker:
         opening = time.perf_counter() - began
+        today = settings.today or date.today()
         cold = Times()
-        await _ask_once(asker, asker.starters[0], cold)
+        await _ask_once(asker, Question(asker.starters[0], today), cold)
         warm = Times()
         for _ in range(rounds):
             for starter in asker.starters:
-                await _ask_once(asker, starter, warm)
+                await _ask_once(asker, Question(starter, today), warm)
     print(f"\n### {title}: {rounds} rounds of {len(asker.starters)} questions, {warm.unanswered} not answered\n")
     print(
         f"Opening the database, its index and the analyst: {opening:.2f} s. First question: {cold.whole[0]:.0f} ms.\n"
@@ -66,9 +67,9 @@ async def _measure(title: str, settings: Settings, rounds: int) -> None:
         print(f"| {name} | {statistics.median(times):.1f} | {_percentile(times, 99):.1f} |")
 
 
-async def _ask_once(asker: Asker, text: str, times: Times) -> None:
+async def _ask_once(asker: Asker, question: Question, times: Times) -> None:
     began, first_words = time.perf_counter(), 0.0
-    async with aclosing(asker.ask(Question(text, date.today()))) as events:
+    async with aclosing(asker.ask(question)) as events:
         async for event in events:
             if isinstance(event, TextChunk) and not first_words:
                 first_words = time.perf_counter() - began

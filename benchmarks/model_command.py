@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from datetime import date
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,21 +19,21 @@ from benchmarks.model_faults import FAULTS, FaultPicker
 from benchmarks.model_server import MODEL, ModelServer, Pace, serving
 from data import DESCRIPTIONS, ensure_sample
 from errors import SettingsInvalid
+from settings import Settings, read_settings
 from tools.reflection import read_catalog
 
-SAMPLE = Path(".quaestor/sample.sqlite")
 
-
-def open_analyst(database_url: str | None) -> Analyst:
-    """Return the offline analyst for a database, the sample database by default. It blocks for a second or so.
+def open_analyst(settings: Settings) -> Analyst:
+    """Return the offline analyst for the settings' database, or the sample's. It blocks for a second or so.
 
     Raises DatabaseUnavailable or SettingsInvalid.
     """
-    if database_url is None:
-        ensure_sample(SAMPLE, date.today())
-        catalog = read_catalog(f"sqlite:///{SAMPLE}", descriptions=DESCRIPTIONS)
+    if settings.database_url is None:
+        sample = settings.home / "sample.sqlite"
+        ensure_sample(sample, settings.today or date.today())
+        catalog = read_catalog(f"sqlite:///{sample}", descriptions=DESCRIPTIONS)
     else:
-        catalog = read_catalog(database_url)
+        catalog = read_catalog(settings.database_url.get_secret_value(), descriptions=settings.descriptions)
     return Analyst(catalog, OfflineWriter(catalog), OfflineNarrator(), OfflineSuggester(catalog))
 
 
@@ -50,7 +49,7 @@ def model(
     """Serve an OpenAI-compatible model that answers through the offline analyst."""
     if fault is not None and fault not in FAULTS:
         raise typer.BadParameter(f"{fault} is none of: {', '.join(FAULTS)}", param_hint="--fault")
-    analyst = open_analyst(database_url)
+    analyst = open_analyst(read_settings(database_url))
     server = ModelServer(analyst, Pace(first_token_ms / 1000, tokens_per_second), FaultPicker(fault, fault_share))
     try:
         uvloop.run(_serve(server, host, port))

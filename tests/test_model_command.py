@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sqlite3
 import sys
@@ -18,8 +19,11 @@ from agents.guardrails import ModelGuardrails, RuleGuardrails
 from agents.narrator import ModelNarrator
 from agents.question import Question, Turn
 from agents.sql_writer import SQLWriter
+from benchmarks.model_command import open_analyst
+from data import ensure_sample
 from errors import QuestionDeclined
 from llm.chat import open_chat_model
+from settings import Settings
 from tools.catalog import Catalog, Found
 from tools.reflection import read_catalog
 from tools.sql_guard import Guard
@@ -53,12 +57,13 @@ def catalog(url: str) -> Catalog:
 
 
 @asynccontextmanager
-async def command(*options: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def command(*options: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run `python -m benchmarks model`; it is stopped at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "benchmarks", "model", *options),
         cwd=Path(__file__).parent.parent,
+        env=os.environ | settings,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -125,9 +130,9 @@ async def test_a_question_goes_all_the_way_through_the_model(url: str, catalog: 
     assert [value for row in fewer.values for value in row if isinstance(value, int)] == [2]
 
 
-async def complaint(*options: str) -> tuple[int | None, str]:
+async def complaint(*options: str, **settings: str) -> tuple[int | None, str]:
     """Return how the command ends, and what it says on stderr."""
-    async with command(*options) as process:
+    async with command(*options, **settings) as process:
         _, complaints = await process.communicate()
         return process.returncode, complaints.decode()
 
@@ -148,3 +153,13 @@ async def test_a_port_that_is_taken_is_one_sentence(url: str) -> None:
 async def test_a_fault_that_is_none_is_answered_with_the_list() -> None:
     code, text = await complaint("--fault", "nonsense")
     assert code == 2 and "reset-middle" in text
+
+
+def test_without_a_database_it_answers_for_the_sample_of_the_settings_home_and_day(tmp_path: Path) -> None:
+    open_analyst(Settings(home=tmp_path, today=TODAY, database_url=None))
+    assert not ensure_sample(tmp_path / "sample.sqlite", TODAY), "the day's sample was not there yet"
+
+
+async def test_the_command_reads_the_settings(tmp_path: Path) -> None:
+    code, text = await complaint(QUAESTOR_TODAY="no day")
+    assert code == 1 and "QUAESTOR_TODAY" in text and "Traceback" not in text

@@ -152,7 +152,8 @@ def offline(built_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 async def modelled(built_home: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """The server with the stand-in model, which takes its time as a real one does."""
     home = copied_home(built_home, tmp_path_factory.mktemp("modelled"))
-    model = ModelServer(open_analyst(f"sqlite:///{home / 'sample.sqlite'}"), Pace(0.1, 100))
+    sample = Settings.model_validate({"database_url": f"sqlite:///{home / 'sample.sqlite'}"})
+    model = ModelServer(open_analyst(sample), Pace(0.1, 100))
     async with serving(model) as base_url:
         with serve(home, OPENAI_BASE_URL=base_url, OPENAI_API_KEY="sk-none-of-this", QUAESTOR_MODEL=MODEL) as served:
             yield served
