@@ -10,7 +10,7 @@ from pathlib import Path
 
 from asyncer import asyncify
 
-from agents.ask import Asker, Guardrails, Narrator, Suggester, Writer
+from agents.ask import Asker, Guardrails, Narrator, Suggester, Writer, together
 from agents.guardrails import RuleGuardrails
 from agents.offline.followups import OfflineSuggester, starters
 from agents.offline.narrator import OfflineNarrator
@@ -44,6 +44,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
         guard = Guard(schema.catalog.dialect, schema.catalog)
         closing.push_async_callback(guard.aclose)
         people = await _people(settings, schema.catalog, closing)
+        await _warm_up(schema, guard)
         yield Asker(
             catalog=schema.catalog,
             guardrails=people.guardrails,
@@ -57,6 +58,13 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             analyst=people.name,
             starters=database.starters or starters(schema.catalog, settings.today or date.today()),
         )
+
+
+async def _warm_up(schema: Schema, guard: Guard) -> None:
+    """Load the embedding model and start the guard's process now, so that the first person does not wait for them."""
+    async with together() as tasks:
+        tasks.soonify(schema.find)("warm up")
+        tasks.soonify(guard.check)("SELECT 1")
 
 
 @asynccontextmanager
