@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from agents.offline.times import read_period
+from agents.offline.times import NoSuchDay, read_period
 
 TODAY = date(2026, 11, 20)
 
@@ -60,9 +60,13 @@ def test_a_period_begins_and_ends(words: str) -> None:
     assert used == len(words.split())
 
 
-@pytest.mark.parametrize(
-    "words", ["customers", "the best", "31 february 2024", "may be", "quarter", "12", "9999-99-99"]
-)
+@pytest.mark.parametrize("words", ["31 february 2024", "9999-99-99", "2024-02-30", "2024-13", "1/2/2025", "32/1/2025"])
+def test_a_date_that_is_none_or_two_is_told(words: str) -> None:
+    with pytest.raises(NoSuchDay, match=words):
+        read_period(tuple(words.split()), TODAY)
+
+
+@pytest.mark.parametrize("words", ["customers", "the best", "may be", "quarter", "12"])
 def test_other_words_are_no_period(words: str) -> None:
     read = read_period(tuple(words.split()), TODAY)
     assert read is None or read[1] < len(words.split())

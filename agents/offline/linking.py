@@ -11,7 +11,7 @@ from typing import Any
 from agents.offline.english import COMPARATIVES, CURRENCIES, MONEY_EARNED, SUPERLATIVES
 from agents.offline.lexicon import EXACT, SYNONYM, Lexicon, Meaning
 from agents.offline.operators import GRADED, GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, NOUNS, OPERATORS, ROLES
-from agents.offline.times import read_period
+from agents.offline.times import NoSuchDay, read_period
 from agents.offline.words import Word, split
 from tools.catalog import Value
 
@@ -202,7 +202,10 @@ def _operator(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
 def _time(rest: Sequence[Word], lowers: tuple[str, ...], today: date, before: Item | None) -> tuple[Item, int] | None:
     if before is not None and before.kind in {"compare", "comparative", "than"} and rest[0].number is not None:
         return None
-    read = read_period(lowers, today)
+    try:
+        read = read_period(lowers, today)
+    except NoSuchDay as error:
+        return Item("no date", str(error)), len(str(error).split())
     if read is None:
         return None
     period, used = read

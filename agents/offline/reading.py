@@ -166,6 +166,15 @@ def _take_grain(r: Reader) -> None:
     take_per(r)
 
 
+def _refuse_date(r: Reader) -> None:
+    text = r.take().text
+    first, *rest = text.split("/")
+    if len(rest) == 2 and len(rest[1]) == 4 and int(first) <= 12 and int(rest[0]) <= 12:
+        written = f"{rest[1]}-{int(rest[0]):02}-{int(first):02}"
+        raise NotUnderstood(f"“{text}” may be read in two ways: write the year first, like {written}.")
+    raise NotUnderstood(f"There is no date “{text}” in the calendar: write it like 2025-02-01.")
+
+
 def _skip(r: Reader) -> None:
     r.take()
 
@@ -213,6 +222,7 @@ _HANDLERS: dict[str, Callable[[Reader], None]] = {
     "name": take_name,
     "number": take_number,
     "period": take_period,
+    "no date": _refuse_date,
     "grain": _take_grain,
     "verb": take_verb,
     "unknown": take_unknown,

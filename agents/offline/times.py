@@ -17,6 +17,10 @@ _NUMBERS |= {"ten": 10, "twelve": 12, "first": 1, "second": 2, "third": 3, "four
 _HALVES = {"first": 1, "second": 7, "1st": 1, "2nd": 7}
 
 
+class NoSuchDay(ValueError):
+    """A date was written that the calendar does not have, or that may be read in two ways; its words are the text."""
+
+
 @dataclass(frozen=True)
 class Period:
     """Days from `start` up to but not including `end`; None leaves that side open."""
@@ -148,8 +152,23 @@ def _full_date(match: re.Match[str], today: date) -> Period:
 
 
 def _iso(match: re.Match[str], today: date) -> Period:
-    start = date.fromisoformat(match["iso"])
+    start = date(*(int(part) for part in re.split("[-/]", match["iso"])))
     return Period(start, start + timedelta(days=1), match[0])
+
+
+def _slashed(match: re.Match[str], today: date) -> Period:
+    """25/12/2025 or 12/25/2025: raises ValueError where the day and the month may be exchanged."""
+    first, second = int(match["first_"]), int(match["second_"])
+    if first <= 12 and second <= 12 and first != second and match["mark"] == "/":
+        raise ValueError
+    day, month = (first, second) if second <= 12 else (second, first)
+    start = date(int(match["year"]), month, day)
+    return Period(start, start + timedelta(days=1), match[0])
+
+
+def _iso_month(match: re.Match[str], today: date) -> Period:
+    start = date(int(match["year"]), int(match["nth"]), 1)
+    return Period(start, shift_months(start, 1), match[0])
 
 
 def _year_said(match: re.Match[str], today: date) -> int:
@@ -166,7 +185,9 @@ _IN_YEAR = r"(?:(?: of| in| ,)? (?P<y>(?:19|20)\d\d|last year|this year|previous
 _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Period]], ...] = tuple(
     (re.compile(rf"\b(?:{pattern})(?!\w)"), make)
     for pattern, make in (
-        (r"(?P<iso>\d{4}-\d\d-\d\d)", _iso),
+        (r"(?P<iso>\d{4}([-/])\d{1,2}\2\d{1,2})", _iso),
+        (r"(?P<year>\d{4})-(?P<nth>\d{1,2})(?!-)", _iso_month),
+        (r"(?P<first_>\d{1,2})(?P<mark>[/.])(?P<second_>\d{1,2})[/.](?P<year>\d{4})", _slashed),
         (rf"{_MONTH} (?P<dom>\d{{1,2}})(?:st|nd|rd|th)?(?:(?: ,)? (?P<year>(?:19|20)\d\d))?(?! ?%)", _full_date),
         (rf"(?P<dom>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:(?: ,)? (?P<year>(?:19|20)\d\d))?", _full_date),
         (rf"{_MONTH}{_IN_YEAR}", _month),
@@ -187,7 +208,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Period]]
 
 
 def read_period(words: tuple[str, ...], today: date) -> tuple[Period, int] | None:
-    """Return the period that the (lower-case) words begin with and how many words it took, or None.
+    """Return the period that the (lower-case) words begin with and how many words it took, or None; raises NoSuchDay.
 
     Understands "last quarter", "May 2025", "since March", "before 2020", "between 1 May and 3 June", "2014 or later".
     """
@@ -219,7 +240,7 @@ def _plain_period(words: tuple[str, ...], today: date) -> _Read | None:
             try:
                 period = make(match, today)
             except (ValueError, OverflowError):  # 31 February, or a year past the calendar's end
-                continue
+                raise NoSuchDay(match[0]) from None
             return replace(period, words=match[0]), len(match[0].split())
     return None
 
