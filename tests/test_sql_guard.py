@@ -222,6 +222,18 @@ def test_a_catalogue_table_is_refused_even_where_the_catalog_names_it() -> None:
         Inspector("sqlite", known).inspect("SELECT tbl FROM sqlite_stat1")
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_known_table_may_begin_like_a_catalogue_but_not_be_one(dialect: Dialect) -> None:
+    names = ("pg_rating", "crm.pg_rating", "pg_stat_statements", "pg_class")
+    known = Catalog("x", dialect, tuple(Table(name, (Column("id", ""),)) for name in names))
+    inspector = Inspector(dialect, known)
+    assert inspector.inspect("SELECT id FROM pg_rating")[1] == ("pg_rating",)
+    assert inspector.inspect("SELECT id FROM crm.pg_rating")[1] == ("crm.pg_rating",)
+    for name in ("pg_stat_statements", "pg_class", "pg_catalog.pg_rating", "pg_other"):
+        with pytest.raises(SQLRefused, match="catalogue"):
+            inspector.inspect(f"SELECT id FROM {name}")
+
+
 def test_a_cte_is_no_table_and_hides_the_table_of_its_name() -> None:
     assert read("WITH x AS (SELECT id FROM orders) SELECT id FROM x") == ("orders",)
     assert read("WITH orders AS (SELECT name FROM Buyers) SELECT name FROM orders") == ("Buyers",)

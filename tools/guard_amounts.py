@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from math import inf
 
@@ -16,6 +17,9 @@ MAX_SERIES = 100_000
 
 _UNITS = {"MINUTE": 60, "HOUR": 3600, "DAY": 86_400, "WEEK": 604_800, "MONTH": 2_592_000, "QUARTER": 7_776_000}
 _UNITS |= {"YEAR": 31_536_000, "DECADE": 315_360_000}
+
+_DATE_WORDS = frozenset({*(unit.lower() for unit in _UNITS), "now", "today", "yesterday", "tomorrow", "epoch", "utc"})
+_SHORT_SPAN = re.compile(r"[+-]?\d{1,4}(?: [a-z]+)?")
 
 
 def number(node: exp.Expr | None) -> float | None:
@@ -92,7 +96,7 @@ def series(start: exp.Expr | None, end: exp.Expr | None, step: exp.Expr | None) 
     seconds = _interval_seconds(step)
     if seconds is not None:
         first, last = _day(start), _day(end)
-        count = abs((last - first).days) * 86_400 / seconds + 1 if first and last else 1_000.0
+        count = abs((last - first).days) * 86_400 / seconds + 1 if first and last else _stored_days(start, end)
     else:
         low, width = _bound(start), 1.0 if step is None else abs(number(step) or 0)
         span = number(end), number(start)
@@ -104,6 +108,32 @@ def series(start: exp.Expr | None, end: exp.Expr | None, step: exp.Expr | None) 
             " or dates with an interval of a minute or more."
         )
     return count
+
+
+def _stored_days(*bounds: exp.Expr | None) -> float:
+    """Return the members of a series whose bounds are looked up: endless where 'infinity' may be one of them."""
+    for bound in bounds:
+        if bound is None:
+            continue
+        root = bound.root()
+        casts = (c for c in root.find_all(exp.Cast) if c.to.is_type(*exp.DataType.TEMPORAL_TYPES))
+        made = (cast.this for cast in casts if not cast.this.find(exp.Column))
+        for part in (bound, *made):
+            if not all(map(_is_readable, part.find_all(exp.Literal))):
+                return inf
+        if any("inf" in text.name.lower() for text in root.find_all(exp.Literal) if text.is_string):
+            return inf
+    return 1_000.0
+
+
+def _is_readable(literal: exp.Expr) -> bool:
+    """Whether a literal of a date's expression is a date, a unit or a short span."""
+    if not literal.is_string:
+        return abs(number(literal) or 0) <= MAX_SERIES
+    if literal.find_ancestor(exp.Query) and literal.find_ancestor(exp.Where, exp.Having, exp.JSONExtractScalar):
+        return True  # It chooses rows.
+    text = literal.name.strip().lower()
+    return _day(literal) is not None or text in _DATE_WORDS or _SHORT_SPAN.fullmatch(text) is not None
 
 
 def _interval_seconds(step: exp.Expr | None) -> float | None:

@@ -8,6 +8,7 @@ query, and their product stays small.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from math import prod
 
 from sqlglot import exp
@@ -15,7 +16,8 @@ from sqlglot import exp
 from errors import SQLRefused
 from tools.catalog import Dialect
 from tools.guard_amounts import amount, number, series
-from tools.guard_recursion import check_with, conditions, sources
+from tools.guard_joins import links
+from tools.guard_recursion import check_with, sources
 
 MAX_PRODUCT = 2_000_000
 """What all series and repetitions of a statement may come to when multiplied."""
@@ -105,23 +107,47 @@ def _check_product(select: exp.Expr, sizes: dict[str, float]) -> None:
     if prod(_size(source, sizes) or 1 for source in read) > MAX_PRODUCT:
         raise SQLRefused("The query multiplies its rows too often: join fewer of its parts.")
     tables = {
-        source.alias_or_name.lower(): source.name.lower()
+        source.alias_or_name.lower(): _table_of(source)
         for source in read
         if isinstance(source, exp.Table | exp.Subquery) and _size(source, sizes) is None
     }
     if len(tables) < 2:
         return
+    if len(_loose(tables, links(select, tables, equal=False))) > MAX_LOOSE_TABLES:
+        raise SQLRefused("The query multiplies tables that nothing joins: give each JOIN its ON.")
+    if _copies(_loose(tables, links(select, tables, equal=False)), tables) > 1:
+        raise SQLRefused("The query multiplies a table with itself: join its two copies ON a condition.")
+    if len(tables) > 2 and _copies(_loose(tables, links(select, tables, equal=True)), tables) > 2:
+        raise SQLRefused("The query multiplies a table with itself: join its copies by equality (a.id = b.id).")
+
+
+def _table_of(source: exp.Expr) -> str:
+    """Return the name of the table whose rows a source yields, or "" where it groups them or reads several."""
+    if isinstance(source, exp.Table):
+        return source.name.lower()
+    query = source.this
+    while isinstance(query, exp.Subquery):
+        query = query.this
+    if not isinstance(query, exp.Select) or query.args.get("distinct") or query.args.get("group"):
+        return ""
+    read = sources(query)
+    return _table_of(read[0]) if len(read) == 1 and isinstance(read[0], exp.Table | exp.Subquery) else ""
+
+
+def _loose(tables: dict[str, str], linked: list[list[str]]) -> list[set[str]]:
+    """Return the groups of tables that no link brings together."""
     groups = {label: {label} for label in tables}
-    for linked in _links(select, list(tables)):
-        merged = set().union(*(groups[label] for label in linked))
+    for labels in linked:
+        merged = set().union(*(groups[label] for label in labels))
         for label in merged:
             groups[label] = merged
-    loose = {id(group): group for group in groups.values()}.values()
-    if len(loose) > MAX_LOOSE_TABLES:
-        raise SQLRefused("The query multiplies tables that nothing joins: give each JOIN its ON.")
-    copies = [{tables[label] for label in group if tables[label]} for group in loose]
-    if len(set().union(*copies)) < sum(map(len, copies)):
-        raise SQLRefused("The query multiplies a table with itself: join its two copies ON a condition.")
+    return list({id(group): group for group in groups.values()}.values())
+
+
+def _copies(loose: list[set[str]], tables: dict[str, str]) -> int:
+    """Return in how many of the groups the same table stands, at most."""
+    named = Counter(name for group in loose for name in {tables[label] for label in group} if name)
+    return max(named.values(), default=0)
 
 
 def _size(source: exp.Expr, sizes: dict[str, float]) -> float | None:
@@ -176,19 +202,3 @@ def _cte_sizes(statement: exp.Expr) -> dict[str, float]:
                 sizes.pop(name, None)
             seen.add(name)
     return sizes
-
-
-def _links(select: exp.Expr, names: list[str]) -> list[list[str]]:
-    """Return the groups of sources that a condition brings together."""
-    found = []
-    for join in select.args.get("joins") or ():
-        if join.args.get("using") or join.args.get("method"):
-            found.append(names)  # USING, NATURAL, ASOF and POSITIONAL name no tables.
-    for condition in conditions(select):
-        columns = list(condition.find_all(exp.Column))
-        if columns and not all(c.table for c in columns):
-            return [names]  # Only the database knows whose columns these are.
-        linked = [n for n in {c.table.lower() for c in columns} if n in names]
-        if len(linked) > 1:
-            found.append(linked)
-    return found

@@ -158,3 +158,11 @@ TABLE_FUNCTIONS: dict[Dialect, frozenset[str]] = {
 }
 """What may be called in FROM. PostgreSQL calls the same functions there; DuckDB has others of the same names, and
 its table macro `histogram('a table', 'a column')` reads any table or file that is named in a text."""
+
+BOUNDED = frozenset(
+    """repeat space lpad rpad to_base bar range generate_series generate_subscripts printf format replace regexp_replace
+    list_reduce array_reduce reduce list_transform list_apply array_transform array_apply apply list_select array_select
+    list_aggregate array_aggregate aggregate list_string_agg array_to_string string_agg group_concat listagg concat_ws
+    to_char strftime hex bin encode to_base64 url_encode json_quote to_json json_pretty""".split()
+)
+"""What can make much of little: called with the arguments in the parentheses alone, never as `x.repeat(9)`."""

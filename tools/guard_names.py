@@ -80,11 +80,11 @@ class Names:
         parts = [p for p in (node.args.get("catalog"), node.args.get("db"), node.this) if p is not None]
         written = ".".join(p.name for p in parts)
         found = self._tables.get(".".join(self.key(p) for p in parts))
+        if found is None and len(parts) > 1 and self.known:
+            found = self._in_default_schema(parts)
         check_table_name([p.name for p in parts], self.dialect, known=found is not None)
         if not self.known:
             return written, None
-        if found is None and len(parts) > 1:
-            found = self._in_default_schema(parts)
         if found is None:
             raise SQLRefused(self._unknown_table(written, parts[-1].name))
         return found

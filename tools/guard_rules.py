@@ -15,7 +15,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from errors import SQLRefused
 from tools.catalog import Dialect
-from tools.guard_functions import FUNCTIONS, TABLE_FUNCTIONS
+from tools.guard_functions import BOUNDED, FUNCTIONS, TABLE_FUNCTIONS
 from tools.guard_nodes import NODES, PARTS, TYPES
 from tools.guard_reserved import check_table_name
 
@@ -108,6 +108,8 @@ def check_nodes(statement: exp.Expr, dialect: Dialect) -> None:
             _check_column(node, dialect)
         elif kind in (exp.Table, exp.Lateral) and isinstance(node.this, exp.Func):
             _check_table_function(node.this, dialect)
+        elif kind in (exp.Table, exp.Lateral) and not node.args.get("db") and isinstance(node.this, exp.Identifier):
+            _check_session_word(node.this, dialect)
         elif kind is exp.Dot and dialect == "postgres":
             _check_field(node.expression)
         elif kind is exp.Anonymous and node.name.lower() not in FUNCTIONS[dialect] | _QUANTIFIERS:
@@ -151,6 +153,14 @@ def _check_column(column: exp.Expr, dialect: Dialect) -> None:
     if dialect == "postgres" and name in _SYSTEM_COLUMNS:
         raise SQLRefused(f"The system column {name} is not allowed.")
     if identifier.args.get("quoted") or column.args.get("table"):
+        return
+    _check_session_word(identifier, dialect)
+
+
+def _check_session_word(identifier: exp.Expr, dialect: Dialect) -> None:
+    """Raise SQLRefused at a word that calls a function without parentheses; PostgreSQL knows them in FROM too."""
+    name = identifier.name.lower()
+    if identifier.args.get("quoted"):
         return
     if name in _SESSION_WORDS or (name == "user" and dialect == "postgres"):
         raise SQLRefused(f"{name.upper()} tells about the session, not about the data: it is not allowed.")
@@ -236,6 +246,8 @@ def check_calls(tokens: Sequence[Token], statement: exp.Expr, dialect: Dialect) 
         word = token.text.lower() if token.text.isascii() else token.text
         dotted = before is not None and before.token_type is TokenType.DOT
         foreign = dotted and dialect != "duckdb"
+        if dotted and word in BOUNDED:
+            raise SQLRefused(f"The function {word} may not follow a dot: write {word}(…) with all its arguments.")
         if quoted or foreign or not (word in functions or (not dotted and _is_grammar(word, before))):
             aliases = _alias_positions(statement) if aliases is None else aliases
             if token.start not in aliases:
