@@ -3,16 +3,15 @@
 set -eu
 
 have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
-on_ubuntu() { grep -qs '^ID=ubuntu' /etc/os-release; }
-has_browser() { have chromium || ls "$HOME"/.cache/ms-playwright/chromium* >/dev/null 2>&1; }
+is_root() { [ "$(id -u)" = 0 ]; }
 
 missing=""
 # Ubuntu's chromium package is a snap, which does not run everywhere, so there Playwright's own is taken.
-has_browser || on_ubuntu || missing="$missing chromium"
+have chromium || grep -qs '^ID=ubuntu' /etc/os-release || missing="$missing chromium"
 have mariadbd || missing="$missing mariadb-server"
 
 if [ -n "$missing" ]; then
-    if [ "$(id -u)" != 0 ] || ! have apt-get; then
+    if ! is_root || ! have apt-get; then
         echo "The tests need packages that are missing. Install them and run the command again:" >&2
         echo "    sudo apt-get install$missing" >&2
         exit 1
@@ -23,4 +22,11 @@ if [ -n "$missing" ]; then
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
-has_browser || .venv/bin/python -m playwright install --with-deps chromium
+have chromium && exit 0
+.venv/bin/python -m playwright install chromium # does nothing where it is there
+if is_root; then
+    .venv/bin/python -m playwright install-deps chromium
+else
+    echo "Where the browser does not start, the system lacks its libraries:"
+    echo "    sudo .venv/bin/python -m playwright install-deps chromium"
+fi

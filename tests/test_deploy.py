@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import fnmatch
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -168,6 +169,29 @@ def test_compose_passes_on_every_setting_and_no_other() -> None:
     passed_on = set(SERVICES["app"]["environment"])
     assert settings - own <= passed_on
     assert passed_on <= settings | {"CHAINLIT_AUTH_SECRET"}
+
+
+# --- the packages of the tests
+
+
+def test_another_browser_of_playwrights_is_not_taken_for_the_one_the_tests_need(tmp_path: Path) -> None:
+    commands = tmp_path / "commands"
+    stubs = {
+        commands / "id": "echo 0",
+        commands / "apt-get": ":",
+        tmp_path / ".venv/bin/python": 'echo "$@"',
+    }
+    for stub, line in stubs.items():
+        stub.parent.mkdir(parents=True, exist_ok=True)
+        stub.write_text(f"#!/bin/sh\n{line}\n")
+        stub.chmod(0o755)
+    (commands / "grep").symlink_to(shutil.which("grep") or "/bin/grep")
+    (tmp_path / ".cache/ms-playwright/chromium-1").mkdir(parents=True)
+    ran = subprocess.run(
+        ["/bin/sh", HOUSE / "deploy/install-test-packages.sh"],
+        cwd=tmp_path, env={"PATH": str(commands), "HOME": str(tmp_path)}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "-m playwright install chromium\n-m playwright install-deps chromium\n" in ran.stdout
 
 
 # --- the history
