@@ -52,6 +52,16 @@ QUESTIONS = {
     "How many parcels were booked on 25/12/2025?": "SELECT 1",
     "How many parcels were booked on 12.05.2025?": "SELECT 1",
     "How many parcels were booked in 2026-10?": "SELECT 3",
+    "How many senders are active?": "SELECT 3",
+    "How many senders are not active?": "SELECT 1",
+    "How many senders are blocked?": "SELECT 1",
+    "How many senders are not blocked?": "SELECT 3",
+    "How many partners are there?": "SELECT 1",
+    "Which senders are partners?": "SELECT 'Ann'",
+    "Which senders are not verified?": "SELECT name FROM senders WHERE sender_id IN (2, 3)",
+    "List active and verified senders": "SELECT name FROM senders WHERE sender_id IN (1, 4)",
+    "Total balance of blocked senders": "SELECT 5",
+    "Parcels per verified": "SELECT verified, COUNT(*) FROM parcels JOIN senders USING (sender_id) GROUP BY 1",
 }
 
 DECLINED = {

@@ -22,6 +22,7 @@ _DERIVING = ("er", "or", "ing", "ed", "ly", "al", "ment", "ion", "ness", "ship",
 """Endings that make another word of one: a publisher is not what was published."""
 _COUNTING = frozenset({"number", "of", "total", "count"})
 _PREPOSITIONS = frozenset({"by", "to", "from", "at", "in", "on", "for"})
+_VERBS = frozenset({"is", "has", "was"})
 _LONGEST_WORD = 25
 _LONGEST = 6
 """Words that a name or value may span."""
@@ -192,7 +193,7 @@ class Lexicon:
         foreign = any(column.name in key.columns for key in table.foreign_keys)
         if len(bare) == 2 and not foreign:
             self._learn((bare[1], "of", bare[0]), meaning)
-        if len(bare) > 1 and bare[0] in {"is", "has", "was"}:
+        if len(bare) > 1 and bare[0] in _VERBS:
             self._learn(bare[1:], meaning)
         if len(bare) == 2 and bare[1] in _PREPOSITIONS:
             self._learn(bare[:1], Meaning(table.name, column.name, score=SYNONYM))  # "directed by": director
@@ -218,7 +219,7 @@ class Lexicon:
     def _learn_bare(self, table: Table, column: Column, bare: tuple[str, ...], own: tuple[str, ...]) -> None:
         meaning = Meaning(table.name, column.name, length=len(bare))
         self._learn(bare, meaning)
-        for name in {own, own[-1:]} if bare[-1] not in _PREPOSITIONS else ():
+        for name in {own, own[-1:]} if bare[-1] not in _PREPOSITIONS and bare[0] not in _VERBS else ():
             owned = Meaning(table.name, column.name, length=len(bare) + len(name), owned=True)
             self._learn((*name, *bare), owned)
         if bare[0] in {"number", "total"} and len(bare) == 2:

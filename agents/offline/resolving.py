@@ -8,7 +8,7 @@ from agents.offline.english import ADJECTIVES, LABEL_WORDS, MONEY_EARNED
 from agents.offline.lexicon import PART, SYNONYM, Lexicon, Meaning
 from agents.offline.linking import Item
 from agents.offline.plan import Col, Measure
-from agents.offline.words import stem
+from agents.offline.words import name_words, stem
 from tools.catalog import Column
 
 _NOT_EVENTS = frozenset(
@@ -40,6 +40,12 @@ _YEAR_WORDS = frozenset(
 )
 _PRICES = (("unit", "price"), ("price",), ("sale", "price"))
 _QUANTITIES = (("quantity",), ("unit",), ("order", "quantity"))
+
+
+_AMOUNTS = frozenset(
+    "quantity number count total amount sum rating score rank year age level price position id day month hour".split()
+)
+"""Words of columns that hold numbers, even where only 0 and 1 occur so far."""
 
 
 class NotUnderstood(Exception):
@@ -165,14 +171,15 @@ class Resolver:
             if yes in held and set(held) <= {yes, no}:
                 return held[yes]
         words = self.lexicon.naming.column(column.table, column.name)
-        if (
-            found.kind == "number"
-            and found.distinct in {1, 2}
-            and set(held) <= {"0", "1"}
-            and words[0] in {"is", "has", "was", "can"}
-        ):
-            return 1
-        return None
+        if found.kind != "number" or not held or not set(held) <= {"0", "1"} or found.distinct not in {1, 2}:
+            return None
+        counted = name_words(column.name)[-1] != words[-1] or bool(_AMOUNTS & set(words))
+        named = words[0] in {"is", "has", "was", "can"}
+        return 1 if named or (found.distinct == 2 and not counted and not self._is_key(column)) else None
+
+    def _is_key(self, column: Col) -> bool:
+        table = self.lexicon.table(column.table)
+        return column.name in table.primary_key or any(column.name in key.columns for key in table.foreign_keys)
 
     def is_year(self, col: Col) -> bool:
         """Whether a column holds plain year numbers."""

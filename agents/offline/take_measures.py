@@ -56,6 +56,10 @@ def _counted(r: Reader, counted: Item, distinct: bool) -> Measure:
         if r.lexicon.column(column).kind == "date" and not distinct:
             r.verb = item  # "employees hired": when, not what
             return Measure("count", column.table)
+        if not distinct and (yes := r.resolver.yes(column)) is not None and not compares_next(r):
+            r.compare(column, "=", yes)  # "how many admins": the rows that are one
+            r.subject_named = r.subject_named or column.table == r.subject
+            return Measure("count", column.table)
         if r.resolver.is_numeric(column) and not distinct and compares_next(r):
             r.pending = column  # "how many books cost more than 10"
             return Measure("count", column.table)

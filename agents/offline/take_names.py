@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.offline.english import SOLD
 from agents.offline.lexicon import EXACT, PART
 from agents.offline.linking import Item
-from agents.offline.plan import Col, Condition, Measure
+from agents.offline.plan import AnyOf, Col, Condition, Measure
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_measures import compares_next, rank_by
@@ -41,7 +41,13 @@ def take_name(r: Reader) -> None:
 
 def _owner_said(r: Reader) -> tuple[str, ...]:
     """Return the table that follows an "of": "the name of the shop"."""
-    item = r.peek(1)
+    item, following = r.peek(1), r.peek()
+    table = r.resolver.table(following) if following is not None and following.kind == "name" else None
+    named = r.peek(-1)
+    if table is not None and named is not None:
+        flags = [m for m in named.columns if m.table == table and r.resolver.yes(m.col) is not None]
+        if flags:
+            return (table,)  # "deleted flags": the column that says it of flags
     if not r.head or not r.next_is("of") or item is None or item.kind != "name":
         return ()
     table = r.resolver.table(item)
@@ -141,7 +147,7 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
     if item.text.lower() in {"cost", "costs"} and compares_next(r):
         column = r.resolver.price(column.table) or column  # what a product costs is its price
     _refuse_own_key(r, item, column)
-    flagged = r.measures and _is_flag(r, item, column)
+    flagged = _is_flag(r, item, column) and (r.measures or _describes(r, column))
     if r.head and not flagged:
         comparable = r.resolver.is_numeric(column) or r.lexicon.column(column).kind == "date"
         compared = compares_next(r) or _period_next(r)
@@ -156,7 +162,9 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
         return
     if _narrows(r, column):
         return
-    if _is_flag(r, item, column) and not r.next_is("compare", "name", "number", "comparative"):
+    if _is_flag(r, item, column) and (
+        _describes(r, column) or not r.next_is("compare", "name", "number", "comparative")
+    ):
         _take_flag(r, column)
         return
     r.settle()
@@ -216,15 +224,36 @@ def _narrows(r: Reader, column: Col) -> bool:
     return isinstance(last, Condition) and last.column == column and before is not None and bool(before.values)
 
 
+def _describes(r: Reader, column: Col) -> bool:
+    """Whether a yes-or-no column stands beside rows like an adjective: "deleted flags", "which flags are deleted"."""
+    before, after = r.peek(-2), r.peek()
+    ahead = 0
+    while after is not None and (after.kind == "and" or any(r.resolver.yes(m.col) for m in after.columns)):
+        ahead += 1
+        after = r.peek(ahead)  # "active and verified members"
+    if after is not None and after.kind == "name" and r.resolver.table(after) == column.table:
+        return True
+    after = r.peek()
+    described = before is not None and before.kind == "name" and r.resolver.table(before) == column.table
+    return described and not r.columns and (after is None or after.kind not in {"and", "of"})
+
+
 def _is_flag(r: Reader, item: Item, column: Col) -> bool:
     sure = max((m.score for m in item.columns if m.col == column), default=0.0) >= PART + 0.1
     return sure and bool(r.resolver.yes(column))
 
 
 def _take_flag(r: Reader, column: Col) -> None:
-    r.compare(column, "!=" if r.scope.negated and r.scope.entity is None else "=", r.resolver.yes(column) or 1)
-    if r.scope.negated and r.scope.entity is None:
-        r.scope.negated = False
+    if column.table != r.subject and not r.joins.to_one(r.subject, column.table):
+        _enter(r, column.table)  # "no deleted comments": none that is deleted
+    r.head = False
+    yes = r.resolver.yes(column) or 1
+    if not r.scope.negated or r.scope.entity is not None:
+        r.compare(column, "=", yes)
+        return
+    r.scope.negated = False
+    no = Condition(column, "!=", (yes,))
+    r.add(AnyOf((no, Condition(column, "null"))) if r.lexicon.column(column).nullable else no)
 
 
 def take_unknown(r: Reader) -> None:
