@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -54,8 +55,9 @@ async def test_a_conversation_can_be_taken_up_again_with_its_evidence(
 
 async def _is_kept(history_url: str) -> None:
     """Wait until the answer's three elements have been written: Chainlit writes behind the answer."""
-    async with await psycopg.AsyncConnection.connect(history_url, autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(history_url, autocommit=True) as connection, asyncio.timeout(15):
         while True:
             cursor = await connection.execute('SELECT COUNT(*) FROM "Element"')
             if (await cursor.fetchone() or (0,))[0] >= 3:
                 return
+            await asyncio.sleep(0.05)
