@@ -98,6 +98,16 @@ BIKE_QUESTIONS = {
     "Purchases by channel?": "SELECT channel, COUNT(*) FROM purchases GROUP BY 1",
     "Clients by city?": "SELECT city, COUNT(*) FROM clients GROUP BY 1",
     "clients by region": "SELECT r.name, COUNT(*) FROM clients JOIN regions r USING (region_id) GROUP BY 1",
+    "Show bikes by price, most expensive first": "SELECT model, list_price FROM bikes",
+    "Bikes with their price, cheapest first": "SELECT model, list_price FROM bikes",
+    "Which is the oldest brand?": "SELECT 'Arrow'",
+    "Which bike has the best rating?": "SELECT model FROM reviews JOIN bikes USING (bike_id) GROUP BY bike_id ORDER BY AVG(rating) DESC LIMIT 1",
+    "Which is the worst rated bike?": "SELECT model FROM reviews JOIN bikes USING (bike_id) GROUP BY bike_id ORDER BY AVG(rating) LIMIT 1",
+    "Top 2 customers": "SELECT c.name, SUM(unit_price * quantity) FROM purchase_lines JOIN purchases USING (purchase_id) JOIN clients c USING (client_id) GROUP BY client_id ORDER BY 2 DESC LIMIT 2",
+    "Who are our top customers?": "SELECT c.name, SUM(unit_price * quantity) FROM purchase_lines JOIN purchases USING (purchase_id) JOIN clients c USING (client_id) GROUP BY client_id ORDER BY 2 DESC LIMIT 10",
+    "income per channel": "SELECT channel, SUM(unit_price * quantity) FROM purchase_lines JOIN purchases USING (purchase_id) GROUP BY 1",
+    "amount per channel": "SELECT channel, SUM(amount) FROM purchases GROUP BY 1",
+    "How did revenue in October 2025 compare to September 2025?": "SELECT SUM(CASE WHEN ordered_on LIKE '2025-10%' THEN unit_price * quantity END), SUM(CASE WHEN ordered_on LIKE '2025-09%' THEN unit_price * quantity END) FROM purchase_lines JOIN purchases USING (purchase_id)",
     "How many bikes have we ever sold?": "SELECT SUM(quantity) FROM purchase_lines",
 }
 
@@ -105,7 +115,14 @@ GYM_QUESTIONS = {
     "How many fees are there?": "SELECT COUNT(*) FROM fees",
 }
 
-BIKE_DECLINED = ("How many clients complained?", "What is our profit?", "Which clients are loyal?", "How is business?")
+BIKE_DECLINED = (
+    "How many clients complained?",
+    "What is our profit?",
+    "Which clients are loyal?",
+    "What is the most popular bike?",
+    "Who is the best clerk?",
+    "How is business?",
+)
 GYM_DECLINED = ("How many members are currently sick?",)
 
 

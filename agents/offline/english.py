@@ -167,6 +167,7 @@ ADJECTIVES: dict[str, tuple[bool, tuple[str, ...]]] = {
     "early": (False, ("date",)),
     "rated": (True, ("rating", "score")),
     "popular": (True, ()),
+    "busy": (True, ()),
     "paid": (True, ("salary", "pay")),
     "deep": (True, ("depth",)),
     "worth": (True, ("total", "amount", "value", "price")),
@@ -184,6 +185,7 @@ SUPERLATIVES: dict[str, tuple[bool, str]] = {
     "lightest": (False, "light"), "tallest": (True, "tall"), "longest": (True, "long"), "shortest": (False, "short"),
     "fastest": (True, "fast"), "slowest": (False, "slow"), "richest": (True, "rich"), "latest": (True, "late"),
     "newest": (True, "new"), "earliest": (False, "early"), "deepest": (True, "deep"), "widest": (True, "wide"),
+    "busiest": (True, "busy"),
 }  # fmt: skip
 
 COMPARATIVES: dict[str, tuple[str, str]] = {
@@ -194,13 +196,19 @@ COMPARATIVES: dict[str, tuple[str, str]] = {
     "slower": ("<", "slow"), "better": (">", ""), "worse": ("<", ""), "richer": (">", "rich"),
 }  # fmt: skip
 
-MONEY_EARNED = frozenset("revenu sale turnov earn income proce spend money amount turnover".split())
+MONEY_EARNED = frozenset("revenu sale turnov earn income incom proce spend money amount turnover".split())
 """Stems that ask for the money that sales brought in."""
 
 NOT_ADDED = frozenset(
     "rating score price age rate percent percentage temperature grade rank year height weight".split()
 )
 """Numbers whose sum over several rows says nothing."""
+
+ADDED = frozenset("amount total revenue quantity hour fine payment income turnover proceed sale".split())
+"""Numbers that are added up where they are asked for by month or by kind."""
+
+BUYERS = frozenset("customer client buyer shopper purchaser".split())
+"""People who are ranked by what they spent, where nothing else is said."""
 
 SOLD = frozenset({"sell", "buy", "purchas"})
 """Stems of verbs for what sales do to things."""

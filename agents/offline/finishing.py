@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
+from agents.offline.english import ADDED, BUYERS, NOT_ADDED
 from agents.offline.plan import OPPOSITE, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan, Related
 from agents.offline.reader import Reader, Scope
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_clauses import joined
 from agents.offline.times import Period
+
+_TOP = 10
+"""How many are shown where somebody asks for the top customers without a number."""
 
 
 def finish(r: Reader) -> Plan:
@@ -21,6 +25,7 @@ def finish(r: Reader) -> Plan:
         raise r.not_understood(r.role)
     _answer_the_question_word(r)
     _show_owners(r)
+    _add_up_what_is_grouped(r)
     _has_happened(r)
     if r.ranking is not None and r.ranking.by is None:
         _rank_by_what_is_measured(r)
@@ -32,6 +37,17 @@ def finish(r: Reader) -> Plan:
     measures = _measures(r)
     plan = _aggregate(r, measures) if measures else _listing(r)
     return _compared(r, replace(plan, where=(*filters, *related), share=r.share, exists=r.exists))
+
+
+def _add_up_what_is_grouped(r: Reader) -> None:
+    """amount by quarter: what is asked for each group is the sum, of numbers that are always added"""
+    if not r.groups or r.measures or len(r.columns) != 1 or r.ranking is not None or r.having:
+        return
+    words = set(r.naming.column(r.columns[0].table, r.columns[0].name))
+    rows = any(g.column is None and g.table == r.columns[0].table for g in r.groups)
+    if r.resolver.is_numeric(r.columns[0]) and ADDED & words and not NOT_ADDED & words and not rows:
+        column = r.columns.pop()
+        r.measures.append(Measure("sum", column.table, column.name))
 
 
 def _answer_the_question_word(r: Reader) -> None:
@@ -99,7 +115,8 @@ def _measures(r: Reader) -> list[Measure]:
     ranking = r.ranking
     by = ranking.by if ranking is not None else None
     if ranking is not None and isinstance(by, Col) and (_asks_for_groups(r) or not r.joins.to_one(r.subject, by.table)):
-        function: Function = "sum" if ranking.summed else ("max" if ranking.descending else "min")
+        extreme: Function = "max" if ranking.descending else "min"
+        function: Function = "avg" if ranking.averaged else ("sum" if ranking.summed else extreme)
         ranking.by = Measure(function, by.table, by.name)
     if ranking is not None and isinstance(ranking.by, Measure):
         found.append(ranking.by)
@@ -208,12 +225,31 @@ def _rank_by_what_is_measured(r: Reader) -> None:
         r.ranking.by = sold
         quantity = r.naming.say_column(sold.table, sold.column or "")
         r.assumptions.append(f"Best-selling goes by {quantity} of {r.naming.say_table(sold.table)}.")
+    elif (spent := _spent_by(r)) is not None:
+        r.ranking.by = spent
     elif r.order and isinstance(r.order[0].by, Measure | Col):
         first = r.order.pop(0)
         assert isinstance(first.by, Measure | Col)
         r.ranking.by, r.ranking.descending = first.by, first.descending
     else:
         raise NotUnderstood("I did not understand what to rank by.")
+
+
+def _spent_by(r: Reader) -> Measure | None:
+    """top customers: those who brought in the most; of other things nobody can tell what makes them top"""
+    assert r.ranking is not None
+    words = set(r.naming.table(r.subject))
+    if r.ranking.word not in {"top", "best"} or not BUYERS & words or not r.subject_named:
+        return None
+    found = r.resolver.money((r.subject,))
+    if found is None or found.table == r.subject:
+        return None
+    several = any(r.resolver.table(i) == r.subject and i.text.lower().endswith("s") for i in r.items)
+    if several and r.ranking.limit == 1 and not any(i.kind == "number" for i in r.items):
+        r.ranking.limit = _TOP
+    parts = " times ".join(f"{found.table}.{c}" for c in (found.column, found.times) if c)
+    r.assumptions.append(f"The {r.ranking.word} {r.naming.say_table(r.subject)} are those with the most of {parts}.")
+    return replace(found, said="revenue")
 
 
 def _groups(r: Reader, groups: Sequence[Group], measures: Sequence[Measure]) -> list[Group]:

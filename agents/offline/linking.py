@@ -183,6 +183,8 @@ def _operator(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
             break
     first = lowers[0]
     if best is None or best[1] == 1:
+        if (told := _direction(lowers)) is not None:
+            return told
         for length in (4, 3, 2):
             grain = LONG_GRAINS.get(lowers[:length])
             if grain:
@@ -197,6 +199,15 @@ def _operator(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
             used = 2 if lowers[1:2] == ("than",) else 1
             return Item("comparative", " ".join(lowers[:used]), COMPARATIVES[first]), used
     return best
+
+
+def _direction(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
+    """Return "cheapest first" or "most expensive first" as an order."""
+    used = 2 if lowers[0] in {"most", "least"} and lowers[1:2] and lowers[1] in GRADED else 1
+    if lowers[0] not in SUPERLATIVES or lowers[used : used + 1] != ("first",):
+        return None
+    greatest = SUPERLATIVES[lowers[0]][0]
+    return Item("direction", " ".join(lowers[: used + 1]), "desc" if greatest else "asc"), used + 1
 
 
 def _time(rest: Sequence[Word], lowers: tuple[str, ...], today: date, before: Item | None) -> tuple[Item, int] | None:

@@ -33,8 +33,9 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
         "": _phrases(
             """
             for each | for every | in each | of each | by each | per | each | every | in every | grouped by | group by
-            | broken down by | break down by | split by | split up by | at each | from each | with each | on each | within each | to each | across
-            all | across each | across | for each of | by every | among each | for the different
+            | broken down by | break down by | split by | split up by | at each | from each | with each | on each |
+            within each | to each | across all | across each | across | for each of | by every | among each | for the
+            different
             """
         ),
     },
@@ -185,7 +186,8 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
     "versus": {
         "": _phrases(
             """
-            versus | vs | compared to | compared with | against | in comparison to | in comparison with | relative to
+            versus | vs | compared to | compared with | compare to | compare with |
+            against | in comparison to | in comparison with | relative to
             """
         ),
     },
@@ -274,8 +276,8 @@ NOISE = frozenset(
     provide query re really record recorded records related report respective respectively result results retrieve
     return row rows s see shall she should show single so some such table tell than thank thanks that the their them
     then there these they this those time times together too up us value values various ve want was we well were
-    what what's whatever whether which whichever who whole whom will would yet you your among highly inclusive expected altogether ever please kindly simply basically hey hi wonder wondering
-    curious ourselves
+    what what's whatever whether which whichever who whole whom will would yet you your among highly inclusive expected
+    altogether ever kindly simply basically hey wonder wondering curious ourselves
     """.split()
 )
 """Words that change nothing in what is asked."""

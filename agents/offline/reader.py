@@ -33,6 +33,9 @@ class Ranking:
     by: Col | Measure | None = None
     summed: bool = False
     """Whether "most" or "fewest" was said: amounts of several rows are added before they are compared."""
+    averaged: bool = False
+    """Whether "best rated" was said: the ratings of several rows are averaged before they are compared."""
+    word: str = ""
 
 
 class Reader:

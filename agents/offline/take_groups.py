@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from agents.offline.english import SUPERLATIVES
+from agents.offline.english import ADJECTIVES, SUPERLATIVES
 from agents.offline.lexicon import EXACT
 from agents.offline.linking import Item
 from agents.offline.plan import Col, Grain, Group, Measure, Order
 from agents.offline.reader import Reader
-from agents.offline.resolving import NotUnderstood
+from agents.offline.resolving import NotUnderstood, stem_of_adjective
 from agents.offline.take_measures import rank_by, take_aggregate, take_count
 from agents.offline.take_money import sold_of, take_money
 
@@ -265,6 +265,9 @@ def take_direction(r: Reader) -> None:
 def _order_by_degree(r: Reader, word: str, item: Item) -> None:
     """oldest first: by the adjective's column; highest first: by what is computed"""
     greatest, adjective = SUPERLATIVES[word]
+    graded = stem_of_adjective(item.text.split()[1]) if word in {"most", "least"} else ""
+    if graded in ADJECTIVES:
+        greatest, adjective = ADJECTIVES[graded][0] == greatest, graded
     r.settle()
     r.head = False
     if not adjective:
@@ -273,4 +276,6 @@ def _order_by_degree(r: Reader, word: str, item: Item) -> None:
     column = r.resolver.degree(adjective, r.context)
     if column is None:
         raise r.not_understood(item)
+    if r.columns == [column] and r.subject_named:
+        r.columns[:0] = [Col(r.subject, name) for name in r.naming.label(r.subject)]
     r.order.append(Order(column, greatest != r.resolver.is_birth(column)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.offline.english import ADJECTIVES
+from agents.offline.english import ADJECTIVES, PEOPLE
 from agents.offline.lexicon import EXACT
 from agents.offline.linking import Item
 from agents.offline.plan import Col, Measure
@@ -12,6 +12,8 @@ from agents.offline.take_measures import EXTREMES, beats, is_key, rank_by, take_
 from agents.offline.take_money import sold_of, take_money
 
 _COMMON = frozenset({"most common", "most frequent", "least common"})
+GRADES = frozenset({"rating", "score", "grade", "star"})
+"""What several people give one thing."""
 _OFTEN = frozenset({"most often", "least often", "most frequently"})
 _COUNTED = frozenset({"most", "fewest", "least", "highest", "largest", "lowest"})
 """Words that, before a table's name, rank by how many of its rows there are."""
@@ -40,7 +42,7 @@ def take_superlative(r: Reader) -> None:
     if limit == 1 and r.ranking is not None and r.ranking.by is None:
         limit = r.ranking.limit  # "the top 5 domains with the highest number of authors"
     summed = item.text in {"most", "fewest", "least"}
-    _ranked(r, Ranking(descending, limit, summed=summed), adjective, item)
+    _ranked(r, Ranking(descending, limit, summed=summed, word=item.text), adjective, item)
 
 
 def _used_number(number: Item, r: Reader) -> bool:
@@ -162,6 +164,8 @@ def _most_common(r: Reader, ranking: Ranking, item: Item) -> None:
 
 def _rank_by_column(r: Reader, ranking: Ranking, column: Col, adjective: str, item: Item, word: Item) -> None:
     r.take()
+    graded = GRADES & set(r.naming.column(column.table, column.name))
+    ranking.averaged = bool(graded) and (item.text.lower() == "rated" or word.text in {"best", "worst"})
     if word.text in {"most", "fewest", "least"} and "year" in r.naming.column(column.table, column.name):
         raise r.not_understood(item)
     comparable = r.resolver.is_numeric(column) or r.lexicon.column(column).kind == "date"
@@ -207,20 +211,37 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
             return
         raise r.not_understood(word)
     root = stem_of_adjective(adjective)
-    if root in {"popular", "common", "frequent"}:
+    if root in {"popular", "busy"} and (counted := _only_event(r)) is not None:
+        r.assumptions.append(f"“{word.text.capitalize()}” goes by the number of {r.naming.say_table(counted)}.")
+        r.ranking = ranking
+        rank_by(r, Measure("count", counted))
+        return
+    if root in {"popular", "common", "frequent", "busy"}:
         raise NotUnderstood(f"“{word.text}” can mean several things: say what should be counted.")
     tables = (r.scope.entity, r.subject) if r.scope.entity else (r.subject,)
     column = r.resolver.degree(adjective, [t for t in tables if t], r.verb) or _degree_nearby(r, adjective)
+    if column is None and root in {"old", "young"} and not PEOPLE & set(r.naming.table(r.subject)):
+        column = r.resolver.year(r.subject)
+        since = column
+    else:
+        since = None
     if column is None:
         raise NotUnderstood(f"I do not know which column “{word.text}” is about: name it.")
     greatest = ADJECTIVES.get(root, (True, ()))[0]
     kind = r.lexicon.column(column).kind
-    if (kind == "date" or r.resolver.is_birth(column)) and root in {"old", "young"}:
+    if (kind == "date" or column == since or r.resolver.is_birth(column)) and root in {"old", "young"}:
         greatest = not greatest
     ranking.descending = greatest if ranking.descending or not word.text.startswith("least") else not greatest
     r.assumptions.append(f"“{word.text}” goes by {r.naming.say_column(column.table, column.name)}.")
     r.ranking = ranking
     rank_by(r, column)
+
+
+def _only_event(r: Reader) -> str | None:
+    """Return the one table whose rows happen to the subject's rows: nothing else can be what makes one popular."""
+    children = {s.target for s in r.joins.steps_from(r.subject) if not s.to_one and s.target != r.subject}
+    dated = [t for t in children if any(c.kind == "date" for c in r.lexicon.table(t).columns)]
+    return dated[0] if len(children) == 1 and dated else None
 
 
 def _degree_nearby(r: Reader, adjective: str) -> Col | None:
