@@ -60,7 +60,7 @@ class Counting:
     def __init__(self, embedder: LocalEmbedder) -> None:
         self.name = embedder.name
         self.texts: list[str] = []
-        self.down = False
+        self.down = self.is_closed = False
         self._embedder = embedder
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -70,7 +70,7 @@ class Counting:
         return await self._embedder.embed(texts)
 
     async def aclose(self) -> None:
-        pass
+        self.is_closed = True
 
 
 def names(found: Found) -> list[str]:
@@ -266,9 +266,7 @@ def silent_server() -> Iterator[int]:
 
 @pytest.fixture
 async def many(tmp_path: Path, embedder: LocalEmbedder) -> Schema:
-    schema = Schema(many_tables(), tmp_path / "index" / "many", embedder)
-    await schema.store()
-    return schema
+    return await Schema.open(many_tables(), tmp_path / "index" / "many", embedder)
 
 
 @pytest.mark.parametrize(
@@ -374,10 +372,14 @@ def test_a_value_is_found_in_every_column_that_holds_it() -> None:
 # --- a server ------------------------------------------------------------------------------------------------------
 
 
-async def test_a_qdrant_that_is_not_there_is_said_to_be_in_one_sentence(shop: str, tmp_path: Path) -> None:
+async def test_a_qdrant_that_is_not_there_is_said_to_be_in_one_sentence(
+    shop: str, tmp_path: Path, embedder: LocalEmbedder
+) -> None:
+    counting = Counting(embedder)
     with pytest.raises(IndexUnavailable, match="check that Qdrant runs at QDRANT_URL"):
-        async with open_schema(shop, home=tmp_path, qdrant_url="http://127.0.0.1:1"):
+        async with open_schema(shop, home=tmp_path, embedder=counting, qdrant_url="http://127.0.0.1:1"):
             pass
+    assert counting.is_closed
 
 
 class _Refuses(BaseHTTPRequestHandler):

@@ -109,27 +109,55 @@ async def open_schema(
     catalog = await asyncify(load_catalog)(
         database_url, folder, descriptions=descriptions, refresh=rebuild, progress=progress
     )
-    schema = Schema(catalog, folder, embedder, qdrant_url, qdrant_api_key)
+    schema = await Schema.open(
+        catalog, folder, embedder, qdrant_url, qdrant_api_key, progress=progress, rebuild=rebuild
+    )
     try:
-        schema.stored = await schema.store(progress=progress, rebuild=rebuild)
         yield schema
     finally:
         await schema.aclose()
 
 
 class Schema:
-    """One database's catalog and its index."""
+    """One database's catalog and its index; `open` is its only maker."""
 
     stored: Stored
     """What opening it stored."""
+    _store: EntryStore
+    _lookup: ValueLookup
 
-    def __init__(
-        self,
+    @classmethod
+    async def open(
+        cls,
         catalog: Catalog,
         folder: Path,
         embedder: Embedder | None = None,
         qdrant_url: str | None = None,
         qdrant_api_key: SecretStr | None = None,
+        *,
+        progress: Progress | None = None,
+        rebuild: bool = False,
+    ) -> Schema:
+        """Return the schema, its index brought up to the catalog; it closes the embedder, also where this fails.
+
+        Without an embedder, or where it does not answer, words alone are matched. Raises IndexUnavailable.
+        """
+        schema = cls(catalog, folder, embedder, qdrant_url, qdrant_api_key)
+        try:
+            schema._lookup = await asyncify(ValueLookup, limiter=schema._thread)(catalog)
+            schema.stored = await schema._bring_up(progress, rebuild)
+        except BaseException:
+            await schema.aclose()
+            raise
+        return schema
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        folder: Path,
+        embedder: Embedder | None,
+        qdrant_url: str | None,
+        qdrant_api_key: SecretStr | None,
     ) -> None:
         self.catalog = catalog
         self._name = folder.name
@@ -138,20 +166,12 @@ class Schema:
         self._url = qdrant_url
         self._api_key = qdrant_api_key
         self._client: QdrantClient | None = None
-        self._store: EntryStore | None = None
         self._joins = JoinGraph(catalog)
-        self._lookup: ValueLookup | None = None
         self._thread = anyio.CapacityLimiter(1)
 
-    async def store(self, *, progress: Progress | None = None, rebuild: bool = False) -> Stored:
-        """Bring the index up to the catalog; only entries that are new or changed are embedded and put.
-
-        It comes before the first `find`. Without an embedder, or where it does not answer, words alone are matched.
-        Raises IndexUnavailable.
-        """
+    async def _bring_up(self, progress: Progress | None, rebuild: bool) -> Stored:
+        """Bring the index up to the catalog; only entries that are new or changed are embedded and put."""
         store = self._store = await asyncify(self._open_store, limiter=self._thread)()
-        if self._lookup is None:
-            self._lookup = await asyncify(ValueLookup, limiter=self._thread)(self.catalog)
         entries = entries_of(self.catalog, values_kept=VALUES_ON_SERVER if self._url else VALUES_IN_MEMORY)
         digests = {entry.id: entry.digest(self._model) for entry in entries}
 
@@ -167,7 +187,7 @@ class Schema:
         except ModelUnavailable as error:
             log.warning("until the next start the schema is matched by words alone: %s", error)
             self._embedder = None
-            return await self.store(progress=progress)
+            return await self._bring_up(progress, rebuild=False)
         gone = list(known.keys() - digests.keys())
 
         def put() -> None:
@@ -236,8 +256,6 @@ class Schema:
         return _Embedded({entry.id: kept[digests[entry.id]] for entry in wanted}, len(missing), len(old))
 
     async def _search(self, question: str) -> tuple[list[Hit], list[Value]]:
-        if self._store is None or self._lookup is None:
-            raise RuntimeError("store() comes before find()")
         vector = None
         if self._embedder is not None:
             try:
