@@ -9,6 +9,7 @@ from datetime import date
 from agents.offline.english import ADDED, BUYERS, NOT_ADDED
 from agents.offline.plan import OPPOSITE, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan, Related
 from agents.offline.reader import Reader, Scope
+from agents.offline.refusing import refuse_strangers
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_clauses import joined
 from agents.offline.times import Period
@@ -35,6 +36,7 @@ def finish(r: Reader) -> Plan:
     _refuse_contradictions(filters)
     _refuse_loose_negation(r, filters, related)
     measures = _measures(r)
+    refuse_strangers(r, measures, [f.table for f in (*filters, *related) if isinstance(f, Related)])
     plan = _aggregate(r, measures) if measures else _listing(r)
     return _compared(r, replace(plan, where=(*filters, *related), share=r.share, exists=r.exists))
 
@@ -327,6 +329,10 @@ def filters_of(r: Reader) -> tuple[list[Filter], list[Filter]]:
 def _is_plain(r: Reader, scope: Scope, conditions: Sequence[Filter]) -> bool:
     """Whether a clause's conditions are about something each row belongs to."""
     assert scope.entity is not None
+    if r.ranking is not None and isinstance(r.ranking.by, Measure) and r.joins.to_one(r.ranking.by.table, scope.entity):
+        return not (scope.negated or scope.count or scope.operator != ">")  # "most orders in northern shops"
+    if r.groups and any(r.joins.to_one(m.table, scope.entity) for m in r.measures) and conditions:
+        return not (scope.negated or scope.count or scope.operator != ">")  # "revenue by shop for the product …"
     measured = {m.table for m in r.measures} | (
         {r.ranking.by.table} if r.ranking is not None and r.ranking.by is not None else set()
     )

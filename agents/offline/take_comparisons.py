@@ -18,7 +18,7 @@ from agents.offline.plan import (
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_measures import compares_next, having
-from agents.offline.take_money import take_money
+from agents.offline.take_money import main_amount, take_money
 from agents.offline.take_times import during
 from agents.offline.times import Period
 
@@ -90,6 +90,8 @@ def _against_number(r: Reader, word: Item, operator: Operator, adjective: str) -
         return
     column = _column_compared(r, adjective)
     verb = r.peek(-3)
+    if column is None and not adjective and (following is None or following.kind == "period"):
+        column = _amount_after_noun(r)
     if column is None and verb is not None and r.resolver.is_money(verb.text):
         r.items.insert(r.at, verb)  # "who spent more than 1000"
         r.having.append(Having(take_money(r), operator, (number,)))
@@ -99,6 +101,13 @@ def _against_number(r: Reader, word: Item, operator: Operator, adjective: str) -
     _add(r, column, operator, number)
     if adjective == "old" and r.next_is("grain"):
         r.take()  # "older than 20 years"
+
+
+def _amount_after_noun(r: Reader) -> Col | None:
+    """orders over 500: the amount of the things just named"""
+    named = next((i for ahead in (-3, -4) if (i := r.peek(ahead)) is not None and i.kind != "relative"), None)
+    table = r.resolver.table(named) if named is not None and named.kind == "name" else None
+    return main_amount(r, table) if table == r.subject and r.scope.entity in (None, r.subject) else None
 
 
 def _number(item: Item) -> float | int:
@@ -200,6 +209,10 @@ def _against_period(r: Reader, operator: Operator) -> None:
     ends["<="] = Period(None, period.end, item.text)
     if operator not in ends:
         raise r.not_understood(item)
+    if r.pending is None:  # "sold more than last year": an amount is compared, not a date
+        raise NotUnderstood(
+            f"I cannot compare with “{item.text}” this way: ask for both, like “this year versus last”."
+        )
     during(r, [ends[operator]], both=False)
 
 

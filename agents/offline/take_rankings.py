@@ -23,6 +23,8 @@ def take_superlative(r: Reader) -> None:
     """the most X, the highest X, the 3 oldest X, top 5 X"""
     before = r.peek(-1)
     item = r.take()
+    if r.ranking is not None and r.ranking.by is not None:
+        raise NotUnderstood(f"I can rank by one thing only: leave out the first or “{item.text}”.")
     if item.text in EXTREMES and r.next_is("and") and r.next_is("superlative", "aggregate", ahead=1):
         take_functions(r, ["max" if item.value[0] else "min"])  # "the highest, lowest and average price"
         return

@@ -1,0 +1,50 @@
+"""Declines plans whose parts can be joined but do not belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agents.offline.english import SOLD
+from agents.offline.plan import Measure
+from agents.offline.reader import Reader
+from agents.offline.resolving import NotUnderstood
+from agents.offline.take_money import sold_lines
+
+
+def refuse_strangers(r: Reader, measures: Sequence[Measure], related: Sequence[str]) -> None:
+    """Decline rows that only share an owner nobody named, ranks within groups, and sales found in other tables."""
+    named = {m.table for i in r.items for m in i.tables}
+    pairs = [(m.table, g.table) for m in measures for g in r.groups] + [(r.subject, table) for table in related]
+    for one, other in pairs:
+        owner = _shared_owner(r, one, other)
+        if owner is not None and owner not in named:
+            first, second = r.naming.say_table(one), r.naming.say_table(other)
+            raise NotUnderstood(f"I find nothing that ties {first} to {second}: both only belong to the same {owner}.")
+    grouped = {g.table for g in r.groups}
+    counted = {m.table for m in measures}
+    if r.ranking is not None and r.subject_named and grouped and r.subject not in grouped | counted:
+        raise NotUnderstood(f"I cannot rank {r.naming.say_table(r.subject)} within each group yet.")
+    _refuse_other_ways(r, related)
+
+
+def _shared_owner(r: Reader, one: str, other: str) -> str | None:
+    """Return the table where the way between two tables turns from owners to what they own, or None."""
+    way = r.joins.path(one, other) or ()
+    for step, following in zip(way, way[1:], strict=False):
+        if step.to_one and not following.to_one:
+            return step.target
+    return None
+
+
+def _refuse_other_ways(r: Reader, related: Sequence[str]) -> None:
+    """Decline who bought what, where the shortest way between them is not what was sold, like reviews."""
+    if not any(i.stem in SOLD for i in r.items):
+        return
+    lines = sold_lines(r)
+    for table in related:
+        way = [s.target for s in (r.joins.path(r.subject, table) or ())]
+        if lines is not None and len(way) > 1 and lines not in way and lines != table:
+            between = " and ".join(r.naming.say_table(t) for t in way[:-1])
+            raise NotUnderstood(
+                f"I would find {r.naming.say_table(table)} through {between} only, not through what was sold."
+            )
