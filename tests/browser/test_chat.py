@@ -18,7 +18,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 FIVE = "Which five products earned the most last quarter?"
 FOREVER = (
     "SELECT COUNT(*) FROM order_items a JOIN order_items b ON a.quantity <= b.quantity "
-    "JOIN order_items c ON b.quantity <= c.quantity"
+    "JOIN orders c ON b.quantity <= c.order_id"
 )
 """Within the rules, and far beyond the time that anybody has."""
 
@@ -92,6 +92,14 @@ async def test_a_starter_asks_its_question(browser: Browser, offline: Served) ->
         assert await (await chat.answer()).rows.count() > 0
 
 
+CHART_AND_WORDS = """() => {
+    const chart = document.querySelector('.js-plotly-plot');
+    const words = document.querySelector('.ai-message [role=article]')?.innerText;
+    return chart && words ? chart.getBoundingClientRect().top : null;
+}"""
+"""Where the chart stands, once there are words above it."""
+
+
 async def test_a_models_words_are_seen_while_they_come(browser: Browser, modelled: Served) -> None:
     async with opened(browser, modelled.url) as page:
         chat = ChatPage(page)
@@ -108,6 +116,16 @@ async def test_a_models_words_are_seen_while_they_come(browser: Browser, modelle
         await expect(answer.rows).to_have_count(5)
         await expect(answer.chart).to_be_visible()
         await expect(answer.followups).to_have_count(3)
+
+
+async def test_words_that_come_do_not_push_the_chart_down(browser: Browser, modelled: Served) -> None:
+    async with opened(browser, modelled.url) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        await chat.type(FIVE)
+        early = await (await page.wait_for_function(CHART_AND_WORDS)).json_value()
+        await chat.answer()
+        assert await page.evaluate(CHART_AND_WORDS) <= early
 
 
 async def test_stop_stops_the_statement_in_the_database(browser: Browser, offline: Served) -> None:
@@ -151,12 +169,21 @@ async def test_what_cannot_be_answered_is_told_kindly(browser: Browser, offline:
 
 
 async def test_values_are_shown_as_text_whatever_they_hold(browser: Browser, offline: Served) -> None:
-    tricks = ("<img src=x onerror=alert(1)>", "![a](https://evil.example/a.png)", "[b](javascript:alert(1))", "```")
+    tricks = (
+        "<img src=x onerror=alert(1)>",
+        "![a](https://evil.example/a.png)",
+        "[b](javascript:alert(1))",
+        "*c* _d_",
+        "www.evil.example",
+        "```",
+    )
     async with opened(browser, offline.url) as page:
         chat = ChatPage(page)
         await chat.is_ready()
         answer = await chat.ask("SELECT " + ", ".join(f"'{trick}' AS c{i}" for i, trick in enumerate(tricks)))
         assert await answer.rows.first.locator("td").all_inner_texts() == list(tricks)
+        words = (await answer.words.inner_text()).replace("\u2060", "")
+        assert all(trick in words for trick in tricks)
         await answer.sql()
         assert await answer.root.locator("a, .message-content img").count() == 0
 
