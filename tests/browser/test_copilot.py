@@ -31,7 +31,7 @@ async def test_a_page_on_an_allowed_origin_may_open_the_copilot(
     server_of_the_page = _HostPage()
     with server_of_the_page.serving() as origin:
         home = copied_home(built_home, tmp_path)
-        with serve(home, QUAESTOR_ALLOW_ORIGINS=f'["{origin}"]') as served:
+        with serve(home, QUAESTOR_ALLOW_ORIGINS=origin) as served:
             server_of_the_page.quaestor = served.url
             async with opened(browser, origin, served.url) as page:
                 await _ask_in_the_widget(page)

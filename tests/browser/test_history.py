@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 from pathlib import Path
 
 import psycopg
@@ -19,9 +20,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 @pytest.fixture
 def history_url(postgres_url: str) -> str:
     """A database of its own with the schema that deploy/ ships."""
+    name = f"history_{secrets.token_hex(4)}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE history")
-    url = re.sub(r"/postgres(?=\?|$)", "/history", postgres_url)
+        connection.execute(f"CREATE DATABASE {name}")
+    url = re.sub(r"/postgres(?=\?|$)", f"/{name}", postgres_url)
     with psycopg.connect(url) as connection:
         connection.execute((ROOT / "deploy" / "history.sql").read_text())
     return url
