@@ -108,10 +108,17 @@ BIKE_QUESTIONS = {
     "income per channel": "SELECT channel, SUM(unit_price * quantity) FROM purchase_lines JOIN purchases USING (purchase_id) GROUP BY 1",
     "amount per channel": "SELECT channel, SUM(amount) FROM purchases GROUP BY 1",
     "How did revenue in October 2025 compare to September 2025?": "SELECT SUM(CASE WHEN ordered_on LIKE '2025-10%' THEN unit_price * quantity END), SUM(CASE WHEN ordered_on LIKE '2025-09%' THEN unit_price * quantity END) FROM purchase_lines JOIN purchases USING (purchase_id)",
+    "How much did we make last year?": "SELECT SUM(unit_price * quantity) FROM purchase_lines JOIN purchases USING (purchase_id) WHERE ordered_on LIKE '2025%'",
+    "purchases over 500 euros": "SELECT purchase_id, amount FROM purchases WHERE amount > 500",
+    "What does a bike cost on average?": "SELECT AVG(list_price) FROM bikes",
+    "What percentage of this year's purchases were online?": "SELECT 100.0 * SUM(channel = 'online') / COUNT(*) FROM purchases WHERE ordered_on LIKE '2026%'",
+    "What share of purchases in 2026 came from Leeds?": "SELECT 100.0 * SUM(city = 'Leeds') / COUNT(*) FROM purchases JOIN clients USING (client_id) WHERE ordered_on LIKE '2026%'",
+    "What share of purchases were ordered in 2026?": "SELECT 100.0 * SUM(ordered_on LIKE '2026%') / COUNT(*) FROM purchases",
     "How many bikes have we ever sold?": "SELECT SUM(quantity) FROM purchase_lines",
 }
 
 GYM_QUESTIONS = {
+    "How many visits were made in total last year?": "SELECT COUNT(*) FROM visits WHERE visited_on LIKE '2025%'",
     "How many fees are there?": "SELECT COUNT(*) FROM fees",
 }
 
@@ -119,6 +126,8 @@ BIKE_DECLINED = (
     "How many clients complained?",
     "What is our profit?",
     "Which clients are loyal?",
+    "How much will we make next year?",
+    "Which clients are over 50?",
     "What is the most popular bike?",
     "Who is the best clerk?",
     "How is business?",

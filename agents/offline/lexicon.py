@@ -200,6 +200,8 @@ class Lexicon:
         if len(bare) > 1:
             self._learn(bare[-1:], Meaning(table.name, column.name, score=PART))
             self._learn(bare[:1], Meaning(table.name, column.name, score=PART - 0.45))
+        if len(words) > 1 and words[-1] == "price":
+            self._learn(("cost",), Meaning(table.name, column.name, score=PART))
         if len(bare) > 2:
             self._learn(bare[-2:], Meaning(table.name, column.name, score=PART + 0.1, length=2))
             if not _COUNTING & set(bare[:2]):

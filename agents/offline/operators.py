@@ -276,7 +276,7 @@ NOISE = frozenset(
     provide query re really record recorded records related report respective respectively result results retrieve
     return row rows s see shall she should show single so some such table tell than thank thanks that the their them
     then there these they this those time times together too up us value values various ve want was we well were
-    what what's whatever whether which whichever who whole whom will would yet you your among highly inclusive expected
+    what what's whatever whether which whichever who whole whom would yet you your among highly inclusive expected
     altogether ever kindly simply basically hey wonder wondering curious ourselves
     """.split()
 )

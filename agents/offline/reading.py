@@ -18,7 +18,7 @@ from agents.offline.take_clauses import take_and, take_but, take_like, take_not,
 from agents.offline.take_comparisons import take_between, take_comparative, take_compare, take_number, take_worth
 from agents.offline.take_groups import take_by, take_direction, take_order, take_per
 from agents.offline.take_measures import take_aggregate, take_count
-from agents.offline.take_money import take_how_much
+from agents.offline.take_money import asks_what_was_made, take_how_much
 from agents.offline.take_names import take_name, take_unknown, take_verb
 from agents.offline.take_rankings import take_superlative
 from agents.offline.take_times import take_period
@@ -33,7 +33,8 @@ class Reading:
 def read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     """Return the plan of a question's items; raises NotUnderstood naming the first part that finds no place."""
     reader = Reader(lexicon, items)
-    if not any(i.meanings or i.kind == "count" or reader.resolver.is_money(i.text) for i in items):
+    about = any(i.meanings or i.kind == "count" or reader.resolver.is_money(i.text) for i in items)
+    if not about and not asks_what_was_made(reader):
         _refuse_other_languages(items)
         unknown = next((i for i in items if i.kind == "unknown"), None)
         raise NotUnderstood(
@@ -109,6 +110,7 @@ def _take_star(r: Reader) -> None:
 def _take_share(r: Reader) -> None:
     item = r.take()
     r.share = True
+    _period_after_noun(r)
     if item.text.endswith("of") and r.next_is("name"):
         named = r.peek()
         assert named is not None
@@ -117,6 +119,16 @@ def _take_share(r: Reader) -> None:
             r.items.insert(r.at, Item("count", "count"))
         elif r.resolver.is_money(named.text) or named.columns:
             r.items.insert(r.at, Item("aggregate", "total", "sum"))
+
+
+def _period_after_noun(r: Reader) -> None:
+    """Read "this year's orders" as "orders this year"."""
+    here = r.at
+    if r.next_is("period"):
+        period = r.take()
+        r.skip("of")
+        r.items[here : r.at + 1] = [*r.items[r.at : r.at + 1], period]
+        r.at = here
 
 
 def _take_exist(r: Reader) -> None:

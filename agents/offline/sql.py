@@ -80,10 +80,12 @@ class SQLBuilder:
         frame, predicates = self._frame(base)
         groups = [(g, self._group(frame, g)) for g in plan.groups]
         filters = merged(self._lexicon, base, plan.where, joined={g.table for g in plan.groups})
-        parts = list(filters) if plan.share and not plan.groups else []
+        parts = [f for f in filters if not isinstance(f, During)] or list(filters)  # a period is of the whole
+        parts = parts if plan.share and not plan.groups else []
         where = [predicates.filter(f, plan.subject) for f in filters if f not in parts and not _is_joined(f, frame)]
         if parts:
-            return self._part_of_whole(frame, predicates, plan, parts)
+            query = self._part_of_whole(frame, predicates, plan, parts)
+            return query.where(*where) if where else query
         if plan.compare is not None:
             return self._periods(frame, predicates, plan, groups, where)
         measures = [(m, self._measure(frame, m, base)) for m in plan.measures]

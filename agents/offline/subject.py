@@ -8,6 +8,7 @@ from agents.offline.lexicon import EXACT, SYNONYM
 from agents.offline.linking import Item
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
+from agents.offline.take_money import asks_what_was_made
 
 
 def find_subject(r: Reader) -> str:
@@ -31,7 +32,8 @@ def find_subject(r: Reader) -> str:
             return table
     if leading:
         return leading[0]
-    if not columns and any(r.resolver.is_money(i.text) for i in items) and (money := r.resolver.money(())) is not None:
+    earned = any(r.resolver.is_money(i.text) for i in items) or asks_what_was_made(r)
+    if not columns and earned and (money := r.resolver.money(())) is not None:
         return money.table
     return _table_of_columns(r)
 

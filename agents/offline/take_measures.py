@@ -129,9 +129,26 @@ def take_functions(r: Reader, functions: list[Function]) -> None:
         r.at = here
         break
     r.skip("of", "aggregate")
-    if r.peek() is None and r.measures and functions == ["sum"]:
+    before = r.peek(-2)
+    closes = r.peek() is None or (before is not None and before.kind == "in" and before.text == "in")
+    if closes and r.measures and functions == ["sum"]:
         return  # "how many … in total"
+    if functions == ["avg"] and not r.measures and _averages_what_was_named(r):
+        return
     _finish_measures(r, functions)
+
+
+def _averages_what_was_named(r: Reader) -> bool:
+    """what does a book cost on average: the number is named before"""
+    said = r.peek(-1)
+    if said is None or said.text != "on average" or not (r.peek() is None or r.next_is("per", "by", "period", "in")):
+        return False
+    column = r.pending or (r.columns[-1] if len(r.columns) == 1 else None)
+    if column is None or not r.resolver.is_numeric(column) or is_key(r, column):
+        return False
+    r.pending, r.columns = None, [c for c in r.columns if c != column]
+    r.measures.append(Measure("avg", column.table, column.name))
+    return True
 
 
 def _function(r: Reader) -> Function:

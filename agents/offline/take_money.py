@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.offline.english import SOLD, STAFF
+from agents.offline.english import PEOPLE, SOLD, STAFF
 from agents.offline.lexicon import EXACT
 from agents.offline.linking import Item
 from agents.offline.plan import Col, Function, Measure
@@ -11,6 +11,8 @@ from agents.offline.resolving import NotUnderstood
 
 MONEY_NAMES = frozenset("revenu sale turnov turnover incom income proce proceed".split())
 """Stems of words that name the sum well: "amount" and "money" do not."""
+
+_AMOUNTS = frozenset("amount total price cost fee fine value sum".split())
 
 
 def take_money(r: Reader, function: Function = "sum") -> Measure:
@@ -22,7 +24,10 @@ def take_money(r: Reader, function: Function = "sum") -> Measure:
     people = {*dims, r.subject, *(m.table for i in r.items for m in i.values)}
     if item.text.lower().startswith("earn") and any(STAFF & set(r.naming.table(t)) for t in people):
         raise NotUnderstood("I found nothing in this database about what people earn.")
-    found = r.resolver.money(tuple(dict.fromkeys(dims))) or r.resolver.money(tuple(dims[:1])) or r.resolver.money(())
+    held = [{m.table for m in i.values} for i in r.items]
+    narrowed = [t for tables in held if len(tables) == 1 for t in tables]  # "revenue for the product …"
+    found = r.resolver.money(tuple(dict.fromkeys((*dims, *narrowed)))) if narrowed else None
+    found = found or r.resolver.money(tuple(dict.fromkeys(dims))) or r.resolver.money(tuple(dims[:1])) or r.resolver.money(())
     if found is None:
         raise NotUnderstood(f"I found no amounts in this database that could be “{item.text}”.")
     parts = " times ".join(f"{found.table}.{c}" for c in (found.column, found.times) if c)
@@ -81,6 +86,21 @@ def _brings_money(r: Reader, item: Item) -> bool:
     )
 
 
+def asks_what_was_made(r: Reader) -> bool:
+    """Whether "how much did we make" is asked: of what sales brought in, where it names nothing else."""
+    return any(i.kind == "how much" for i in r.items) and any(_brings_money(r, i) for i in r.items)
+
+
+def main_amount(r: Reader, table: str) -> Col | None:
+    """Return the one amount of money that a thing has: what "orders over 500" are over."""
+    words = {c.name: r.naming.column(table, c.name) for c in r.lexicon.table(table).columns if c.kind == "number"}
+    found = [name for name, said in words.items() if said[-1] in _AMOUNTS]
+    if len(found) != 1 or PEOPLE & set(r.naming.table(table)):
+        return None
+    r.assumptions.append(f"What {r.naming.say_table(table)} are compared by is {table}.{found[0]}.")
+    return Col(table, found[0])
+
+
 def wage_of(r: Reader, verb: Item) -> Col | None:
     """Return the column of what people earn, where the question is about people who do."""
     return r.resolver.degree("paid", r.context) if verb.stem == "earn" else None
@@ -88,7 +108,7 @@ def wage_of(r: Reader, verb: Item) -> Col | None:
 
 def sold_of(r: Reader, measure: Measure) -> Measure:
     """Return what a count means where something was sold: pieces where the sales know their quantity."""
-    if any(i.kind == "not" for i in r.items):
+    if any(i.kind == "not" for i in r.items) or PEOPLE & set(r.naming.table(measure.table)):
         return measure
     if measure.function != "count" or not any(i.kind == "verb" and i.stem in SOLD for i in r.items):
         return measure
