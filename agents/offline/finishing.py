@@ -9,7 +9,7 @@ from datetime import date
 from agents.offline.english import ADDED, BUYERS, NOT_ADDED
 from agents.offline.plan import OPPOSITE, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan, Related
 from agents.offline.reader import Reader, Scope
-from agents.offline.refusing import refuse_strangers
+from agents.offline.refusing import refuse_strangers, through_sales
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_clauses import joined
 from agents.offline.times import Period
@@ -32,7 +32,7 @@ def finish(r: Reader) -> Plan:
         _rank_by_what_is_measured(r)
     if _only_counts(r):
         r.measures.append(Measure("count", r.subject))
-    filters, related = filters_of(r)
+    filters, related = (through_sales(r, found) for found in filters_of(r))
     _refuse_contradictions(filters)
     _refuse_loose_negation(r, filters, related)
     measures = _measures(r)

@@ -34,6 +34,9 @@ _COMPARING = frozenset(
         "exceeding",
     }
 )
+_PARTICLES = frozenset("back again away off out".split())
+"""Words that change a verb, but not one that asks: "find out"."""
+_ASKING = frozenset("find figur point pull list giv tell show pick break work get mak check turn".split())
 _FILLERS = frozenset({"of", "in", "and", "or", "by", "relative", "but", "not", "per", "than"})
 """Operators of one word that a value or name of the same word never replaces."""
 
@@ -136,6 +139,8 @@ def _item_at(
         ):
             return named
         return found
+    if word.lower in _PARTICLES and at and not any(w.stem in _ASKING for w in words[max(0, at - 2) : at]):
+        return Item("unknown", word.text), 1  # "came back", "still out": not what came or was
     return _single(word, before), 1
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 from agents.offline.english import SOLD
-from agents.offline.plan import Measure
+from agents.offline.plan import Condition, Filter, Measure, Related
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_money import sold_lines
@@ -20,9 +22,9 @@ def refuse_strangers(r: Reader, measures: Sequence[Measure], related: Sequence[s
         if owner is not None and owner not in named:
             first, second = r.naming.say_table(one), r.naming.say_table(other)
             raise NotUnderstood(f"I find nothing that ties {first} to {second}: both only belong to the same {owner}.")
-    grouped = {g.table for g in r.groups}
+    grouped = {g.table for g in r.groups if g.column is None}
     counted = {m.table for m in measures}
-    if r.ranking is not None and r.subject_named and grouped and r.subject not in grouped | counted:
+    if r.ranking is not None and r.subject_named and r.groups and r.subject not in grouped | counted:
         raise NotUnderstood(f"I cannot rank {r.naming.say_table(r.subject)} within each group yet.")
     _refuse_other_ways(r, related)
 
@@ -30,10 +32,27 @@ def refuse_strangers(r: Reader, measures: Sequence[Measure], related: Sequence[s
 def _shared_owner(r: Reader, one: str, other: str) -> str | None:
     """Return the table where the way between two tables turns from owners to what they own, or None."""
     way = r.joins.path(one, other) or ()
-    for step, following in zip(way, way[1:], strict=False):
+    for step, following in pairwise(way):
         if step.to_one and not following.to_one:
             return step.target
     return None
+
+
+def through_sales(r: Reader, filters: Sequence[Filter]) -> list[Filter]:
+    """Return the conditions with those on what was bought asked of the sales: not of reviews, that lead there too."""
+    lines = sold_lines(r) if any(i.stem in SOLD for i in r.items) else None
+    if lines is None or any(m.table != r.subject for m in r.measures):
+        return list(filters)
+    found: list[Filter] = []
+    for f in filters:
+        table = f.column.table if isinstance(f, Condition) else f.table if isinstance(f, Related) else lines
+        far = table != lines and not r.joins.to_one(r.subject, table) and r.joins.to_one(lines, table)
+        if far and isinstance(f, Condition):
+            f = Related(lines, (f,))
+        elif far and isinstance(f, Related) and f.count == 0 and f.operator in {">", "="}:
+            f = replace(f, table=lines)
+        found.append(f)
+    return found
 
 
 def _refuse_other_ways(r: Reader, related: Sequence[str]) -> None:

@@ -27,7 +27,8 @@ def take_money(r: Reader, function: Function = "sum") -> Measure:
     held = [{m.table for m in i.values} for i in r.items]
     narrowed = [t for tables in held if len(tables) == 1 for t in tables]  # "revenue for the product …"
     found = r.resolver.money(tuple(dict.fromkeys((*dims, *narrowed)))) if narrowed else None
-    found = found or r.resolver.money(tuple(dict.fromkeys(dims))) or r.resolver.money(tuple(dims[:1])) or r.resolver.money(())
+    found = found or r.resolver.money(tuple(dict.fromkeys(dims))) or r.resolver.money(tuple(dims[:1]))
+    found = found or r.resolver.money(())
     if found is None:
         raise NotUnderstood(f"I found no amounts in this database that could be “{item.text}”.")
     parts = " times ".join(f"{found.table}.{c}" for c in (found.column, found.times) if c)
