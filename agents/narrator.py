@@ -24,7 +24,8 @@ Rules:
 - The first line of <rows> says how many rows there are and how many of them you are shown. Say nothing about rows that
   you are not shown; where more_in_database is true, say that the list goes on.
 - No rows: say plainly that nothing in the database matches, and what was looked for.
-- Plain sentences. No table, no list, no link, no image, no HTML, no SQL: the person sees the rows and the SQL already.
+- Plain sentences, nothing in bold. No table, no list, no link, no image, no HTML, no SQL: the person sees the rows and
+  the SQL already.
 """
 
 
@@ -37,7 +38,7 @@ class ModelNarrator:
 
     async def narrate(self, question: Question, draft: Draft, rows: Rows, say: Say) -> None:
         """See agents.ask.Narrator. Raises ModelUnavailable or ModelMisbehaved; what was said until then stays."""
-        clean = PlainText()
+        clean, unmarked = PlainText(), _Unmarked()
         has_spoken = False
 
         async def pass_on(text: str) -> None:
@@ -47,18 +48,34 @@ class ModelNarrator:
                 await say(text)
 
         async def say_plainly(piece: str) -> None:
-            await pass_on(clean.feed(piece))
+            await pass_on(unmarked.feed(clean.feed(piece)))
 
         try:
             async with speaking(say_plainly, self._interval) as speaker:
                 async for _ in self._agent.astream((question, draft, rows), {"callbacks": [speaker]}):
                     pass
         except ModelUnavailable:
-            await pass_on(clean.end())
+            await pass_on(unmarked.feed(clean.end()) + unmarked.end())
             raise
-        await pass_on(clean.end())
+        await pass_on(unmarked.feed(clean.end()) + unmarked.end())
         if not has_spoken:
             raise ModelMisbehaved(f"The model said nothing about the rows. {AFTER_AN_ANSWER}")
+
+
+class _Unmarked:
+    """Leaves the marks of bold out: an answer is plain text, and models mark what they find important all the same."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """Return what can be said by now; a star at the end may be half of a mark."""
+        text = (self._held + text).replace("**", "")
+        self._held = "*" if text.endswith("*") else ""
+        return text.removesuffix(self._held)
+
+    def end(self) -> str:
+        return self._held
 
 
 def _prompt(answer: tuple[Question, Draft, Rows]) -> Messages:

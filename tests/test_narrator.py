@@ -73,6 +73,13 @@ async def test_a_link_of_the_models_making_is_not_said_though_it_comes_in_tokens
     assert said.startswith("Rome (x ") and said.endswith("leads, see ( here )( 1 ).")
 
 
+@pytest.mark.parametrize("speed", [0, 200], ids=["at once", "in tokens"])
+async def test_bold_is_said_plainly_and_a_single_star_stays(model_server: StandIn, speed: float) -> None:
+    model_server.will_say("** Rome ** spent * most * , and * * Oslo**less** 5 *")
+    model_server.speaks(tokens_per_second=speed)
+    assert "".join(await told(model_server)) == " Rome  spent * most * , and * * Osloless 5 *"
+
+
 @pytest.mark.parametrize("fault", ["reset-middle", "malformed", "stall", "length", "error-middle"])
 async def test_what_was_said_before_a_fault_stays(model_server: StandIn, fault: str) -> None:
     model_server.will_say("one two three four five six seven eight")
