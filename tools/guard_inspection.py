@@ -14,6 +14,7 @@ from sqlglot.tokenizer_core import TokenType
 from errors import SQLRefused
 from tools.catalog import Catalog, Dialect
 from tools.guard_bombs import check_bombs
+from tools.guard_growth import check_growth
 from tools.guard_names import Names, Resolver
 from tools.guard_rules import check_beginning, check_calls, check_kind, check_nodes, check_table_texts, check_words
 from tools.guard_text import agree, read_text
@@ -63,6 +64,7 @@ class Inspector:
         check_table_texts(statement, sql)
         tables = Resolver(self._names, sql).resolve(statement)
         check_bombs(statement, self._dialect)
+        check_growth(statement)
         return sql[:end].rstrip(" \t\r\n"), tables
 
 

@@ -57,15 +57,15 @@ def _check_recursion(cte: exp.Expr, dialect: Dialect) -> None:
     limit = body.args.get("limit")
     if limit is not None and dialect in ("sqlite", "mysql") and (number(limit.expression) or inf) <= MAX_STEPS:
         return  # These two stop recursing at the limit.
-    for select in _members(body):
+    for select in members(body):
         if _reads(select, name):
-            _check_step(select, name, _columns_of(cte, body))
+            _check_step(select, name, columns_of(cte, body))
 
 
-def _members(query: exp.Expr) -> list[exp.Expr]:
+def members(query: exp.Expr) -> list[exp.Expr]:
     query = query.unnest()
     if isinstance(query, exp.SetOperation):
-        return [*_members(query.this), *_members(query.expression)]
+        return [*members(query.this), *members(query.expression)]
     return [query]
 
 
@@ -73,10 +73,10 @@ def _reads(select: exp.Expr, name: str) -> bool:
     return any(t.name.lower() == name for t in select.find_all(exp.Table))
 
 
-def _columns_of(cte: exp.Expr, body: exp.Expr) -> list[str]:
+def columns_of(cte: exp.Expr, body: exp.Expr) -> list[str]:
     if declared := cte.args["alias"].columns:
         return [c.name.lower() for c in declared]
-    first = _members(body)[0]
+    first = members(body)[0]
     return [p.alias_or_name.lower() for p in first.expressions]
 
 
