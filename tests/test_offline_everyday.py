@@ -114,11 +114,20 @@ BIKE_QUESTIONS = {
     "What percentage of this year's purchases were online?": "SELECT 100.0 * SUM(channel = 'online') / COUNT(*) FROM purchases WHERE ordered_on LIKE '2026%'",
     "What share of purchases in 2026 came from Leeds?": "SELECT 100.0 * SUM(city = 'Leeds') / COUNT(*) FROM purchases JOIN clients USING (client_id) WHERE ordered_on LIKE '2026%'",
     "What share of purchases were ordered in 2026?": "SELECT 100.0 * SUM(ordered_on LIKE '2026%') / COUNT(*) FROM purchases",
+    "How many unshipped purchases are there?": "SELECT COUNT(*) FROM purchases WHERE shipped_on IS NULL",
+    "Which clients have unshipped purchases?": "SELECT name FROM clients WHERE client_id IN (SELECT client_id FROM purchases WHERE shipped_on IS NULL)",
+    "How many staff were hired after 2018?": "SELECT 3",
+    "How many employees do we have?": "SELECT COUNT(*) FROM clerks",
+    "How many people work for us?": "SELECT COUNT(*) FROM clerks",
     "How many bikes have we ever sold?": "SELECT SUM(quantity) FROM purchase_lines",
 }
 
 GYM_QUESTIONS = {
     "How many visits were made in total last year?": "SELECT COUNT(*) FROM visits WHERE visited_on LIKE '2025%'",
+    "How many inactive members are there?": "SELECT COUNT(*) FROM members WHERE NOT active",
+    "What is the total of unpaid fees?": "SELECT SUM(amount) FROM fees WHERE paid_on IS NULL",
+    "Which members have unpaid fees?": "SELECT first_name, last_name FROM members WHERE member_id IN (SELECT member_id FROM fees WHERE paid_on IS NULL)",
+    "How many people visited the Hill studio last year?": "SELECT COUNT(DISTINCT member_id) FROM visits WHERE studio_id = 3 AND visited_on LIKE '2025%'",
     "How many fees are there?": "SELECT COUNT(*) FROM fees",
 }
 
@@ -126,6 +135,9 @@ BIKE_DECLINED = (
     "How many clients complained?",
     "What is our profit?",
     "Which clients are loyal?",
+    "How many people are there?",
+    "How many unhappy clients do we have?",
+    "Which purchases are unpaid?",
     "How much will we make next year?",
     "Which clients are over 50?",
     "What is the most popular bike?",

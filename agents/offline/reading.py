@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from agents.offline.english import PEOPLE
 from agents.offline.finishing import finish
+from agents.offline.lacking import name_lacking, take_lacking
 from agents.offline.lexicon import Lexicon
 from agents.offline.linking import Item
+from agents.offline.people import name_people
 from agents.offline.plan import Condition, Measure, Plan
 from agents.offline.reader import Reader, Scope
 from agents.offline.resolving import NotUnderstood
@@ -33,6 +35,9 @@ class Reading:
 def read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     """Return the plan of a question's items; raises NotUnderstood naming the first part that finds no place."""
     reader = Reader(lexicon, items)
+    name_people(reader)
+    name_lacking(reader)
+    items = tuple(reader.items)
     about = any(i.meanings or i.kind == "count" or reader.resolver.is_money(i.text) for i in items)
     if not about and not asks_what_was_made(reader):
         _refuse_other_languages(items)
@@ -231,6 +236,7 @@ _HANDLERS: dict[str, Callable[[Reader], None]] = {
     "aged": _take_aged,
     "yes or no": _take_yes_or_no,
     "null": take_null,
+    "lacking": take_lacking,
     "name": take_name,
     "number": take_number,
     "period": take_period,

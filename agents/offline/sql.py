@@ -80,7 +80,8 @@ class SQLBuilder:
         frame, predicates = self._frame(base)
         groups = [(g, self._group(frame, g)) for g in plan.groups]
         filters = merged(self._lexicon, base, plan.where, joined={g.table for g in plan.groups})
-        parts = [f for f in filters if not isinstance(f, During)] or list(filters)  # a period is of the whole
+        timeless: list[Filter] = [f for f in filters if not isinstance(f, During)]
+        parts = timeless or list(filters)  # the share of what happened in a period, where more than that is said
         parts = parts if plan.share and not plan.groups else []
         where = [predicates.filter(f, plan.subject) for f in filters if f not in parts and not _is_joined(f, frame)]
         if parts:

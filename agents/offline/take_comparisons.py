@@ -107,7 +107,11 @@ def _amount_after_noun(r: Reader) -> Col | None:
     """orders over 500: the amount of the things just named"""
     named = next((i for ahead in (-3, -4) if (i := r.peek(ahead)) is not None and i.kind != "relative"), None)
     table = r.resolver.table(named) if named is not None and named.kind == "name" else None
-    return main_amount(r, table) if table == r.subject and r.scope.entity in (None, r.subject) else None
+    amount = main_amount(r, table) if table == r.subject and r.scope.entity in (None, r.subject) else None
+    if amount is not None:
+        what = r.naming.say_table(amount.table)
+        r.assumptions.append(f"What {what} are compared by is {amount.table}.{amount.name}.")
+    return amount
 
 
 def _number(item: Item) -> float | int:

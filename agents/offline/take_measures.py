@@ -7,7 +7,7 @@ from agents.offline.linking import Item
 from agents.offline.plan import Col, Function, Having, Measure, Operand, Operator, Pick
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
-from agents.offline.take_money import sold_of, take_money
+from agents.offline.take_money import main_amount, sold_of, take_money
 
 EXTREMES = frozenset({"minimum", "maximum", "highest", "lowest", "largest", "smallest"})
 _COMPARING = ("compare", "comparative", "between")
@@ -217,7 +217,11 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
                 r.resolver.mentioned.append(table)
                 return _measure(r, function, at)
             if function == "sum" and not r.resolver.is_money(item.text):
+                before = r.peek(-1)
+                adds = before is not None and (before.kind == "of" or before.text == "sum of")
                 r.take()
+                if adds and (amount := main_amount(r, table)) is not None:
+                    return Measure("sum", table, amount.name)  # "the total of fees"
                 return Measure("count", table)
     if item.kind in {"name", "verb", "unknown"} and r.resolver.is_money(item.text):
         return take_money(r, function)

@@ -98,7 +98,6 @@ def main_amount(r: Reader, table: str) -> Col | None:
     found = [name for name, said in words.items() if said[-1] in _AMOUNTS]
     if len(found) != 1 or PEOPLE & set(r.naming.table(table)):
         return None
-    r.assumptions.append(f"What {r.naming.say_table(table)} are compared by is {table}.{found[0]}.")
     return Col(table, found[0])
 
 
