@@ -45,6 +45,30 @@ INSERT INTO parcels VALUES
 INSERT INTO passages VALUES (1, '2026-10-01', 7), (1, '2026-10-02', 9), (2, '2026-10-01', 40), (3, '2026-10-05', 90), (3, '2026-09-05', 1);
 """
 
+SHOP = """
+CREATE TABLE branches (branch_id INTEGER PRIMARY KEY, name TEXT NOT NULL, city TEXT NOT NULL);
+CREATE TABLE customers (customer_id INTEGER PRIMARY KEY, name TEXT NOT NULL, city TEXT NOT NULL);
+CREATE TABLE products (product_id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE orders (
+    order_id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers, branch_id INTEGER NOT NULL REFERENCES branches,
+    ordered_on DATE NOT NULL, total REAL NOT NULL
+);
+CREATE TABLE order_lines (
+    order_line_id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL REFERENCES orders,
+    product_id INTEGER NOT NULL REFERENCES products, quantity INTEGER NOT NULL, line_total REAL NOT NULL
+);
+CREATE TABLE ratings (
+    rating_id INTEGER PRIMARY KEY, product_id INTEGER NOT NULL REFERENCES products,
+    customer_id INTEGER NOT NULL REFERENCES customers, stars INTEGER NOT NULL
+);
+INSERT INTO branches VALUES (1, 'Quay', 'Riga'), (2, 'Hill', 'Oslo');
+INSERT INTO customers VALUES (1, 'Ada', 'Riga'), (2, 'Ben', 'Bergen'), (3, 'Cas', 'Oslo');
+INSERT INTO products VALUES (1, 'Teapot'), (2, 'Lamp');
+INSERT INTO orders VALUES (1, 1, 1, '2026-01-01', 30), (2, 2, 2, '2026-02-01', 20), (3, NULL, 2, '2026-03-01', 50);
+INSERT INTO order_lines VALUES (1, 1, 1, 1, 10), (2, 1, 2, 1, 20), (3, 2, 1, 2, 20), (4, 3, 2, 1, 50);
+INSERT INTO ratings VALUES (1, 1, 3, 5);
+"""
+
 QUESTIONS = {
     "Senders with a balance over -5": "SELECT name FROM senders WHERE balance > -5",
     "Senders with a balance between -5 and 5": "SELECT name FROM senders WHERE balance BETWEEN -5 AND 5",
@@ -61,6 +85,14 @@ QUESTIONS = {
     "Which senders are not verified?": "SELECT name FROM senders WHERE sender_id IN (2, 3)",
     "List active and verified senders": "SELECT name FROM senders WHERE sender_id IN (1, 4)",
     "Total balance of blocked senders": "SELECT 5",
+    "Which senders have no nickname?": "SELECT name FROM senders WHERE sender_id IN (1, 3)",
+    "How many senders have a nickname?": "SELECT 2",
+    "Which senders have never shipped any parcels?": "SELECT 'Cy'",
+    "Which parcels are not shipped?": "SELECT parcel_id FROM parcels WHERE shipped_on IS NULL",
+    "How many parcels were shipped in January 2026?": "SELECT 1",
+    "How many parcels were delivered in February 2026?": "SELECT 2",
+    "How many parcels were due in March 2026?": "SELECT 1",
+    "Top 2 senders by number of parcels in the depot South": "SELECT name, COUNT(*) FROM parcels JOIN senders USING (sender_id) WHERE depot_id = 2 GROUP BY name ORDER BY 2 DESC LIMIT 2",
     "Parcels per verified": "SELECT verified, COUNT(*) FROM parcels JOIN senders USING (sender_id) GROUP BY 1",
 }
 
@@ -70,6 +102,15 @@ DECLINED = {
     "Parcels booked since 2025-99-99": "2025-99-99",
     "Parcels booked on 30 February 2025": "30 february 2025",
     "Parcels booked on 1/2/2025": "2025-02-01",
+    "Which depots booked more than last year?": "last year",
+    "How many senders came back?": "back",
+    "Which parcels are still out?": "still",
+    "Which sender has the most parcels but the lowest balance?": "lowest",
+    "Top 3 senders by number of parcels per depot": "each group",
+    "How many passages per parcel?": "depots",
+    "Parcels per depot compared to last year": "this year versus last year",
+    "Which senders booked parcels and to whom?": "whom",
+    "Top -5 senders by balance": "-5",
 }
 
 
@@ -97,6 +138,31 @@ async def test_what_is_answered_is_what_was_asked(writer: OfflineWriter, file: P
         expected = connection.execute(QUESTIONS[question]).fetchall()
         found = connection.execute(draft.sql).fetchall()
     assert same_rows(expected, found), f"{draft.sql}\nanswered {found[:5]}, expected {expected[:5]}"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> OfflineWriter:
+    file = tmp_path_factory.mktemp("shop") / "shop.sqlite"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executescript(SHOP)
+    return OfflineWriter(read_catalog(f"sqlite:///{file}"))
+
+
+async def test_who_bought_something_is_found_through_what_was_sold(shop: OfflineWriter) -> None:
+    draft = await _write(shop, "Which customers bought Teapot?")
+    assert "order_lines" in draft.sql and "ratings" not in draft.sql
+    with pytest.raises(QuestionDeclined, match="ratings"):
+        await _write(shop, "Which products were bought by more than 100 customers?")
+
+
+async def test_the_rows_of_one_product_are_added_up_alone(shop: OfflineWriter) -> None:
+    draft = await _write(shop, 'Revenue by branch for the product "Teapot"')
+    assert "EXISTS" not in draft.sql and "line_total" in draft.sql
+
+
+async def test_a_limit_that_nobody_asked_for_is_told(shop: OfflineWriter) -> None:
+    assert any("Only the first" in a for a in (await _write(shop, "Which customers spent the most?")).assumptions)
+    assert not any("Only the first" in a for a in (await _write(shop, "Which customer spent the most?")).assumptions)
 
 
 @pytest.mark.parametrize("question", DECLINED)

@@ -9,7 +9,7 @@ from datetime import date
 from agents.offline.english import ADDED, BUYERS, NOT_ADDED
 from agents.offline.plan import OPPOSITE, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan, Related
 from agents.offline.reader import Reader, Scope
-from agents.offline.refusing import refuse_strangers, through_sales
+from agents.offline.refusing import refuse_leftovers, refuse_strangers, through_sales
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_clauses import joined
 from agents.offline.times import Period
@@ -22,6 +22,7 @@ def finish(r: Reader) -> Plan:
     """Return the plan of a question whose every item has found its place; raises NotUnderstood."""
     if r.asked_limit is not None:
         raise NotUnderstood(f"I did not understand which {r.asked_limit} of them to show.")
+    refuse_leftovers(r)
     if r.role is not None:
         raise r.not_understood(r.role)
     _answer_the_question_word(r)

@@ -80,6 +80,11 @@ class Predicates:
         left: exp.Expr = self._frame.number(condition.column) if numeric else self._frame.column(condition.column)
         if condition.operator in _LIKE:
             return self._like(left, condition)
+        if condition.operator in {"null", "not null"} and column.kind == "text" and self._may_be_empty(column.type):
+            empty = exp.Literal.string("")
+            if condition.operator == "not null":
+                return exp.NEQ(this=left, expression=empty)
+            return exp.paren(exp.or_(self.comparison(left, "null", ()), exp.EQ(this=left.copy(), expression=empty)))
         values = condition.values
         unknown = (
             column.kind == "text"
@@ -91,6 +96,9 @@ class Predicates:
             left = exp.Lower(this=left)
             values = tuple(str(v).lower() for v in values)
         return self.comparison(left, condition.operator, values)
+
+    def _may_be_empty(self, declared: str) -> bool:
+        return any(t in declared.lower() for t in ("char", "text", "string", "clob"))
 
     def _like(self, left: exp.Expr, condition: Condition) -> exp.Expr:
         text = str(condition.values[0]).lower()

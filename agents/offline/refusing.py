@@ -13,6 +13,18 @@ from agents.offline.resolving import NotUnderstood
 from agents.offline.take_money import sold_lines
 
 
+def refuse_leftovers(r: Reader) -> None:
+    """Decline a question word that asks for something more at the end, and a comparison with one period only."""
+    *_, before, last = [None, None, *r.items]
+    if last is not None and last.kind == "relative" and before is not None and before.kind in {"and", "in", "of"}:
+        raise NotUnderstood(f"I did not understand “{before.text} {last.text}” in this question.")
+    for item, following in pairwise(r.items):
+        if item.kind == "versus" and following.kind == "period" and not r.periods:
+            unit = following.text.split()[-1]
+            both = f"this {unit} versus last {unit}" if following.text.startswith("last") else "2026 versus 2025"
+            raise NotUnderstood(f"Name both periods to compare, like “{both}”.")
+
+
 def refuse_strangers(r: Reader, measures: Sequence[Measure], related: Sequence[str]) -> None:
     """Decline rows that only share an owner nobody named, ranks within groups, and sales found in other tables."""
     named = {m.table for i in r.items for m in i.tables}

@@ -155,6 +155,10 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
             r.pending = column
             r.head = False
             return
+        held_by_rows = item.held and r.asked and r.subject_named and not r.columns and not r.ranking
+        if held_by_rows and r.lexicon.column(column).nullable and column.table == r.subject and r.peek() is None:
+            r.add(Condition(column, "not null"))  # "which members have a phone"
+            return
         if item.held and r.measures:
             r.pending, r.head = column, False
             return
@@ -304,6 +308,13 @@ def _missing_date(r: Reader, verb: Item) -> Col | None:
     return belonging[0] if len(belonging) == 1 else None
 
 
+def _none_at_all(r: Reader, table: str) -> bool:
+    """Whether no such row may be, rather than one without its date: "never returned", "has not sent any letters"."""
+    word, following = r.peek(-2), r.peek()
+    named = following is not None and following.kind == "name" and r.resolver.table(following) == table
+    return named or (word is not None and word.text in {"never", "did not ever"})
+
+
 def _take_negated_verb(r: Reader, item: Item) -> None:
     """never ordered, not sold, not arrived: no such rows, or no such date"""
     table = r.resolver.table(item)
@@ -314,7 +325,8 @@ def _take_negated_verb(r: Reader, item: Item) -> None:
         r.add(Condition(dates[0], "not null"))
         r.open_scope()
     elif (missing := _missing_date(r, item)) is not None:
-        r.scope.negated, r.scope.entity = False, missing.table
-        r.add(Condition(missing, "null"))
+        r.scope.entity = missing.table
+        r.scope.negated = _none_at_all(r, missing.table)
+        r.add(Condition(missing, "not null" if r.scope.negated else "null"))
     elif item.stem in SOLD and not r.next_is("name", "in", "by", "unknown") and (lines := sold_lines(r)) is not None:
         r.scope.entity = lines

@@ -10,6 +10,7 @@ from agents.offline.reader import Ranking, Reader
 from agents.offline.resolving import NotUnderstood, stem_of_adjective
 from agents.offline.take_measures import EXTREMES, beats, is_key, rank_by, take_functions
 from agents.offline.take_money import sold_of, take_money
+from agents.offline.words import singular
 
 _COMMON = frozenset({"most common", "most frequent", "least common"})
 GRADES = frozenset({"rating", "score", "grade", "star"})
@@ -30,7 +31,7 @@ def take_superlative(r: Reader) -> None:
         return
     descending: bool = item.value[0]
     adjective: str = item.value[1]
-    limit = 1
+    limit, counted = 1, r.asked_limit is not None or r.next_is("number")
     if r.asked_limit is not None:
         limit, r.asked_limit = r.asked_limit, None
     if r.next_is("number"):
@@ -43,8 +44,19 @@ def take_superlative(r: Reader) -> None:
     r.skip("of")
     if limit == 1 and r.ranking is not None and r.ranking.by is None:
         limit = r.ranking.limit  # "the top 5 domains with the highest number of authors"
+    if limit < 1:
+        raise NotUnderstood(f"I cannot show {limit} of them.")
+    if limit == 1 and not counted and _asks_for_several(r):
+        r.assumptions.append("Only the first is shown: say how many you want, like “the top 5”.")
     summed = item.text in {"most", "fewest", "least"}
     _ranked(r, Ranking(descending, limit, summed=summed, word=item.text), adjective, item)
+
+
+def _asks_for_several(r: Reader) -> bool:
+    """Whether the question asks for rows in the plural: "which customers spent the most"."""
+    named = next((i for i in r.items if i.kind == "name" and r.resolver.table(i) == r.subject), None)
+    last = named.text.lower().split()[-1] if named is not None else ""
+    return singular(last) != last
 
 
 def _used_number(number: Item, r: Reader) -> bool:
