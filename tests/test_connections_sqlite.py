@@ -179,6 +179,14 @@ def test_a_stopped_query_leaves_its_thread(file: Path) -> None:
     assert len(failures) == 1
 
 
+def test_a_stop_in_the_moment_before_the_query_begins_holds(file: Path) -> None:
+    statement = Statement("", limit=1, timeout=600)
+    counts = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) SELECT count(*) FROM n"
+    with pytest.raises(QueryTimedOut), SQLite(file)._reading(statement) as connection:
+        statement.stop()
+        connection.execute(counts).fetchone()
+
+
 @pytest.mark.parametrize("name", ["a b.sqlite", "100%.sqlite", "what?.sqlite", "no#1.sqlite", "%41.sqlite", "ü.sqlite"])
 def test_a_file_is_found_under_any_name(tmp_path: Path, name: str) -> None:
     file = make(tmp_path / name, "CREATE TABLE t (i); INSERT INTO t VALUES (7)")

@@ -81,9 +81,14 @@ class SQLite:
     @contextmanager
     def _reading(self, statement: Statement) -> Iterator[sqlite3.Connection]:
         deadline = time.monotonic() + statement.timeout
+
+        def must_end() -> bool:
+            # SQLite forgets an interrupt that comes before its statement has begun.
+            return statement.stopped or time.monotonic() > deadline
+
         try:
             with closing(self._open()) as connection, statement.stopped_by(connection.interrupt):
-                connection.set_progress_handler(lambda: time.monotonic() > deadline, _OPCODES_BETWEEN_CHECKS)
+                connection.set_progress_handler(must_end, _OPCODES_BETWEEN_CHECKS)
                 yield connection
         except (sqlite3.Error, sqlite3.Warning) as error:
             raise self._translated(error, statement) from error
