@@ -15,13 +15,15 @@ from pathlib import Path
 
 import pytest
 import typer
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from blockbuster import blockbuster_ctx
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from errors import DatabaseUnavailable, IndexUnavailable, ModelUnavailable
 from jobs.index import index
-from llm.embeddings import LocalEmbedder
+from llm.embeddings import LocalEmbedder, open_embedder
 from tools.catalog import Catalog, Column, ForeignKey, Found, Table, Value
 from tools.schema import Schema, open_schema
 from tools.schema_joins import JoinGraph
@@ -420,6 +422,30 @@ async def test_a_qdrant_that_never_answers_is_given_up(
     with silent_server() as port, pytest.raises(IndexUnavailable, match="does not answer"):
         async with asyncio.timeout(30), open_schema(shop, home=tmp_path, qdrant_url=f"http://127.0.0.1:{port}"):
             pass
+
+
+async def test_a_server_that_is_no_qdrant_is_said_to_be_none(shop: str, tmp_path: Path) -> None:
+    async def page(request: web.Request) -> web.Response:
+        return web.Response(text="<html>It works!</html>", content_type="text/html")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", page)
+    async with TestServer(app, host="127.0.0.1") as server:
+        with pytest.raises(IndexUnavailable, match="does not answer"):
+            async with open_schema(shop, home=tmp_path, qdrant_url=str(server.make_url(""))):
+                pass
+
+
+async def test_a_damaged_file_of_vectors_is_made_anew(shop: str, tmp_path: Path) -> None:
+    embedder = open_embedder(tmp_path / "models")
+    async with open_schema(shop, home=tmp_path, embedder=embedder):
+        pass
+    [file] = tmp_path.glob("index/*/vectors.sqlite")  # noqa: ASYNC240  # nothing else runs in this loop
+    file.write_bytes(b"no database" * 1_000)
+    async with open_schema(shop, home=tmp_path, embedder=open_embedder(tmp_path / "models")) as schema:
+        assert schema.stored.embedded > 0
+    async with open_schema(shop, home=tmp_path, embedder=open_embedder(tmp_path / "models")) as schema:
+        assert schema.stored.embedded == 0
 
 
 async def test_a_qdrant_url_that_is_none_is_said_to_be(shop: str, tmp_path: Path) -> None:

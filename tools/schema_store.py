@@ -153,7 +153,7 @@ def _translated() -> Iterator[None]:
     """Turn whatever the client raises into one sentence; its own text may hold the server's address and key."""
     try:
         yield
-    except (ApiException, QdrantException) as error:
+    except (ApiException, QdrantException, ValueError) as error:  # ValueError: an answer that is no JSON
         log.warning("Qdrant failed: %s", type(error).__name__)
         raise IndexUnavailable(
             "The schema index does not answer: check that Qdrant runs at QDRANT_URL, or unset it."

@@ -28,6 +28,8 @@ class VectorFile:
                 rows = connection.execute("SELECT digest, vector FROM vectors").fetchall()
         except (sqlite3.Error, OSError) as error:
             log.warning("the kept vectors cannot be read, texts are embedded anew: %s", error)
+            if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                self._file.unlink(missing_ok=True)  # Nothing in it is lost that cannot be made again.
             return {}
         return {digest: array("f", vector).tolist() for digest, vector in rows}
 
