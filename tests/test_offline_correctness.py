@@ -29,8 +29,8 @@ CREATE TABLE parcels (
     parcel_id INTEGER PRIMARY KEY, sender_id INTEGER REFERENCES senders, depot_id INTEGER NOT NULL REFERENCES depots,
     booked_on DATE NOT NULL, shipped_on DATE, delivered_on DATE, due_date DATE, total REAL NOT NULL
 );
-CREATE TABLE passages (
-    depot_id INTEGER NOT NULL REFERENCES depots, day DATE NOT NULL, passengers INTEGER NOT NULL,
+CREATE TABLE crossings (
+    depot_id INTEGER NOT NULL REFERENCES depots, day DATE NOT NULL, crossers INTEGER NOT NULL,
     PRIMARY KEY (depot_id, day)
 );
 INSERT INTO depots VALUES (1, 'North', 'Lund'), (2, 'South', 'Malmo'), (3, 'West', 'Lund');
@@ -42,7 +42,7 @@ INSERT INTO parcels VALUES
     (2, 1, 2, '2026-02-05', NULL, NULL, '2026-03-10', 20), (3, 2, 1, '2025-05-12', '2026-02-02', '2026-02-20', '2026-01-10', 40),
     (4, NULL, 3, '2026-10-02', NULL, NULL, NULL, 80), (5, 4, 2, '2026-10-09', '2026-10-10', NULL, NULL, 160),
     (6, 4, 2, '2026-10-19', '2026-10-20', '2026-10-21', NULL, 320);
-INSERT INTO passages VALUES (1, '2026-10-01', 7), (1, '2026-10-02', 9), (2, '2026-10-01', 40), (3, '2026-10-05', 90), (3, '2026-09-05', 1);
+INSERT INTO crossings VALUES (1, '2026-10-01', 7), (1, '2026-10-02', 9), (2, '2026-10-01', 40), (3, '2026-10-05', 90), (3, '2026-09-05', 1);
 """
 
 SHOP = """
@@ -93,6 +93,11 @@ QUESTIONS = {
     "How many parcels were delivered in February 2026?": "SELECT 2",
     "How many parcels were due in March 2026?": "SELECT 1",
     "Top 2 senders by number of parcels in the depot South": "SELECT name, COUNT(*) FROM parcels JOIN senders USING (sender_id) WHERE depot_id = 2 GROUP BY name ORDER BY 2 DESC LIMIT 2",
+    "Which 2 depots had the fewest crossings in October 2026?": "SELECT name, SUM(crossers) FROM crossings JOIN depots USING (depot_id) WHERE day >= '2026-10-01' GROUP BY 1 ORDER BY 2 LIMIT 2",
+    "Crossings per depot": "SELECT name, SUM(crossers) FROM crossings JOIN depots USING (depot_id) GROUP BY 1",
+    "Total of the parcels excluding Ann": "SELECT 600",
+    "Senders whose nickname is not Bobby": "SELECT name FROM senders WHERE sender_id <> 2",
+    "Senders without balance 5": "SELECT name FROM senders WHERE balance <> 5",
     "Parcels per verified": "SELECT verified, COUNT(*) FROM parcels JOIN senders USING (sender_id) GROUP BY 1",
 }
 
@@ -107,7 +112,7 @@ DECLINED = {
     "Which parcels are still out?": "still",
     "Which sender has the most parcels but the lowest balance?": "lowest",
     "Top 3 senders by number of parcels per depot": "each group",
-    "How many passages per parcel?": "depots",
+    "How many crossings per parcel?": "depots",
     "Parcels per depot compared to last year": "this year versus last year",
     "Which senders booked parcels and to whom?": "whom",
     "Top -5 senders by balance": "-5",
@@ -158,6 +163,11 @@ async def test_who_bought_something_is_found_through_what_was_sold(shop: Offline
 async def test_the_rows_of_one_product_are_added_up_alone(shop: OfflineWriter) -> None:
     draft = await _write(shop, 'Revenue by branch for the product "Teapot"')
     assert "EXISTS" not in draft.sql and "line_total" in draft.sql
+
+
+async def test_it_is_told_which_column_a_value_was_looked_for_in(shop: OfflineWriter) -> None:
+    draft = await _write(shop, "Number of orders excluding customers in Riga")
+    assert "customers.city" in draft.sql or "city = 'Riga'" in draft.sql
 
 
 async def test_a_limit_that_nobody_asked_for_is_told(shop: OfflineWriter) -> None:

@@ -12,6 +12,7 @@ from agents.offline.reader import Reader, Scope
 from agents.offline.refusing import refuse_leftovers, refuse_strangers, through_sales
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_clauses import joined
+from agents.offline.take_money import counted_daily
 from agents.offline.times import Period
 
 _TOP = 10
@@ -32,7 +33,7 @@ def finish(r: Reader) -> Plan:
     if r.ranking is not None and r.ranking.by is None:
         _rank_by_what_is_measured(r)
     if _only_counts(r):
-        r.measures.append(Measure("count", r.subject))
+        r.measures.append(counted_daily(r, Measure("count", r.subject)))
     filters, related = (through_sales(r, found) for found in filters_of(r))
     _refuse_contradictions(filters)
     _refuse_loose_negation(r, filters, related)

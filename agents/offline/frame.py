@@ -149,6 +149,12 @@ class Frame:
                 self._joined.append((step, optional and self._may_lack(step)))
         return self._aliases[table]
 
+    def may_lack(self, table: str) -> bool:
+        """Whether a row of the base may belong to no row of a table that is not joined yet."""
+        if table in self._aliases:
+            return any(optional and step.target == table for step, optional in self._joined)
+        return any(self._may_lack(step) for step in self._lexicon.joins.path(self.base, table) or ())
+
     def _may_lack(self, step: Step) -> bool:
         source = self._lexicon.table(step.source)
         return any((c := source.column(name)) is not None and c.nullable for name in step.source_columns)

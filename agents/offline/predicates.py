@@ -75,6 +75,18 @@ class Predicates:
         return self._frame.has(table) or self._lexicon.joins.to_one(self._frame.base, table)
 
     def _condition(self, condition: Condition) -> exp.Expr:
+        excluding = condition.operator in {"!=", "not in", "not contains"} and not isinstance(condition.values[0], bool)
+        if excluding and self._may_be_missing(condition.column):
+            self._frame.column(condition.column, optional=True)
+            missing = exp.Is(this=self._frame.column(condition.column), expression=exp.Null())
+            return exp.paren(exp.or_(self._known_condition(condition), missing), copy=False)
+        return self._known_condition(condition)
+
+    def _may_be_missing(self, col: Col) -> bool:
+        """Whether a row may have no value there: none was given, or it belongs to no row of that table."""
+        return self._lexicon.column(col).nullable or self._frame.may_lack(col.table)
+
+    def _known_condition(self, condition: Condition) -> exp.Expr:
         column = self._lexicon.column(condition.column)
         numeric = any(isinstance(v, int | float | Statistic) and not isinstance(v, bool) for v in condition.values)
         left: exp.Expr = self._frame.number(condition.column) if numeric else self._frame.column(condition.column)
@@ -169,7 +181,7 @@ class Predicates:
 
     def _through(self, through: Through) -> exp.Expr:
         keys = self._lexicon.table(through.key.table).foreign_keys
-        referred = next(k.referred[0] for k in keys if k.columns == (through.key.name,))
+        referred = through.chosen or next(k.referred[0] for k in keys if k.columns == (through.key.name,))
         inner = Frame(self._lexicon, self._names, through.table, self._frame.aliases)
         within = Predicates(self._lexicon, self._names, inner)
         chosen = inner.column(Col(through.table, referred))

@@ -296,6 +296,7 @@ def _column_before(r: Reader) -> Col | None:
 def _equals(r: Reader, column: Col, item: Item) -> None:
     r.head = False
     operator: Operator = "=" if not (r.scope.negated and r.scope.entity is None) else "!="
+    r.scope.negated = r.scope.negated and operator == "="
     value: Operand = _number(item) if r.lexicon.column(column).kind == "number" else item.text
     r.compare(column, operator, value)
     _more_numbers(r, column, operator)

@@ -108,6 +108,9 @@ def wage_of(r: Reader, verb: Item) -> Col | None:
 
 def sold_of(r: Reader, measure: Measure) -> Measure:
     """Return what a count means where something was sold: pieces where the sales know their quantity."""
+    daily = counted_daily(r, measure)
+    if daily != measure:
+        return daily
     if any(i.kind == "not" for i in r.items) or PEOPLE & set(r.naming.table(measure.table)):
         return measure
     if measure.function != "count" or not any(i.kind == "verb" and i.stem in SOLD for i in r.items):
@@ -117,6 +120,22 @@ def sold_of(r: Reader, measure: Measure) -> Measure:
         return measure
     r.assumptions.append(f"What was sold is the sum of {pieces.table}.{pieces.column}.")
     return pieces
+
+
+def counted_daily(r: Reader, measure: Measure) -> Measure:
+    """Return the measure, or the sum of what a table counts for each day: of visits the visitors."""
+    table = r.lexicon.table(measure.table)
+    keyed_by_day = any(c.kind == "date" and c.name in table.primary_key for c in table.columns)
+    numbers = [
+        c for c in table.columns if c.kind == "number" and not any(c.name in key.columns for key in table.foreign_keys)
+    ]
+    if measure.function != "count" or not keyed_by_day or len(numbers) != 1 or numbers[0].name in table.primary_key:
+        return measure
+    own, said = r.naming.table(table.name)[-1], r.naming.column(table.name, numbers[0].name)[-1]
+    if min(len(own), len(said)) < 5 or own[:5] != said[:5]:
+        return measure
+    r.assumptions.append(f"What is counted is the sum of {table.name}.{numbers[0].name}.")
+    return Measure("sum", table.name, numbers[0].name)
 
 
 def sold_lines(r: Reader) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agents.offline.lexicon import Meaning
 from agents.offline.linking import Item
+from agents.offline.naming import possessive
 from agents.offline.plan import Col, Condition, Operator, Related
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
@@ -17,6 +18,7 @@ def take_value(r: Reader, item: Item) -> None:
     if meaning is None:
         raise r.not_understood(item)
     _refuse_far_value(r, item, meaning)
+    _say_which(r, item, meaning, near)
     side = side_said(r)
     values, both = _more_values(r, meaning)
     sided = by_role(r, meaning, item, values, side)
@@ -48,6 +50,16 @@ def take_value(r: Reader, item: Item) -> None:
     r.compare(meaning.col, operator, *values)
     if negated:
         r.scope.negated = False
+
+
+def _say_which(r: Reader, item: Item, meaning: Meaning, near: list[Meaning]) -> None:
+    """Tell which column a value was looked for in, where several hold it and none was named beside it."""
+    tables = {m.table for m in item.values if (m.value or "").lower() == (meaning.value or "").lower()}
+    named = any(m.table == meaning.table for m in near)
+    if len(tables) > 1 and not named and meaning.table != r.subject:
+        owner = possessive(r.naming.say_table(meaning.table))
+        column = r.naming.say_column(meaning.table, meaning.column or "")
+        r.assumptions.append(f"“{item.text}” is looked for in the {owner} {column}.")
 
 
 def _refuse_far_value(r: Reader, item: Item, meaning: Meaning) -> None:
