@@ -74,6 +74,7 @@ jsonb_set jsonb_insert jsonb_concat array_to_json
 lower_inc upper_inc isempty daterange int4range int8range numrange tsrange tstzrange range_merge
 lower_inf upper_inf
 plainto_tsquery phraseto_tsquery to_tsquery to_tsvector ts_rank ts_rank_cd websearch_to_tsquery setweight numnode
+host masklen network netmask hostmask broadcast abbrev
 text varchar int4 int8 float8 numeric
 """
 

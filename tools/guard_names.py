@@ -188,7 +188,7 @@ class Resolver:
         """Put what stands in FROM into the scope, and return its columns."""
         match node:
             case exp.Table():
-                self._seen.add(id(node))
+                self._seen |= {id(node), id(node.args.get("indexed"))}
                 columns = self._table(node, ctes, scope)
             case exp.Lateral():
                 columns = self._source(node.this, ctes, scope, outer, lateral=True)

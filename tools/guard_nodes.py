@@ -22,6 +22,7 @@ Exists Match
 Overlaps Adjacent ArrayContainsAll ArrayContainedBy ArrayOverlaps Case If Cast TryCast Collate AtTimeZone
 JSON JSONKeyValue JSONPath JSONPathKey JSONPathRoot JSONPathSubscript JSONPathWildcard JSONPathSlice
 JSONPathRecursive JSONPathUnion JSONPathSelector JSONColumnDef JSONSchema JSONValue FormatJson JSONExtractQuote
+Distance Host IndexTableHint Partition
 Pivot PivotAlias PivotAny UnpivotColumns TableSample Comprehension PositionalColumn ColumnDef OnCondition
 """
 
@@ -87,7 +88,8 @@ PARTS: dict[type[Any], frozenset[str]] = {
     exp.Subquery: _parts("this alias with_ joins laterals order limit offset sample pivots"),
     exp.With: _parts("expressions recursive search"),
     exp.CTE: _parts("this alias materialized"),
-    exp.Table: _parts("this alias db catalog joins laterals only ordinality sample pivots"),
+    exp.Table: _parts("this alias db catalog joins laterals only ordinality sample pivots indexed hints partition"),
+    exp.Partition: _parts("expressions"),
     exp.Join: _parts("this on side kind using method pivots"),
     exp.Column: _parts("this table db catalog"),
     exp.In: _parts("this expressions query field unnest"),

@@ -7,6 +7,7 @@ allowed. Source of the shapes: sqlglot 30.30, `expressions/` and `parser.py`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from sqlglot import exp
@@ -33,7 +34,7 @@ _GRAMMAR = frozenset(
     """select from where and or not in on as over by having when then else case between like ilike exists any all some
     union except intersect distinct values using filter group join lateral limit offset qualify is xor div escape
     only materialized rollup cube row array interval to regexp rlike glob similar zone symmetric exclude rename
-    pivot unpivot columns against within end mod with overlaps
+    pivot unpivot columns against within end mod with overlaps index key partition
     decimal numeric dec varchar char character nchar nvarchar varying bit varbit float real double time timestamp
     timestamptz datetime binary varbinary struct map enum string bpchar int integer bigint smallint tinyint
     """.split()
@@ -106,17 +107,21 @@ def check_nodes(statement: exp.Expr, dialect: Dialect) -> None:
                     raise SQLRefused(_PART_COMPLAINTS.get(part) or f"{_shown(part)} is not allowed in a query here.")
         if kind is exp.Column:
             _check_column(node, dialect)
+            if dialect == "postgres" and node.args.get("table"):
+                _check_scalar_row(node, statement)
+        elif kind in _INDEX_PARTS and dialect != "mysql":
+            raise SQLRefused(_complaint(node))
         elif kind in (exp.Table, exp.Lateral) and isinstance(node.this, exp.Func):
             _check_table_function(node.this, dialect)
         elif kind in (exp.Table, exp.Lateral) and not node.args.get("db") and isinstance(node.this, exp.Identifier):
             _check_session_word(node.this, dialect)
         elif kind is exp.Dot and dialect == "postgres":
-            _check_field(node.expression)
+            _check_field(node)
         elif kind is exp.Anonymous and node.name.lower() not in FUNCTIONS[dialect] | _QUANTIFIERS:
             raise SQLRefused(_call_complaint(node.name, dotted=False, quoted=False, known=False))
         elif kind is exp.TableAlias and node.this is None:
             raise SQLRefused("A list of columns stands where a table's alias was expected.")
-        elif kind is exp.DataType and node.this not in TYPES:
+        elif kind is exp.DataType and node.this not in TYPES and not _is_own_type(node, dialect):
             raise SQLRefused(f"The type {node.sql()} is not allowed: cast to one of the database's own types.")
         elif kind is exp.In and node.args.get("field") is not None:
             _check_in(node.args["field"], dialect)
@@ -181,13 +186,63 @@ def check_beginning(tokens: Sequence[Token]) -> None:
         raise SQLRefused(f"{shown} is not allowed: only queries that read (SELECT) are.")
 
 
-def _check_field(field: exp.Expr) -> None:
-    """Raise SQLRefused at `(x).name`, by which PostgreSQL calls the function of that name too.
+_INDEX_PARTS = (exp.IndexTableHint, exp.Partition)
 
-    Measured on 18.4: `SELECT ('/etc/hostname'::text).pg_read_file` reads the file.
+# PostgreSQL's functions of one argument that do more than compute, and its extensions'.
+_DOING = re.compile(
+    r"pg_|lo_|reg|to_reg|has_|txid_|ts_|inet_|dblink|crosstab|connectby|xml|xpath|oid|(?:cur|last|next|set)val"
+    r"|.*(?:read|writ|file|exec|import|export|http|url|curl|setting|config|sleep|query|send|notif|lock|_xml|descr|_ls"
+    r"|sql|cron|priv|user|role|shell|system|load)",
+)
+_TYPES_REFUSED = re.compile(
+    r"pg_|reg|any|.*(?:_handler|trigger)$|(?:oid|oidvector|int2vector|xid|xid8|cid|tid|xml|aclitem|refcursor|cstring"
+    r"|internal|record|void|unknown|jsonpath|gtsvector|txid_snapshot)$"
+)
+
+
+def _check_field(dot: exp.Expr) -> None:
+    """Raise SQLRefused where `(x).name` may call the function of that name, as it does in PostgreSQL.
+
+    Measured on 18.4: `SELECT ('/etc/hostname'::text).pg_read_file` reads the file. A column's field is let through
+    unless a function that does anything is called so.
     """
-    if not isinstance(field, exp.Star) and field.name not in ("key", "value"):
+    field, owner = dot.expression, dot.this
+    while isinstance(owner, exp.Paren | exp.Dot):
+        owner = owner.this
+    name = field.name.lower()
+    if isinstance(field, exp.Star) or name in ("key", "value"):
+        return
+    known = name in FUNCTIONS["postgres"] or _DOING.match(name)
+    if known or not isinstance(field, exp.Identifier) or not isinstance(owner, exp.Column):
         raise SQLRefused(f"A field may not be taken with a dot here: (…).{field.name[:60]} could call a function.")
+
+
+def _check_scalar_row(column: exp.Expr, statement: exp.Expr) -> None:
+    """Raise SQLRefused at `f.name` where f is a function's row: to PostgreSQL a single value, which name() may take."""
+    name = column.name.lower()
+    if name not in FUNCTIONS["postgres"] and _DOING.match(name) is None:
+        return
+    for source in statement.find_all(exp.Table, exp.Lateral, exp.Unnest, exp.GenerateSeries):
+        if isinstance(source, exp.Table | exp.Lateral) and not isinstance(source.this, exp.Func):
+            continue
+        alias = source.args.get("alias")
+        label = alias.name.lower() if alias is not None else ""
+        named = alias is not None and any(c.name.lower() == name for c in alias.args.get("columns") or ())
+        if label in ("", column.args["table"].name.lower()) and not named:
+            raise SQLRefused(f"The function's row has no column {name[:60]}: name its columns, as in f(…) AS f(a).")
+
+
+def _is_own_type(node: exp.Expr, dialect: Dialect) -> bool:
+    """Whether the type is one that the database's owner made, an enum for instance: a plain name, not a system's."""
+    name = node.args.get("kind")
+    return (
+        dialect == "postgres"
+        and node.this == exp.DataType.Type.USERDEFINED
+        and isinstance(name, exp.Identifier)
+        and not name.args.get("quoted")
+        and not node.expressions
+        and _TYPES_REFUSED.match(name.name.lower()) is None
+    )
 
 
 # What sqlglot makes of generate_series, range, unnest and json_table; the tokens tell which of them it was.
