@@ -88,10 +88,10 @@ QUESTIONS = {
     "How many hours did Bob Ray work?": "SELECT 130",
     "What percent of employees are engineers?": "SELECT 60",
     "List employees, oldest first": "SELECT name FROM employees",
+    "Who is the manager of Bob Ray?": "SELECT 'Ann Lee'",
 }
 
 DECLINED = (
-    "Who is the manager of Bob Ray?",
     "Which employees work on every project?",
     "Which departments are popular?",
     "How many holidays do employees have?",

@@ -119,6 +119,11 @@ BIKE_QUESTIONS = {
     "How many staff were hired after 2018?": "SELECT 3",
     "How many employees do we have?": "SELECT COUNT(*) FROM clerks",
     "How many people work for us?": "SELECT COUNT(*) FROM clerks",
+    "Who is the boss of Tim Ash?": "SELECT 'Nora Vale'",
+    "Who is Vic Orr's manager?": "SELECT 'Tim Ash'",
+    "Who reports to Nora Vale?": "SELECT full_name FROM clerks WHERE boss_id = 1",
+    "Which clerks report to Nora Vale?": "SELECT full_name FROM clerks WHERE boss_id = 1",
+    "Which clerks have no boss?": "SELECT 'Nora Vale'",
     "How many bikes have we ever sold?": "SELECT SUM(quantity) FROM purchase_lines",
 }
 

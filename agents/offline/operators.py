@@ -145,7 +145,7 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
         "": _phrases(
             """
             of | for | for all | of all | of every | based on | of all the | for all the | 's | belonging to | about |
-            regarding | on
+            regarding | on | to date | so far | until now | up to now | till now
             """
         ),
     },
@@ -303,7 +303,8 @@ LIGHT_VERBS = frozenset(
     occur offer operat order origin own participat pay perform plac play present produc provid publish purchas rais
     receiv record register rent reside run schedul sell send serv ship show situat speak spend spok stay stem submit
     supervis tak teach treat undergo use visit win work writ us correspond becom consider support shar
-    handl conduct attract draw account contribut distribut vary differ host log gather
+    study prescrib driv haul transport travel coach handl conduct attract draw account contribut distribut vary differ
+    host log gather
     """.split()
 )
 """Stems of verbs that only tie two things together; the foreign keys say how."""

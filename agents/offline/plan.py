@@ -143,6 +143,8 @@ class Through:
     key: Col
     table: str
     where: tuple[Filter, ...]
+    chosen: str = ""
+    """The column of `table` that the key must equal, where it is not the one that the key refers to."""
 
 
 Filter = Condition | During | AnyOf | Related | Pick | Through

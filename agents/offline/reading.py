@@ -16,6 +16,7 @@ from agents.offline.reader import Reader, Scope
 from agents.offline.resolving import NotUnderstood
 from agents.offline.roles import take_role
 from agents.offline.subject import find_subject, mention_tables
+from agents.offline.superiors import take_superior
 from agents.offline.take_clauses import take_and, take_but, take_like, take_not, take_null, take_or, take_relative
 from agents.offline.take_comparisons import take_between, take_comparative, take_compare, take_number, take_worth
 from agents.offline.take_groups import take_by, take_direction, take_order, take_per
@@ -47,11 +48,13 @@ def read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
             if unknown
             else "I found nothing in this question that is about the database."
         )
+    superior = take_superior(reader)
     _unknown_first(reader)
-    reader.subject = find_subject(reader)
-    mention_tables(reader)
-    reader.subject_named = _asks_who(reader)
-    walk(reader)
+    if not superior:
+        reader.subject = find_subject(reader)
+        mention_tables(reader)
+        reader.subject_named = _asks_who(reader)
+        walk(reader)
     return Reading(finish(reader), tuple(dict.fromkeys(reader.assumptions)))
 
 

@@ -146,7 +146,8 @@ def _value_of(r: Reader, table: str) -> bool:
 def _take_column(r: Reader, item: Item, column: Col) -> None:
     if item.text.lower() in {"cost", "costs"} and compares_next(r):
         column = r.resolver.price(column.table) or column  # what a product costs is its price
-    _refuse_own_key(r, item, column)
+    if not r.scope.negated or _value_follows(r):
+        _refuse_own_key(r, item, column)
     flagged = _is_flag(r, item, column) and (r.measures or _describes(r, column))
     if r.head and not flagged:
         comparable = r.resolver.is_numeric(column) or r.lexicon.column(column).kind == "date"
