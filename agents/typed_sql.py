@@ -61,6 +61,20 @@ _SQL_MARKS = {
 }
 
 
+_SESSION_WORDS = (
+    TokenType.CURRENT_USER,
+    TokenType.SESSION_USER,
+    TokenType.CURRENT_ROLE,
+    TokenType.CURRENT_SCHEMA,
+    TokenType.CURRENT_CATALOG,
+    TokenType.CURRENT_DATE,
+    TokenType.CURRENT_TIME,
+    TokenType.CURRENT_TIMESTAMP,
+)
+# Names in MySQL, which the standard's tokens do not know as quoted.
+_BACKTICKS = re.compile(r"`[^`\n]+`")
+
+
 def looks_like_sql(text: str) -> bool:
     """Return whether the text is meant as a statement: "select name from customers", not "select the best product".
 
@@ -76,7 +90,7 @@ def looks_like_sql(text: str) -> bool:
 
 def _is_select(statement: str) -> bool:
     try:
-        tokens: Sequence[Token] = Tokenizer().tokenize(statement)
+        tokens: Sequence[Token] = Tokenizer().tokenize(_BACKTICKS.sub('"x"', statement))
     except TokenError:  # A quote that does not end, as in "what's".
         return False
     kinds = [token.token_type for token in tokens]
@@ -84,10 +98,13 @@ def _is_select(statement: str) -> bool:
         return False
     if TokenType.FROM not in kinds:  # SELECT 1, SELECT now(), SELECT 'x'
         is_call = len(kinds) > 2 and kinds[2] == TokenType.L_PAREN
-        return is_call or kinds[1] in (TokenType.NUMBER, TokenType.STRING, TokenType.L_PAREN)
+        return is_call or kinds[1] in (TokenType.NUMBER, TokenType.STRING, TokenType.L_PAREN, *_SESSION_WORDS)
     # Words in a row: SQL has two at most (a table and its short name), and prose has few of SQL's marks.
     longest = _longest_run(kinds)
-    return longest <= 2 if _SQL_MARKS & set(kinds) else longest == 1
+    if _SQL_MARKS & set(kinds):
+        return longest <= 2
+    # Quoted names and words of the session are no words in a row.
+    return longest == 1 or (longest == 0 and kinds[1] in (TokenType.IDENTIFIER, *_SESSION_WORDS))
 
 
 def _longest_run(kinds: Sequence[TokenType]) -> int:

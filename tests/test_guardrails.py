@@ -202,6 +202,11 @@ SQL = [
     "grant all on customers to anna",
     "select * from customers; drop table customers",
     'SELECT "Order Details".price FROM "Order Details"',
+    "SELECT `Order ID`+1 FROM `Order Details`",
+    "SELECT `Order ID` FROM `Order Details`",
+    'SELECT "it\'s", "say ""hi""" FROM "Order Details"',
+    "SELECT current_user FROM current_user",
+    "SELECT session_user",
 ]
 
 PROSE = [
@@ -210,6 +215,8 @@ PROSE = [
     "select all customers from Berlin who bought tea",
     "select top products from last month",
     "Select a store and tell me what's selling",
+    "select the `best` products from our `list` of the year",
+    "select the current user of each store from the list",
     "select products, their prices and the stores that sell them from our list",
     "with which payment method do people pay most?",
     "with tea, what else do people buy",
