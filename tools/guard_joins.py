@@ -47,10 +47,14 @@ def _equated(condition: exp.Expr, tables: dict[str, str]) -> list[list[str]]:
             one, other = (_owners(side, tables) for side in (condition.this, condition.expression))
             if len(one) == len(other) == 1:
                 return [[*one, *(other - one)]]
-        case exp.In() if condition.expressions:
+        case exp.In() if condition.expressions and len(_named(condition, tables)) == 2:
             return [_named(condition, tables)]
     return []
 
 
 def _owners(side: exp.Expr, tables: dict[str, str]) -> set[str]:
-    return {column.table.lower() for column in side.find_all(exp.Column)} & tables.keys()
+    """Return whose value the side is: nobody's where arithmetic may make one number of all values (b.id * 0)."""
+    columns = list(side.find_all(exp.Column))
+    if side.find(exp.Mul, exp.Mod) is not None or (len(columns) > 1 and side.find(exp.Sub) is not None):
+        return set()
+    return {column.table.lower() for column in columns} & tables.keys()
