@@ -98,6 +98,8 @@ QUESTIONS = {
     "Total of the parcels excluding Ann": "SELECT 600",
     "Senders whose nickname is not Bobby": "SELECT name FROM senders WHERE sender_id <> 2",
     "Senders without balance 5": "SELECT name FROM senders WHERE balance <> 5",
+    "Total value of the parcels": "SELECT 630",
+    "Number of parcels delivered per month": "SELECT strftime('%Y-%m', delivered_on), COUNT(*) FROM parcels WHERE delivered_on IS NOT NULL GROUP BY 1",
     "Parcels per verified": "SELECT verified, COUNT(*) FROM parcels JOIN senders USING (sender_id) GROUP BY 1",
 }
 
@@ -107,9 +109,13 @@ DECLINED = {
     "Parcels booked since 2025-99-99": "2025-99-99",
     "Parcels booked on 30 February 2025": "30 february 2025",
     "Parcels booked on 1/2/2025": "2025-02-01",
+    "Senders with the most delivered parcels by balance": "balance",
+    "Total value of the depots": "value",
+    "Total time of the parcels": "time",
+    "Which senders only booked parcels in the depot South?": "only",
     "Which depots booked more than last year?": "last year",
     "How many senders came back?": "back",
-    "Which parcels are still out?": "still",
+    "Which parcels are still out?": "out",
     "Which sender has the most parcels but the lowest balance?": "lowest",
     "Top 3 senders by number of parcels per depot": "each group",
     "How many crossings per parcel?": "depots",

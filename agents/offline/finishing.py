@@ -9,7 +9,7 @@ from datetime import date
 from agents.offline.english import ADDED, BUYERS, NOT_ADDED
 from agents.offline.plan import OPPOSITE, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan, Related
 from agents.offline.reader import Reader, Scope
-from agents.offline.refusing import refuse_leftovers, refuse_strangers, through_sales
+from agents.offline.refusing import refuse_leftovers, refuse_only, refuse_strangers, through_sales
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_clauses import joined
 from agents.offline.take_money import counted_daily
@@ -38,6 +38,7 @@ def finish(r: Reader) -> Plan:
     _refuse_contradictions(filters)
     _refuse_loose_negation(r, filters, related)
     measures = _measures(r)
+    refuse_only(r, (*filters, *related))
     refuse_strangers(r, measures, [f.table for f in (*filters, *related) if isinstance(f, Related)])
     plan = _aggregate(r, measures) if measures else _listing(r)
     return _compared(r, replace(plan, where=(*filters, *related), share=r.share, exists=r.exists))

@@ -59,6 +59,8 @@ class Item:
     stem: str = ""
     held: bool = False
     """Whether "have" or "has" stands just before it."""
+    only: bool = False
+    """Whether "only" stands just before it."""
     position: int = 0
     """The number of its first word in the question."""
     values: tuple[Meaning, ...] = ()
@@ -88,7 +90,9 @@ def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Li
                 corrections.extend([(words[at].text, said)] if said else [])
         if item is not None:
             held = any(w.stem == "hav" for w in words[max(0, at - 2) : at])
-            items.append(replace(item, sentence=words[at].sentence, position=at, stem=words[at].stem, held=held))
+            only = any(w.lower == "only" for w in words[max(0, at - 2) : at])
+            item = replace(item, sentence=words[at].sentence, position=at, stem=words[at].stem, held=held, only=only)
+            items.append(item)
         at += used
     return Linked(tuple(items), tuple(corrections))
 
@@ -141,6 +145,11 @@ def _item_at(
         return found
     if word.lower in _PARTICLES and at and not any(w.stem in _ASKING for w in words[max(0, at - 2) : at]):
         return Item("unknown", word.text), 1  # "came back", "still out": not what came or was
+    after = before is not None and before.position + len(before.text.split()) == at
+    if word.lower == "value" and after and before is not None and before.kind == "aggregate":
+        return Item("amount", word.text), 1
+    if word.lower == "time" and after and before is not None and before.kind in {"aggregate", "verb", "name"}:
+        return Item("unknown", word.text), 1  # "total waiting time": no name here, and more than a filler
     return _single(word, before), 1
 
 

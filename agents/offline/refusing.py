@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from agents.offline.english import SOLD
-from agents.offline.plan import Condition, Filter, Measure, Related
+from agents.offline.plan import Col, Condition, Filter, Measure, Related
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_money import sold_lines
@@ -25,8 +25,31 @@ def refuse_leftovers(r: Reader) -> None:
             raise NotUnderstood(f"Name both periods to compare, like “{both}”.")
 
 
+def refuse_only(r: Reader, filters: Sequence[Filter]) -> None:
+    """Decline "who only ordered online": that there is such a row does not say that there is no other."""
+    start = next((i.position for i in r.items if i.kind == "name" and r.resolver.table(i) == r.subject), 0)
+    only = any(i.only and i.position > start for i in r.items)
+    if only and any(isinstance(f, Related) and not f.absent for f in filters):
+        raise NotUnderstood("I cannot tell yet who did “only” this: ask who did it, or who did not do something else.")
+
+
+def _refuse_sums(r: Reader, measures: Sequence[Measure]) -> None:
+    for measure in measures:
+        column = Col(measure.table, measure.column) if measure.column is not None else None
+        if column is not None and measure.function in {"sum", "avg"} and not r.resolver.is_numeric(column):
+            said = r.naming.say_column(column.table, column.name)
+            raise NotUnderstood(f"I cannot add up the {said}: it is not a number.")
+
+
 def refuse_strangers(r: Reader, measures: Sequence[Measure], related: Sequence[str]) -> None:
     """Decline rows that only share an owner nobody named, ranks within groups, and sales found in other tables."""
+    _refuse_sums(r, measures)
+    for measure in measures:
+        tied = r.joins.to_one(measure.table, r.subject) or r.joins.to_one(r.subject, measure.table)
+        alone = len(measures) == 1 and not r.groups and r.ranking is None and r.subject_named
+        if alone and not tied and measure.function in {"sum", "avg"}:
+            one, other = r.naming.say_table(measure.table), r.naming.say_table(r.subject)
+            raise NotUnderstood(f"What you ask to compute belongs to {one}, not to {other}.")
     named = {m.table for i in r.items for m in i.tables}
     pairs = [(m.table, g.table) for m in measures for g in r.groups] + [(r.subject, table) for table in related]
     for one, other in pairs:

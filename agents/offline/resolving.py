@@ -202,11 +202,14 @@ class Resolver:
 
     def date_near(self, tables: Sequence[str], verb: Item | None = None) -> Col | None:
         """Return the date (or year) column of the first table that has one, else of a table each row belongs to."""
+        kept: Col | None = None
         for table in tables:
             found = self.date(table, verb) or self.year(table) or self._date_of_owner(table, verb)
-            if found:
+            said = verb is not None and found is not None and any(m.col == found for m in verb.columns)
+            if found and (said or self.is_event(found)):
                 return found
-        return None
+            kept = kept or found  # when a row was written down says less than when another thing happened
+        return kept
 
     def _date_of_owner(self, table: str, verb: Item | None) -> Col | None:
         """Return the date of the fullest table that each row belongs to: an order's lines happened when it did."""

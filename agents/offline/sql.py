@@ -84,6 +84,8 @@ class SQLBuilder:
         parts = timeless or list(filters)  # the share of what happened in a period, where more than that is said
         parts = parts if plan.share and not plan.groups else []
         where = [predicates.filter(f, plan.subject) for f in filters if f not in parts and not _is_joined(f, frame)]
+        dated = [Col(g.table, g.column) for g in plan.groups if g.column is not None and g.grain is not None]
+        where += [is_known(frame.column(c)) for c in dated if self._may_be_missing(c)]
         if parts:
             query = self._part_of_whole(frame, predicates, plan, parts)
             return query.where(*where) if where else query

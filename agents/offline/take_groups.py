@@ -133,6 +133,7 @@ def take_by(r: Reader) -> None:
         return
     before = r.peek(-2)
     after_verb = before is not None and before.kind == "verb"
+    _refuse_second_rank(r, item)
     grouping = item.kind == "grain" or (item.kind == "name" and (bool(r.measures) or r.versus) and not after_verb)
     table = r.resolver.table(item) if item.kind == "name" else None
     own = table == r.subject and all(m.table == table for m in r.measures)
@@ -151,6 +152,17 @@ def _heads_a_table(r: Reader, item: Item) -> bool:
     column = r.resolver.column(item, r.context) if item.columns else None
     kept_apart = column is not None and r.lexicon.column(column).kind in {"text", "boolean"}
     return kept_apart or r.resolver.table(item) not in (None, r.subject)
+
+
+def _refuse_second_rank(r: Reader, item: Item) -> None:
+    """Decline "the most sold … by price": ranked by how often and by a number at once."""
+    if r.ranking is None or item.kind != "name" or item.values or not item.columns:
+        return
+    if max((m.score for m in item.tables), default=0.0) >= max(m.score for m in item.columns):
+        return
+    column = r.resolver.column(item, r.context, numeric=True)
+    if column is not None and not r.resolver.is_year(column) and r.resolver.yes(column) is None:
+        raise NotUnderstood(f"I did not understand whether to rank by “{item.text}” or by what was said before it.")
 
 
 def _describes_more(r: Reader) -> bool:

@@ -203,6 +203,8 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
             r.take()
             return Measure(function, column.table, column.name)
         return _counted(r, item, False)
+    if item.kind == "amount":
+        return _worth(r, function)
     if item.kind in {"name", "verb"} and (item.columns or item.tables):
         column = r.resolver.column(item, r.context, numeric=function not in {"min", "max"})
         if column is not None and not (r.resolver.is_money(item.text) and item.tables):
@@ -226,6 +228,18 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
     if item.kind in {"name", "verb", "unknown"} and r.resolver.is_money(item.text):
         return take_money(r, function)
     raise r.not_understood(item) if item.kind in {"unknown", "name"} else _nested(item)
+
+
+def _worth(r: Reader, function: Function) -> Measure:
+    """total value of the orders: the amount that each of them is worth"""
+    word = r.take()
+    r.skip("of")
+    item = r.peek()
+    table = r.resolver.table(item) if item is not None and item.kind == "name" else None
+    column = r.resolver.degree("worth", (table,)) if table is not None else None
+    if column is None:
+        raise r.not_understood(word)
+    return Measure(function, column.table, column.name)
 
 
 def _nested(item: Item) -> NotUnderstood:
