@@ -124,6 +124,8 @@ BIKE_QUESTIONS = {
     "Who reports to Nora Vale?": "SELECT full_name FROM clerks WHERE boss_id = 1",
     "Which clerks report to Nora Vale?": "SELECT full_name FROM clerks WHERE boss_id = 1",
     "Which clerks have no boss?": "SELECT 'Nora Vale'",
+    "How many purchases are still open?": "SELECT COUNT(*) FROM purchases WHERE status = 'open'",
+    "How many new clients did we get in 2025?": "SELECT COUNT(*) FROM clients WHERE signed_up LIKE '2025%'",
     "How many bikes have we ever sold?": "SELECT SUM(quantity) FROM purchase_lines",
 }
 
@@ -133,6 +135,8 @@ GYM_QUESTIONS = {
     "What is the total of unpaid fees?": "SELECT SUM(amount) FROM fees WHERE paid_on IS NULL",
     "Which members have unpaid fees?": "SELECT first_name, last_name FROM members WHERE member_id IN (SELECT member_id FROM fees WHERE paid_on IS NULL)",
     "How many people visited the Hill studio last year?": "SELECT COUNT(DISTINCT member_id) FROM visits WHERE studio_id = 3 AND visited_on LIKE '2025%'",
+    "How much did members pay in 2025?": "SELECT SUM(amount) FROM fees WHERE paid_on LIKE '2025%'",
+    "How many people joined each month in 2024?": "SELECT strftime('%Y-%m', joined_on), COUNT(*) FROM members WHERE joined_on LIKE '2024%' GROUP BY 1",
     "How many fees are there?": "SELECT COUNT(*) FROM fees",
 }
 
@@ -140,6 +144,8 @@ BIKE_DECLINED = (
     "How many clients complained?",
     "What is our profit?",
     "Which clients are loyal?",
+    "How much does Tim Ash make?",
+    "How many new bikes are there?",
     "How many people are there?",
     "How many unhappy clients do we have?",
     "Which purchases are unpaid?",

@@ -277,7 +277,8 @@ NOISE = frozenset(
     return row rows s see shall she should show single so some such table tell than thank thanks that the their them
     then there these they this those time times together too up us value values various ve want was we well were
     what what's whatever whether which whichever who whole whom would yet you your among highly inclusive expected
-    altogether ever kindly simply basically hey wonder wondering curious ourselves
+    altogether ever kindly simply basically hey roughly
+    approximately wonder wondering curious ourselves
     """.split()
 )
 """Words that change nothing in what is asked."""
@@ -304,7 +305,7 @@ LIGHT_VERBS = frozenset(
     receiv record register rent reside run schedul sell send serv ship show situat speak spend spok stay stem submit
     supervis tak teach treat undergo use visit win work writ us correspond becom consider support shar
     study prescrib driv haul transport travel coach handl conduct attract draw account contribut distribut vary differ
-    host log gather
+    host log gather collect
     """.split()
 )
 """Stems of verbs that only tie two things together; the foreign keys say how."""

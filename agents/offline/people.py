@@ -28,6 +28,28 @@ def name_people(r: Reader) -> None:
             r.assumptions.append(f"I took “{item.text}” to mean {r.naming.say_table(table)}.")
 
 
+def drop_still(r: Reader) -> None:
+    """Leave out "still" before what says the state itself: "still open", "still not shipped", "still unpaid"."""
+    for n, item in enumerate(r.items[:-1]):
+        following = r.items[n + 1]
+        if item.kind == "unknown" and item.text.lower() == "still":
+            if following.kind in {"not", "lacking"} or following.values:
+                del r.items[n]
+            return
+
+
+def drop_new(r: Reader) -> None:
+    """Leave out "new" of "new customers this year": those of the year, where a row has no other date."""
+    for n, item in enumerate(r.items[:-1]):
+        table = r.resolver.table(r.items[n + 1]) if r.items[n + 1].kind == "name" else None
+        if item.kind != "unknown" or item.text.lower() != "new" or table is None:
+            continue
+        dates = [c for c in r.lexicon.table(table).columns if c.kind == "date"]
+        if len(dates) == 1 and any(i.kind in {"period", "grain"} for i in r.items):
+            del r.items[n]
+            return
+
+
 def _meant(r: Reader, item: Item) -> str | None:
     people = [t.name for t in r.lexicon.catalog if not t.is_view and _are_people(r, t.name)]
     staff = [t for t in people if _work_here(r, t)]
@@ -46,6 +68,9 @@ def _meant(r: Reader, item: Item) -> str | None:
 def _who_did_it(r: Reader, people: list[str]) -> str | None:
     """Return the people that the one thing which is said to have happened belongs to: members, of visits."""
     happened = {m.table for i in r.items for m in i.tables if m.score >= SYNONYM}
+    named = {m.table for i in r.items if i.kind == "verb" for m in i.columns} & set(people)
+    if len(named) == 1:
+        return named.pop()  # "how many people joined": those who have a date of it
     did = [p for p in people if any(s.target == p and s.to_one for t in happened for s in r.joins.steps_from(t))]
     return did[0] if len(did) == 1 else None
 

@@ -10,7 +10,7 @@ from agents.offline.finishing import finish
 from agents.offline.lacking import name_lacking, take_lacking
 from agents.offline.lexicon import Lexicon
 from agents.offline.linking import Item
-from agents.offline.people import name_people
+from agents.offline.people import drop_new, drop_still, name_people
 from agents.offline.plan import Condition, Measure, Plan
 from agents.offline.reader import Reader, Scope
 from agents.offline.resolving import NotUnderstood
@@ -37,7 +37,9 @@ def read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     """Return the plan of a question's items; raises NotUnderstood naming the first part that finds no place."""
     reader = Reader(lexicon, items)
     name_people(reader)
+    drop_new(reader)
     name_lacking(reader)
+    drop_still(reader)
     items = tuple(reader.items)
     about = any(i.meanings or i.kind == "count" or reader.resolver.is_money(i.text) for i in items)
     if not about and not asks_what_was_made(reader):
@@ -244,6 +246,7 @@ _HANDLERS: dict[str, Callable[[Reader], None]] = {
     "number": take_number,
     "period": take_period,
     "no date": _refuse_date,
+    "amount": _refuse,
     "grain": _take_grain,
     "verb": take_verb,
     "unknown": take_unknown,

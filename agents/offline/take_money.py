@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agents.offline.english import PEOPLE, SOLD, STAFF
 from agents.offline.lexicon import EXACT
 from agents.offline.linking import Item
 from agents.offline.plan import Col, Function, Measure
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
+from agents.offline.words import split
 
 MONEY_NAMES = frozenset("revenu sale turnov turnover incom income proce proceed".split())
 """Stems of words that name the sum well: "amount" and "money" do not."""
@@ -55,11 +58,19 @@ def take_how_much(r: Reader) -> None:
             r.measures.append(Measure("sum", column.table, column.name))
             return
     index = next((n for n, i in enumerate(r.items) if n >= r.at and _brings_money(r, i)), None)
+    if index is not None and r.items[index].stem == "mak" and _names_staff(r):
+        raise r.not_understood(r.items[index])  # what people make is their wage
     if index is not None:
         r.items.insert(r.at, r.items.pop(index))
         r.measures.append(take_money(r))
         return
     _amount_named_later(r, asked)
+
+
+def _names_staff(r: Reader) -> bool:
+    tables = {m.table for i in r.items for m in (*i.tables, *i.values)}
+    words = {w for t in tables for c in r.lexicon.table(t).columns for w in r.naming.column(t, c.name)}
+    return bool(words & {"salary", "wage"})
 
 
 def _amount_named_later(r: Reader, asked: Item) -> None:
@@ -71,7 +82,25 @@ def _amount_named_later(r: Reader, asked: Item) -> None:
                 del r.items[n]
                 r.measures.append(Measure("sum", column.table, column.name))
             return
-    raise r.not_understood(asked)
+    amount = _amount_done(r)
+    if amount is None or _any_superlative(r):
+        raise r.not_understood(asked)
+    r.measures.append(Measure("sum", amount.table, amount.name))
+
+
+def _amount_done(r: Reader) -> Col | None:
+    """how much did members pay; how much was collected in fees: the one amount of what was done"""
+    for n, item in enumerate(r.items[r.at :], r.at):
+        table = r.resolver.table(item) if item.kind == "name" else None
+        if table is not None and r.items[n - 1].kind == "in" and r.items[n - 1].text == "in":
+            return main_amount(r, table)
+    done: set[str] = set()
+    for n, item in enumerate(r.items[r.at :], r.at):
+        named = [m for _, m in r.lexicon.names_at(split(item.text))] if item.kind == "verb" else []
+        dates = tuple(m for m in named if m.column is not None and r.lexicon.column(m.col).kind == "date")
+        done |= {m.table for m in dates}
+        r.items[n] = replace(item, columns=item.columns or dates)
+    return main_amount(r, done.pop()) if len(done) == 1 else None
 
 
 def _any_superlative(r: Reader) -> bool:
