@@ -46,5 +46,9 @@ class VectorFile:
     def _open(self) -> sqlite3.Connection:
         self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         connection = sqlite3.connect(self._file, timeout=WAIT_SECONDS)
-        connection.execute(_TABLE)
+        try:
+            connection.execute(_TABLE)
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
