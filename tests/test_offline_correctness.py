@@ -100,6 +100,7 @@ QUESTIONS = {
     "Senders without balance 5": "SELECT name FROM senders WHERE balance <> 5",
     "Total value of the parcels": "SELECT 630",
     "Number of parcels delivered per month": "SELECT strftime('%Y-%m', delivered_on), COUNT(*) FROM parcels WHERE delivered_on IS NOT NULL GROUP BY 1",
+    "List depots and their number of parcels": "SELECT name, COUNT(*) FROM parcels JOIN depots USING (depot_id) GROUP BY 1",
     "Parcels per verified": "SELECT verified, COUNT(*) FROM parcels JOIN senders USING (sender_id) GROUP BY 1",
 }
 
@@ -174,6 +175,11 @@ async def test_the_rows_of_one_product_are_added_up_alone(shop: OfflineWriter) -
 async def test_it_is_told_which_column_a_value_was_looked_for_in(shop: OfflineWriter) -> None:
     draft = await _write(shop, "Number of orders excluding customers in Riga")
     assert "customers.city" in draft.sql or "city = 'Riga'" in draft.sql
+
+
+async def test_what_was_ordered_or_sold_in_a_year_goes_by_the_orders(shop: OfflineWriter) -> None:
+    for question in ("Customers who ordered in 2025 but not in 2026", "Which products were not sold in 2026?"):
+        assert "ordered_on" in (await _write(shop, question)).sql
 
 
 async def test_a_limit_that_nobody_asked_for_is_told(shop: OfflineWriter) -> None:

@@ -9,7 +9,7 @@ from datetime import date
 from agents.offline.english import ADDED, BUYERS, NOT_ADDED
 from agents.offline.plan import OPPOSITE, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan, Related
 from agents.offline.reader import Reader, Scope
-from agents.offline.refusing import refuse_leftovers, refuse_only, refuse_strangers, through_sales
+from agents.offline.refusing import group_by_listed, refuse_leftovers, refuse_only, refuse_strangers, through_sales
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_clauses import joined
 from agents.offline.take_money import counted_daily
@@ -40,6 +40,8 @@ def finish(r: Reader) -> Plan:
     measures = _measures(r)
     refuse_only(r, (*filters, *related))
     refuse_strangers(r, measures, [f.table for f in (*filters, *related) if isinstance(f, Related)])
+    if group_by_listed(r, measures):
+        r.groups.append(r.entity_group(r.subject))
     plan = _aggregate(r, measures) if measures else _listing(r)
     return _compared(r, replace(plan, where=(*filters, *related), share=r.share, exists=r.exists))
 
@@ -276,7 +278,8 @@ def _groups(r: Reader, groups: Sequence[Group], measures: Sequence[Measure]) -> 
             break
     entities = {g.table for g in found if g.column is None}
     found += [Group(c.table, c.name) for c in loose if c.table not in entities]
-    if not found and (r.ranking is not None or r.having):
+    counts_rows = any(isinstance(o.by, Measure) and o.by.table != r.subject for o in r.order)
+    if not found and (r.ranking is not None or r.having or (counts_rows and r.subject_named)):
         found = [r.entity_group(r.subject)]
     return found
 

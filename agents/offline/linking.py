@@ -36,6 +36,10 @@ _COMPARING = frozenset(
 )
 _PARTICLES = frozenset("back again away off out".split())
 """Words that change a verb, but not one that asks: "find out"."""
+_DIRECTIONS = frozenset(
+    "ascending descending alphabetical alphabetic increasing decreasing lexicographical chronological reverse".split()
+)
+"""Words after "ordered in" that say how rows are sorted, not when or where something was ordered."""
 _ASKING = frozenset("find figur point pull list giv tell show pick break work get mak check turn".split())
 _FILLERS = frozenset({"of", "in", "and", "or", "by", "relative", "but", "not", "per", "than"})
 """Operators of one word that a value or name of the same word never replaces."""
@@ -192,7 +196,8 @@ def _operator(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
     best: tuple[Item, int] | None = None
     for length in range(min(len(lowers), _LONGEST_PHRASE), 0, -1):
         found = _PHRASES.get(lowers[:length])
-        if found:
+        bought = lowers[:2] == ("ordered", "in") and lowers[2:3] and lowers[2] not in _DIRECTIONS and length <= 2
+        if found and not bought:
             best = Item(found[0], " ".join(lowers[:length]), found[1]), length
             break
     first = lowers[0]

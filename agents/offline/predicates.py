@@ -75,7 +75,7 @@ class Predicates:
         return self._frame.has(table) or self._lexicon.joins.to_one(self._frame.base, table)
 
     def _condition(self, condition: Condition) -> exp.Expr:
-        excluding = condition.operator in {"!=", "not in", "not contains"} and not isinstance(condition.values[0], bool)
+        excluding = condition.operator in {"!=", "not in", "not contains"}
         if excluding and self._may_be_missing(condition.column):
             self._frame.column(condition.column, optional=True)
             missing = exp.Is(this=self._frame.column(condition.column), expression=exp.Null())

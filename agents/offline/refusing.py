@@ -25,6 +25,16 @@ def refuse_leftovers(r: Reader) -> None:
             raise NotUnderstood(f"Name both periods to compare, like “{both}”.")
 
 
+def group_by_listed(r: Reader, measures: Sequence[Measure]) -> bool:
+    """Whether rows are listed with a number for each: "shops and their number of employees"."""
+    named = next((n for n, i in enumerate(r.items) if i.kind == "name" and r.resolver.table(i) == r.subject), None)
+    number = next((n for n, i in enumerate(r.items) if i.kind in {"count", "aggregate"}), None)
+    if named is None or number != named + 2 or r.items[named + 1].text not in {"and", "with", "along with"}:
+        return False
+    bare = not (r.groups or r.columns or r.having or r.ranking or r.share)
+    return bare and bool(measures) and all(m.table != r.subject for m in measures)
+
+
 def refuse_only(r: Reader, filters: Sequence[Filter]) -> None:
     """Decline "who only ordered online": that there is such a row does not say that there is no other."""
     start = next((i.position for i in r.items if i.kind == "name" and r.resolver.table(i) == r.subject), 0)

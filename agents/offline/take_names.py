@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.offline.english import SOLD
 from agents.offline.lexicon import EXACT, PART
 from agents.offline.linking import Item
-from agents.offline.plan import AnyOf, Col, Condition, Measure
+from agents.offline.plan import Col, Condition, Measure
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
 from agents.offline.take_measures import compares_next, rank_by
@@ -257,8 +257,7 @@ def _take_flag(r: Reader, column: Col) -> None:
         r.compare(column, "=", yes)
         return
     r.scope.negated = False
-    no = Condition(column, "!=", (yes,))
-    r.add(AnyOf((no, Condition(column, "null"))) if r.lexicon.column(column).nullable else no)
+    r.compare(column, "!=", yes)
 
 
 def take_unknown(r: Reader) -> None:
@@ -329,5 +328,5 @@ def _take_negated_verb(r: Reader, item: Item) -> None:
         r.scope.entity = missing.table
         r.scope.negated = _none_at_all(r, missing.table)
         r.add(Condition(missing, "not null" if r.scope.negated else "null"))
-    elif item.stem in SOLD and not r.next_is("name", "in", "by", "unknown") and (lines := sold_lines(r)) is not None:
+    elif item.stem in SOLD and not r.next_is("name", "by", "unknown") and (lines := sold_lines(r)) is not None:
         r.scope.entity = lines

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from agents.offline.english import SOLD
 from agents.offline.linking import Item
 from agents.offline.naming import possessive
 from agents.offline.plan import OPPOSITE, AnyOf, Col, Condition, During, Filter, Operand, Related
 from agents.offline.reader import Reader
 from agents.offline.resolving import NotUnderstood
+from agents.offline.take_money import sold_lines
 from agents.offline.times import Period
 
 
@@ -47,6 +49,7 @@ def _period(r: Reader) -> Period:
 
 
 def during(r: Reader, periods: list[Period], both: bool) -> None:
+    _turn_to_what_happened(r)
     column = _date_compared(r)
     if column is None:
         raise NotUnderstood(f"I found no date that “{periods[0].words}” could be about.")
@@ -69,6 +72,23 @@ def during(r: Reader, periods: list[Period], both: bool) -> None:
         r.scope.negated = False
         found = _negate(found)
     r.add(found)
+
+
+def _turn_to_what_happened(r: Reader) -> None:
+    """Make the period one of the sales where something was sold, and of what was said where "but not in" follows."""
+    if r.scope.entity is not None or r.pending is not None or r.ranking is not None:
+        return
+    before = r.scopes[-2] if len(r.scopes) > 1 else None
+    if r.scope.negated and not r.scope.filters and before is not None and before.entity not in (None, r.subject):
+        if any(isinstance(f, During) for f in before.filters):
+            r.scope.entity = before.entity  # "ordered in 2024 but not in 2025"
+        return
+    sold = any(i.kind == "verb" and i.stem in SOLD for i in r.items) and all(m.table == r.subject for m in r.measures)
+    lines = sold_lines(r) if sold and not r.groups else None
+    if lines is not None and not (r.verb is not None and any(m.table == r.subject for m in r.verb.columns)):
+        if r.scope.filters:
+            r.open_scope(r.scope.negated)
+        r.scope.entity = lines
 
 
 def _negate(condition: Filter) -> Filter:
