@@ -126,6 +126,9 @@ BIKE_QUESTIONS = {
     "Which clerks have no boss?": "SELECT 'Nora Vale'",
     "How many purchases are still open?": "SELECT COUNT(*) FROM purchases WHERE status = 'open'",
     "How many new clients did we get in 2025?": "SELECT COUNT(*) FROM clients WHERE signed_up LIKE '2025%'",
+    "Rank the brands by number of reviews": "SELECT b.name, COUNT(*) FROM reviews JOIN bikes USING (bike_id) JOIN brands b USING (brand_id) GROUP BY 1",
+    "Rank clients by total amount": "SELECT c.name, SUM(amount) FROM purchases JOIN clients c USING (client_id) GROUP BY 1",
+    "How many purchases went to Leeds?": "SELECT COUNT(*) FROM purchases JOIN clients USING (client_id) WHERE city = 'Leeds'",
     "How many bikes have we ever sold?": "SELECT SUM(quantity) FROM purchase_lines",
 }
 
@@ -137,6 +140,7 @@ GYM_QUESTIONS = {
     "How many people visited the Hill studio last year?": "SELECT COUNT(DISTINCT member_id) FROM visits WHERE studio_id = 3 AND visited_on LIKE '2025%'",
     "How much did members pay in 2025?": "SELECT SUM(amount) FROM fees WHERE paid_on LIKE '2025%'",
     "How many people joined each month in 2024?": "SELECT strftime('%Y-%m', joined_on), COUNT(*) FROM members WHERE joined_on LIKE '2024%' GROUP BY 1",
+    "What was the total amount of fees in 2026?": "SELECT SUM(amount) FROM fees WHERE paid_on LIKE '2026%'",
     "How many fees are there?": "SELECT COUNT(*) FROM fees",
 }
 

@@ -202,7 +202,7 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
                 raise _nested(item)
             r.take()
             return Measure(function, column.table, column.name)
-        return _counted(r, item, False)
+        return (item.text == "amount of" and _amount_of(r)) or _counted(r, item, False)
     if item.kind == "amount":
         return _worth(r, function)
     if item.kind in {"name", "verb"} and (item.columns or item.tables):
@@ -240,6 +240,17 @@ def _worth(r: Reader, function: Function) -> Measure:
     if column is None:
         raise r.not_understood(word)
     return Measure(function, column.table, column.name)
+
+
+def _amount_of(r: Reader) -> Measure | None:
+    """the total amount of fees: their amounts, where they have one"""
+    named = r.peek()
+    table = r.resolver.table(named) if named is not None and named.kind == "name" else None
+    amount = main_amount(r, table) if table is not None else None
+    if amount is None:
+        return None
+    r.take()
+    return Measure("sum", amount.table, amount.name)
 
 
 def _nested(item: Item) -> NotUnderstood:
