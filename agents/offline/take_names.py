@@ -174,6 +174,10 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
         return
     r.settle()
     if r.scope.negated and not _value_follows(r):
+        if not r.lexicon.column(column).nullable and r.lexicon.column(column).kind == "number":
+            raise NotUnderstood(
+                f"Every row has a {r.naming.say_column(column.table, column.name)}: say which is meant."
+            )
         r.add(Condition(column, "not null"))
         return
     r.pending = column

@@ -76,6 +76,12 @@ def during(r: Reader, periods: list[Period], both: bool) -> None:
 
 def _turn_to_what_happened(r: Reader) -> None:
     """Make the period one of the sales where something was sold, and of what was said where "but not in" follows."""
+    entity = r.scope.entity
+    if entity is not None and r.pending is None and not r.measures and any(i.stem in SOLD for i in r.items):
+        lines = sold_lines(r)
+        if lines is not None and r.joins.to_one(lines, entity) and not r.joins.to_one(r.subject, entity):
+            r.scope.entity = lines  # "sold in northern shops in 2025": when it was sold, not when they opened
+        return
     if r.scope.entity is not None or r.pending is not None or r.ranking is not None:
         return
     before = r.scopes[-2] if len(r.scopes) > 1 else None
