@@ -234,11 +234,9 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
         raise NotUnderstood(f"“{word.text}” can mean several things: say what should be counted.")
     tables = (r.scope.entity, r.subject) if r.scope.entity else (r.subject,)
     column = r.resolver.degree(adjective, [t for t in tables if t], r.verb) or _degree_nearby(r, adjective)
-    if column is None and root in {"old", "young"} and not PEOPLE & set(r.naming.table(r.subject)):
-        column = r.resolver.year(r.subject)
-        since = column
-    else:
-        since = None
+    ages = column is None and root in {"old", "young"} and not PEOPLE & set(r.naming.table(r.subject))
+    since = r.resolver.year(r.subject) if ages else None
+    column = column or since
     if column is None:
         raise NotUnderstood(f"I do not know which column “{word.text}” is about: name it.")
     greatest = ADJECTIVES.get(root, (True, ()))[0]
