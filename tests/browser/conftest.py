@@ -19,12 +19,15 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Error, Page, Request, Route, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Error, Page, Request, Route, async_playwright, expect
 
 from benchmarks.model_command import open_analyst
 from benchmarks.model_server import MODEL, ModelServer, Pace, serving
 from bootstrap import open_asker
 from settings import Settings
+
+# A busy machine takes longer to draw a page; what is wrong stays wrong for as long as we wait.
+expect.set_options(timeout=20_000)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TODAY = date(2026, 11, 20)
