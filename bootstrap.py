@@ -12,8 +12,10 @@ from asyncer import asyncify
 
 from agents.ask import Asker, Guardrails, Narrator, Suggester, Writer, together
 from agents.guardrails import RuleGuardrails
-from agents.offline.followups import OfflineSuggester, starters
+from agents.offline.analyst import Analyst
+from agents.offline.followups import OfflineSuggester
 from agents.offline.narrator import OfflineNarrator
+from agents.offline.starting import first_questions
 from agents.offline.writer import OfflineWriter
 from data import DESCRIPTIONS, STARTERS, ensure_sample
 from llm.embeddings import Embedder, open_embedder
@@ -43,7 +45,8 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
         schema = await closing.enter_async_context(_open_schema(settings, database, embedder, progress))
         guard = Guard(schema.catalog.dialect, schema.catalog)
         closing.push_async_callback(guard.aclose)
-        people = await _people(settings, schema.catalog, closing)
+        analyst = await asyncify(Analyst)(schema.catalog)
+        people = await _people(settings, schema.catalog, analyst, closing)
         await _warm_up(schema, guard)
         yield Asker(
             catalog=schema.catalog,
@@ -56,7 +59,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             narrator=people.narrator,
             suggester=people.suggester,
             analyst=people.name,
-            starters=database.starters or starters(schema.catalog, settings.today or date.today()),
+            starters=database.starters or first_questions(analyst, settings.today or date.today()),
         )
 
 
@@ -133,10 +136,10 @@ class _People:
     suggester: Suggester
 
 
-async def _people(settings: Settings, catalog: Catalog, closing: AsyncExitStack) -> _People:
+async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closing: AsyncExitStack) -> _People:
     rules = RuleGuardrails(settings.question_limit)
     if not settings.has_model:
-        return _People(OFFLINE, rules, OfflineWriter(catalog), OfflineNarrator(), OfflineSuggester(catalog))
+        return _People(OFFLINE, rules, OfflineWriter(analyst), OfflineNarrator(), OfflineSuggester(analyst))
 
     # LangChain takes a second to import, so only those who use a model pay for it.
     from agents.followups import ModelSuggester

@@ -47,6 +47,14 @@ class Settings(BaseSettings):
     """Seconds one statement may run in the database."""
     question_limit: int = Field(4_000, ge=100)
     """Characters of a question."""
+    questions_at_once: int = Field(500, ge=1)
+    """Questions answered at the same time; the others wait, and are told their place."""
+    queue_limit: int = Field(2_000, ge=0)
+    """Questions that may wait; past it one is turned away at once."""
+    statements_at_once: int = Field(8, ge=1, le=100)
+    """Statements that the database is given at the same time."""
+    extension: str | None = Field(None, pattern=r"^[\w.]+:\w+$")
+    """`module:function` that takes the Asker and returns the one to use: see docs/extending.md."""
     today: date | None = Field(None, ge=date(1970, 1, 1), le=date(2999, 12, 31))
     """What "last month" counts from; None is the day of the question."""
 

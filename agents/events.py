@@ -17,6 +17,16 @@ Status = Literal["answered", "declined", "refused", "failed"]
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """The question waits for its turn; told again whenever its place has changed."""
+
+    place: int
+    """1 is next."""
+    line: Literal["questions", "database"]
+    """What is busy: as many questions as may be answered at once, or as many statements as the database is given."""
+
+
+@dataclass(frozen=True)
 class TablesFound:
     found: Found
 
@@ -89,10 +99,13 @@ class Finished:
     status: Status
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each stage took, by its name, in the order they began."""
+    tokens: int = 0
+    """Tokens that the model wrote for this question; 0 where none was asked."""
 
 
 Event = (
-    TablesFound
+    Waiting
+    | TablesFound
     | SQLWritten
     | SQLComplained
     | RowsFound

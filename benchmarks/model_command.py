@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 import uvloop
 
+from agents.offline.analyst import Analyst as OfflineAnalyst
 from agents.offline.followups import OfflineSuggester
 from agents.offline.narrator import OfflineNarrator
 from agents.offline.writer import OfflineWriter
@@ -34,7 +35,8 @@ def open_analyst(settings: Settings) -> Analyst:
         catalog = read_catalog(f"sqlite:///{sample}", descriptions=DESCRIPTIONS)
     else:
         catalog = read_catalog(settings.database_url.get_secret_value(), descriptions=settings.descriptions)
-    return Analyst(catalog, OfflineWriter(catalog), OfflineNarrator(), OfflineSuggester(catalog))
+    rules = OfflineAnalyst(catalog)
+    return Analyst(catalog, OfflineWriter(rules), OfflineNarrator(), OfflineSuggester(rules))
 
 
 def model(

@@ -26,6 +26,7 @@ from agents.events import (
     SQLWritten,
     TablesFound,
     TextChunk,
+    Waiting,
 )
 from agents.question import Draft
 from chat.markdown import MarkdownStream, as_markdown
@@ -76,6 +77,8 @@ class Answer:
     async def show(self, event: Event) -> None:
         """Show what happened."""
         match event:
+            case Waiting(place, line):
+                await self._stage("Waiting for a turn", _in_line(place, line))
             case TablesFound(found):
                 await self._show_tables(found)
             case SQLWritten(draft):
@@ -200,6 +203,11 @@ async def greet(words: str, questions: tuple[str, ...]) -> None:
     message = cl.Message(words)
     await message.send()
     await _show(_element("Next", message.id, key=message.id, status="greeting", questions=list(questions)))
+
+
+def _in_line(place: int, line: str) -> str:
+    ahead = f"{place - 1} before this one" if place > 1 else "this one is next"
+    return f"many questions at once, {ahead}" if line == "questions" else f"the database is busy, {ahead}"
 
 
 class _Figure(Element):

@@ -33,6 +33,7 @@ from agents.events import (
     Status,
     TablesFound,
     TextChunk,
+    Waiting,
 )
 from agents.question import Question
 from errors import AskError
@@ -82,7 +83,7 @@ class Answer:
                 self.answer = f"{self.answer}\n{reason}".strip()
             case Finished(status=status):
                 self.status = status
-            case TablesFound() | SQLComplained():
+            case Waiting() | TablesFound() | SQLComplained():
                 pass  # Told to those who watch; the answer stands without them.
 
 

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from agents.ask import Asker
 from agents.events import Event, Finished
+from agents.offline.analyst import Analyst
 from agents.offline.followups import OfflineSuggester
 from agents.offline.narrator import OfflineNarrator
 from agents.offline.writer import OfflineWriter
@@ -62,9 +63,9 @@ async def test_a_model_does_not_block(tmp_path: Path, model_server: StandIn, det
     async with open_asker(settings) as asker:
         model_server.answers_for(
             asker.catalog,
-            writer=OfflineWriter(asker.catalog),
+            writer=OfflineWriter(Analyst(asker.catalog)),
             narrator=OfflineNarrator(),
-            suggester=OfflineSuggester(asker.catalog),
+            suggester=OfflineSuggester(Analyst(asker.catalog)),
         )
         detector.activate()
         events = await events_of(asker, "How many customers are there?")

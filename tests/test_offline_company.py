@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.offline.analyst import Analyst
 from agents.offline.writer import OfflineWriter
 from agents.question import Question
 from errors import QuestionDeclined
@@ -111,7 +112,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def writer(file: Path) -> OfflineWriter:
-    return OfflineWriter(read_catalog(f"sqlite:///{file}"))
+    return OfflineWriter(Analyst(read_catalog(f"sqlite:///{file}")))
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -171,7 +172,7 @@ async def test_two_keys_to_one_table_are_told_apart_by_the_side_that_is_said(
     file = tmp_path / "trips.sqlite"
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.executescript(TRIPS)
-        writer = OfflineWriter(read_catalog(f"sqlite:///{file}"))
+        writer = OfflineWriter(Analyst(read_catalog(f"sqlite:///{file}")))
         draft = await writer.write(Question(question, TODAY), Found(()), None)
         assert connection.execute(draft.sql).fetchall() == [(count,)]
 
@@ -180,6 +181,6 @@ async def test_two_keys_to_one_table_are_not_guessed_between(tmp_path: Path) -> 
     file = tmp_path / "trips.sqlite"
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.executescript(TRIPS)
-    writer = OfflineWriter(read_catalog(f"sqlite:///{file}"))
+    writer = OfflineWriter(Analyst(read_catalog(f"sqlite:///{file}")))
     with pytest.raises(QuestionDeclined, match="say which one you mean"):
         await writer.write(Question("How many trips are there at Arden?", TODAY), Found(()), None)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.offline.analyst import Analyst
 from agents.offline.writer import OfflineWriter
 from agents.question import Draft, Question
 from errors import QuestionDeclined
@@ -136,7 +137,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def writer(file: Path) -> OfflineWriter:
-    return OfflineWriter(read_catalog(f"sqlite:///{file}"))
+    return OfflineWriter(Analyst(read_catalog(f"sqlite:///{file}")))
 
 
 async def _write(writer: OfflineWriter, question: str) -> Draft:
@@ -157,7 +158,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> OfflineWriter:
     file = tmp_path_factory.mktemp("shop") / "shop.sqlite"
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.executescript(SHOP)
-    return OfflineWriter(read_catalog(f"sqlite:///{file}"))
+    return OfflineWriter(Analyst(read_catalog(f"sqlite:///{file}")))
 
 
 async def test_who_bought_something_is_found_through_what_was_sold(shop: OfflineWriter) -> None:

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 import sqlalchemy
 
+from agents.offline.analyst import Analyst
 from agents.offline.writer import OfflineWriter
 from agents.question import Question
 from tests.rows_compare import same_rows
@@ -94,7 +95,7 @@ def _rows(url: str, sql: str) -> list[tuple[Any, ...]]:
 
 async def _answers(url: str) -> dict[str, list[tuple[Any, ...]]]:
     catalog: Catalog = read_catalog(url)
-    writer = OfflineWriter(catalog)
+    writer = OfflineWriter(Analyst(catalog))
     found = {}
     for text in QUESTIONS:
         draft = await writer.write(Question(text, TODAY), Found(()), None)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.offline.analyst import Analyst
 from agents.offline.writer import OfflineWriter
 from agents.question import Question
 from errors import QuestionDeclined
@@ -180,7 +181,9 @@ def gym(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def _assert_answered(file: Path, question: str, gold: str) -> None:
-    draft = await OfflineWriter(read_catalog(f"sqlite:///{file}")).write(Question(question, TODAY), Found(()), None)
+    draft = await OfflineWriter(Analyst(read_catalog(f"sqlite:///{file}"))).write(
+        Question(question, TODAY), Found(()), None
+    )
     with closing(sqlite3.connect(file)) as connection:
         expected = connection.execute(gold).fetchall()
         found = connection.execute(draft.sql).fetchall()
@@ -200,10 +203,12 @@ async def test_a_gym_is_asked_in_everyday_words(gym: Path, question: str) -> Non
 @pytest.mark.parametrize("question", BIKE_DECLINED)
 async def test_a_shop_does_not_guess(bikes: Path, question: str) -> None:
     with pytest.raises(QuestionDeclined):
-        await OfflineWriter(read_catalog(f"sqlite:///{bikes}")).write(Question(question, TODAY), Found(()), None)
+        await OfflineWriter(Analyst(read_catalog(f"sqlite:///{bikes}"))).write(
+            Question(question, TODAY), Found(()), None
+        )
 
 
 @pytest.mark.parametrize("question", GYM_DECLINED)
 async def test_a_gym_does_not_guess(gym: Path, question: str) -> None:
     with pytest.raises(QuestionDeclined):
-        await OfflineWriter(read_catalog(f"sqlite:///{gym}")).write(Question(question, TODAY), Found(()), None)
+        await OfflineWriter(Analyst(read_catalog(f"sqlite:///{gym}"))).write(Question(question, TODAY), Found(()), None)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.offline.followups import OfflineSuggester, starters
+from agents.offline.analyst import Analyst
+from agents.offline.followups import OfflineSuggester
+from agents.offline.starting import first_questions
 from agents.offline.writer import OfflineWriter
 from agents.question import Draft, Followup, Question, Turn
 from tools.catalog import Catalog, Found
@@ -64,11 +66,11 @@ async def _suggestions(
     catalog: Catalog, file: Path, text: str, turns: tuple[Turn, ...] = ()
 ) -> tuple[Draft, list[Followup]]:
     question = Question(text, TODAY, turns)
-    draft = await OfflineWriter(catalog).write(question, NOTHING_FOUND, None)
+    draft = await OfflineWriter(Analyst(catalog)).write(question, NOTHING_FOUND, None)
     with closing(sqlite3.connect(file)) as connection:
         cursor = connection.execute(draft.sql)
         rows = Rows(tuple(c[0] for c in cursor.description), tuple(cursor.fetchall()), False, 0.0)
-    return draft, await OfflineSuggester(catalog).suggest(question, draft, rows, NOTHING_FOUND)
+    return draft, await OfflineSuggester(Analyst(catalog)).suggest(question, draft, rows, NOTHING_FOUND)
 
 
 @pytest.mark.parametrize("text", ASKED)
@@ -76,7 +78,7 @@ async def test_a_suggestion_asked_anew_runs_the_promised_sql(catalog: Catalog, f
     draft, followups = await _suggestions(catalog, file, text)
     assert followups
     for followup in followups:
-        again = await OfflineWriter(catalog).write(Question(followup.question, TODAY), NOTHING_FOUND, None)
+        again = await OfflineWriter(Analyst(catalog)).write(Question(followup.question, TODAY), NOTHING_FOUND, None)
         assert again.sql == followup.sql != draft.sql
 
 
@@ -87,7 +89,9 @@ async def test_a_suggestion_clicked_in_the_conversation_runs_the_promised_sql(
     draft, followups = await _suggestions(catalog, file, text)
     turns = (Turn(text, draft.reading, draft.sql),)
     for followup in followups:
-        again = await OfflineWriter(catalog).write(Question(followup.question, TODAY, turns), NOTHING_FOUND, None)
+        again = await OfflineWriter(Analyst(catalog)).write(
+            Question(followup.question, TODAY, turns), NOTHING_FOUND, None
+        )
         assert again.sql == followup.sql
 
 
@@ -107,15 +111,15 @@ async def test_nothing_is_suggested_for_what_the_rules_do_not_understand(catalog
     question = Question("What moves our patients?", TODAY)
     draft = Draft("SELECT 1", "What moves our patients?")
     rows = Rows(("1",), ((1,),), False, 0.0)
-    assert await OfflineSuggester(catalog).suggest(question, draft, rows, NOTHING_FOUND) == []
+    assert await OfflineSuggester(Analyst(catalog)).suggest(question, draft, rows, NOTHING_FOUND) == []
 
 
 async def test_first_questions_are_varied_and_answered(catalog: Catalog) -> None:
-    questions = starters(catalog, TODAY)
+    questions = first_questions(Analyst(catalog), TODAY)
     assert len(questions) == 6
     assert len({q.split()[0] for q in questions}) >= 3
     for text in questions:
-        assert (await OfflineWriter(catalog).write(Question(text, TODAY), NOTHING_FOUND, None)).sql
+        assert (await OfflineWriter(Analyst(catalog)).write(Question(text, TODAY), NOTHING_FOUND, None)).sql
 
 
 async def test_a_database_of_one_bare_table_still_has_a_first_question(tmp_path: Path) -> None:
@@ -123,4 +127,4 @@ async def test_a_database_of_one_bare_table_still_has_a_first_question(tmp_path:
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("CREATE TABLE notes (body TEXT)")
         connection.execute("INSERT INTO notes VALUES ('one'), ('two')")
-    assert starters(read_catalog(f"sqlite:///{file}"), TODAY) == ("How many notes are there?",)
+    assert first_questions(Analyst(read_catalog(f"sqlite:///{file}")), TODAY) == ("How many notes are there?",)

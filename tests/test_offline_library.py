@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from agents.offline.analyst import Analyst
 from agents.offline.writer import OfflineWriter
 from agents.question import Complaint, Question, Turn
 from errors import QuestionDeclined, SQLFailed
@@ -107,7 +108,7 @@ def catalog(file: Path) -> Catalog:
 
 @pytest.fixture(scope="module")
 def writer(catalog: Catalog) -> OfflineWriter:
-    return OfflineWriter(catalog)
+    return OfflineWriter(Analyst(catalog))
 
 
 def rows_of(file: Path, sql: str) -> list[tuple[Any, ...]]:

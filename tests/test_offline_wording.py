@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.offline.followups import OfflineSuggester, starters
+from agents.offline.analyst import Analyst
+from agents.offline.followups import OfflineSuggester
+from agents.offline.starting import first_questions
 from agents.offline.writer import OfflineWriter
 from agents.question import Draft, Question
 from errors import QuestionDeclined
@@ -72,7 +74,7 @@ def catalog(file: Path) -> Catalog:
 
 
 async def _draft(catalog: Catalog, text: str) -> Draft:
-    return await OfflineWriter(catalog).write(Question(text, TODAY), Found(()), None)
+    return await OfflineWriter(Analyst(catalog)).write(Question(text, TODAY), Found(()), None)
 
 
 def _run(file: Path, sql: str) -> Rows:
@@ -84,7 +86,10 @@ def _run(file: Path, sql: str) -> Rows:
 async def _next(catalog: Catalog, file: Path, text: str) -> list[str]:
     draft = await _draft(catalog, text)
     rows = _run(file, draft.sql)
-    return [f.question for f in await OfflineSuggester(catalog).suggest(Question(text, TODAY), draft, rows, Found(()))]
+    return [
+        f.question
+        for f in await OfflineSuggester(Analyst(catalog)).suggest(Question(text, TODAY), draft, rows, Found(()))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +179,7 @@ async def test_a_month_is_told_by_weeks(catalog: Catalog, file: Path) -> None:
 
 
 async def test_first_questions_pass_over_link_tables(catalog: Catalog) -> None:
-    questions = starters(catalog, TODAY)
+    questions = first_questions(Analyst(catalog), TODAY)
     assert len(questions) == 6
     assert not any("ticket lines" in q for q in questions)
     assert "How many tickets were printed each month?" in questions

@@ -1,4 +1,4 @@
-"""Proposes next questions, each by changing one part of the plan, and first questions for any database."""
+"""Proposes next questions, each by changing one part of the plan."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from asyncer import asyncify
 from agents.offline.analyst import Analyst
 from agents.offline.plan import Col, Condition, During, Grain, Group, Measure, Order, Plan, Related
 from agents.offline.resolving import NotUnderstood
-from agents.offline.starting import first_questions, is_link
+from agents.offline.starting import is_link
 from agents.offline.times import read_period
 from agents.question import Draft, Followup, Question
-from tools.catalog import Catalog, Found
+from tools.catalog import Found
 from tools.sql_runner import Rows
 
 PROPOSED = 8
@@ -26,17 +26,14 @@ _MONTHS_FROM, _WEEK = 59, 7
 
 
 class OfflineSuggester:
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
-        self._analyst: Analyst | None = None
+    def __init__(self, analyst: Analyst) -> None:
+        self._analyst = analyst
 
     async def suggest(self, question: Question, draft: Draft, rows: Rows, found: Found) -> list[Followup]:
         """Return next questions, best first, each with the SQL that asking it anew would run."""
         return await asyncify(self._suggest)(question, draft, rows, found)
 
     def _suggest(self, question: Question, draft: Draft, rows: Rows, found: Found) -> list[Followup]:
-        if self._analyst is None:
-            self._analyst = Analyst(self._catalog)
         try:
             plan = self._analyst.understand(draft.reading, question.today, found.values).plan
         except NotUnderstood:
@@ -53,7 +50,6 @@ class OfflineSuggester:
     def _followups(self, plan: Plan, rows: Rows, today: date) -> Iterator[Followup]:
         """Yield what can be asked after the plan, one of each kind in turn, the most telling kind first."""
         analyst = self._analyst
-        assert analyst is not None
         streams = [
             (
                 Followup(*said)
@@ -69,11 +65,6 @@ class OfflineSuggester:
                     streams.remove(stream)
                 else:
                     yield followup
-
-
-def starters(catalog: Catalog, today: date) -> tuple[str, ...]:
-    """Return about six good first questions, of different kinds, each of which the offline analyst answers."""
-    return first_questions(Analyst(catalog), today)
 
 
 def _by_other(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from asyncer import asyncify
 
 from agents.offline.analyst import Analyst
@@ -11,14 +9,14 @@ from agents.offline.resolving import NotUnderstood
 from agents.offline.starting import first_questions
 from agents.question import Complaint, Draft, Question
 from errors import QuestionDeclined, SQLFailed
-from tools.catalog import Catalog, Found
+from tools.catalog import Found
 
 _SUGGESTED = 3
 
 
 class OfflineWriter:
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, analyst: Analyst) -> None:
+        self._analyst = analyst
 
     async def write(self, question: Question, found: Found, complaint: Complaint | None) -> Draft:
         """Return SQL for the question. Raises QuestionDeclined naming the part that was not understood.
@@ -28,10 +26,6 @@ class OfflineWriter:
         if complaint is not None:
             raise SQLFailed(f"The database did not take the SQL that the offline analyst wrote: {complaint.text}")
         return await asyncify(self._write)(question, found)
-
-    @cached_property
-    def _analyst(self) -> Analyst:
-        return Analyst(self._catalog)
 
     def _write(self, question: Question, found: Found) -> Draft:
         before = question.turns[-1].reading if question.turns else None

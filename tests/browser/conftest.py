@@ -188,6 +188,9 @@ async def opened(browser: Browser, url: str, *own: str, width: int = 1280, heigh
     try:
         await window.page.goto(url)
         yield window.page
+    except AssertionError as failure:
+        failure.add_note(f"The page said:\n{await window.page.locator('body').inner_text()}")
+        raise
     finally:
         await context.close()
     assert not window.troubles, "\n".join(window.troubles)
