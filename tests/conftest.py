@@ -1,5 +1,13 @@
 """What every test may ask for."""
 
+import os
+
+import hypothesis
+
 from tests.servers import mariadb_url, postgres_url
 
 __all__ = ["mariadb_url", "postgres_url"]
+
+# The same examples on every run: what a search finds new is for who looks for it, not for who changed something else.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
