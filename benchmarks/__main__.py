@@ -6,6 +6,7 @@ import typer
 
 from benchmarks.ask import ask
 from benchmarks.model_command import model
+from benchmarks.reference.command import reference
 from errors import AskError
 
 app = typer.Typer(
@@ -14,7 +15,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (ask, model):
+for command in (ask, model, reference):
     app.command()(command)
 
 
