@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -97,6 +97,9 @@ class Suggester(Protocol):
 
 Tell = Callable[[Event], Awaitable[None]]
 
+Check = Callable[[], Awaitable[object]]
+"""Returns when what it checks answers; raises AskError with the reason otherwise."""
+
 
 @dataclass(frozen=True)
 class Asker:
@@ -118,6 +121,8 @@ class Asker:
     """Who answers: a model's name, or "offline analyst"."""
     starters: tuple[str, ...] = ()
     """Questions to begin with."""
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    """What a question needs, by its name: "database", "index" and, where a model answers, "model"."""
 
     async def ask(self, question: Question) -> AsyncGenerator[Event, None]:
         """Yield what happens; the last event is `Finished`.
@@ -167,7 +172,7 @@ class _Asking:
             await self.tell(Refused(str(refused)))
             return "refused"
         except AskError as failed:
-            await self.tell(Failed(str(failed)))
+            await self.tell(Failed(str(failed), failed.is_passing))
         except Exception:
             incident = secrets.token_hex(4)
             log.exception("question failed, incident %s", incident)
