@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from asyncer import asyncify
 
-from agents.ask import Asker, Guardrails, Narrator, Suggester, Writer, together
+from agents.ask import Asker, Check, Guardrails, Narrator, Suggester, Writer, together
 from agents.guardrails import RuleGuardrails
 from agents.offline.analyst import Analyst
 from agents.offline.followups import OfflineSuggester
@@ -24,9 +25,12 @@ from tools.catalog import Catalog
 from tools.saved_questions import SavedQuestions, read_saved_questions
 from tools.schema import Progress, Schema, open_schema
 from tools.sql_guard import Guard
-from tools.sql_runner import open_runner
+from tools.sql_runner import SQLRunner, open_runner
 
 OFFLINE = "offline analyst"
+
+CHECK_SECONDS = 2.0
+"""How long the database may take to show that it answers."""
 
 
 @asynccontextmanager
@@ -48,6 +52,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
         analyst = await asyncify(Analyst)(schema.catalog)
         people = await _people(settings, schema.catalog, analyst, closing)
         await _warm_up(schema, guard)
+        checks: dict[str, Check] = {"database": await _database_check(runner, guard), "index": schema.probe}
         yield Asker(
             catalog=schema.catalog,
             guardrails=people.guardrails,
@@ -60,6 +65,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             suggester=people.suggester,
             analyst=people.name,
             starters=database.starters or first_questions(analyst, settings.today or date.today()),
+            checks={**checks, **people.checks},
         )
 
 
@@ -68,6 +74,10 @@ async def _warm_up(schema: Schema, guard: Guard) -> None:
     async with together() as tasks:
         tasks.soonify(schema.find)("warm up")
         tasks.soonify(guard.check)("SELECT 1")
+
+
+async def _database_check(runner: SQLRunner, guard: Guard) -> Check:
+    return partial(runner.run, await guard.check("SELECT 1"), limit=1, timeout=CHECK_SECONDS)
 
 
 @asynccontextmanager
@@ -134,6 +144,7 @@ class _People:
     writer: Writer
     narrator: Narrator
     suggester: Suggester
+    checks: Mapping[str, Check] = field(default_factory=dict)
 
 
 async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closing: AsyncExitStack) -> _People:
@@ -147,6 +158,7 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
     from agents.narrator import ModelNarrator
     from agents.sql_writer import SQLWriter
     from llm.chat import open_chat_model
+    from llm.chat_check import ChatCheck
 
     model = await closing.enter_async_context(
         open_chat_model(
@@ -162,4 +174,5 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
         SQLWriter(model, catalog.dialect, settings.context_tokens),
         ModelNarrator(model),
         ModelSuggester(model, catalog.dialect),
+        {"model": ChatCheck(model)},
     )

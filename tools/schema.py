@@ -215,6 +215,10 @@ class Schema:
             columns=tuple((hit.table, hit.column) for hit in known[:COLUMNS_FOUND]),
         )
 
+    async def probe(self) -> None:
+        """Return when the index answers; raises IndexUnavailable otherwise."""
+        await asyncify(self._store.probe, limiter=self._thread)()
+
     async def aclose(self) -> None:
         """Close the index, and the embedder it was given."""
         if self._given_embedder:

@@ -65,6 +65,13 @@ class EntryStore:
         self._collection = collection
         self._words = qdrant_edge.Bm25()
 
+    def probe(self) -> None:
+        """Return when the collection is there; raises IndexUnavailable otherwise."""
+        with _translated():
+            if self._client.collection_exists(self._collection):
+                return
+        raise IndexUnavailable("The schema index is gone from Qdrant. Restart Quaestor, which builds it again.")
+
     def digests(self) -> dict[str, str]:
         """Return the digest of each entry kept, by its id."""
         found: dict[str, str] = {}
