@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
-from datetime import time as time_of_day
-from decimal import Decimal
-from math import isfinite
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,22 +14,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from agents.events import (
-    ChartDrawn,
-    Declined,
-    Event,
-    Failed,
-    Finished,
-    FollowupsSuggested,
-    Refused,
-    RowsFound,
-    SQLComplained,
-    SQLWritten,
-    Status,
-    TablesFound,
-    TextChunk,
-    Waiting,
-)
+from agents.answer import Answer
 from agents.question import Question
 from errors import AskError
 from settings import Settings, read_settings
@@ -44,47 +24,6 @@ if TYPE_CHECKING:
     from agents.ask import Asker
 
 ROWS_PRINTED = 20
-
-
-@dataclass
-class Answer:
-    """One question's answer, as `--json` prints it."""
-
-    question: str
-    status: Status = "failed"
-    sql: str | None = None
-    columns: list[str] = field(default_factory=list)
-    rows: list[list[Any]] = field(default_factory=list)
-    truncated: bool = False
-    answer: str = ""
-    assumptions: list[str] = field(default_factory=list)
-    followups: list[str] = field(default_factory=list)
-    chart: dict[str, Any] | None = None
-    database: str = ""
-    analyst: str = ""
-
-    def take(self, event: Event) -> None:
-        """Keep what the event tells."""
-        match event:
-            case SQLWritten(draft=draft):
-                self.sql, self.assumptions = draft.sql, list(draft.assumptions)
-            case RowsFound(rows=rows):
-                self.columns, self.truncated = list(rows.columns), rows.truncated
-                self.rows = [[as_json(value) for value in row] for row in rows.values]
-            case ChartDrawn(chart=chart):
-                self.chart = asdict(chart)
-            case TextChunk(text=text):
-                self.answer += text
-            case FollowupsSuggested(questions=questions):
-                self.followups = list(questions)
-            case Declined(reason=reason, suggestions=suggestions):
-                self.answer, self.followups = reason, list(suggestions)
-            case Refused(reason=reason) | Failed(reason=reason):
-                self.answer = f"{self.answer}\n{reason}".strip()
-            case Finished(status=status):
-                self.status = status
-            case Waiting() | TablesFound() | SQLComplained():
-                pass  # Told to those who watch; the answer stands without them.
 
 
 def ask(
@@ -102,7 +41,7 @@ def ask(
     except AskError as error:
         answer.answer = str(error)
     if as_json:
-        print(json.dumps(asdict(answer), ensure_ascii=False, allow_nan=False))
+        print(answer.as_text())
     else:
         _print(answer)
     if answer.status == "failed":
@@ -122,24 +61,6 @@ async def _listen(asker: Asker, question: Question, answer: Answer) -> None:
     async with aclosing(asker.ask(question)) as events:
         async for event in events:
             answer.take(event)
-
-
-def as_json(value: Any) -> Any:
-    """Return the value as JSON can carry it: decimals as numbers, dates in ISO form, bytes in hexadecimal.
-
-    JSON knows neither NaN nor infinity: they become None.
-    """
-    match value:
-        case float() | Decimal() if not isfinite(value):
-            return None
-        case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
-        case datetime() | date() | time_of_day():
-            return value.isoformat()
-        case bytes():
-            return value.hex()
-        case _:
-            return value
 
 
 def _print(answer: Answer) -> None:

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from agents.answer import Answer, as_json
 from agents.events import Failed, TextChunk
 from jobs.__main__ import app
-from jobs.ask import Answer, as_json
 
 ROOT = Path(__file__).resolve().parent.parent
 DEAREST = "Which product has the highest price?"

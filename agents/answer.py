@@ -1,0 +1,97 @@
+"""One question's answer, gathered from its events and written as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from datetime import time as time_of_day
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
+from agents.events import (
+    ChartDrawn,
+    Declined,
+    Event,
+    Failed,
+    Finished,
+    FollowupsSuggested,
+    Refused,
+    RowsFound,
+    SQLComplained,
+    SQLWritten,
+    Status,
+    TablesFound,
+    TextChunk,
+    Waiting,
+)
+from tools.sql_runner import Rows
+
+
+@dataclass
+class Answer:
+    """One question's answer. It has no attribute that JSON cannot carry."""
+
+    question: str
+    status: Status = "failed"
+    sql: str | None = None
+    columns: list[str] = field(default_factory=list)
+    rows: list[list[Any]] = field(default_factory=list)
+    truncated: bool = False
+    answer: str = ""
+    assumptions: list[str] = field(default_factory=list)
+    followups: list[str] = field(default_factory=list)
+    chart: dict[str, Any] | None = None
+    database: str = ""
+    analyst: str = ""
+
+    def take(self, event: Event) -> None:
+        """Keep what the event tells. Ten thousand rows take a tenth of a second: take them in a thread."""
+        match event:
+            case SQLWritten(draft=draft):
+                self.sql, self.assumptions = draft.sql, list(draft.assumptions)
+            case RowsFound(rows=rows):
+                self.columns, self.truncated = list(rows.columns), rows.truncated
+                self.rows = values_as_json(rows)
+            case ChartDrawn(chart=chart):
+                self.chart = asdict(chart)
+            case TextChunk(text=text):
+                self.answer += text
+            case FollowupsSuggested(questions=questions):
+                self.followups = list(questions)
+            case Declined(reason=reason, suggestions=suggestions):
+                self.answer, self.followups = reason, list(suggestions)
+            case Refused(reason=reason) | Failed(reason=reason):
+                self.answer = f"{self.answer}\n{reason}".strip()
+            case Finished(status=status):
+                self.status = status
+            case Waiting() | TablesFound() | SQLComplained():
+                pass  # Told to those who watch; the answer stands without them.
+
+    def as_text(self) -> str:
+        """Return the answer as one line of JSON."""
+        # Not `asdict`: it would copy every row.
+        return json.dumps(vars(self), ensure_ascii=False, allow_nan=False)
+
+
+def values_as_json(rows: Rows) -> list[list[Any]]:
+    return [[as_json(value) for value in row] for row in rows.values]
+
+
+def as_json(value: Any) -> Any:
+    """Return the value as JSON can carry it: decimals as numbers, dates in ISO form, bytes in hexadecimal.
+
+    JSON knows neither NaN nor infinity: they become None.
+    """
+    match value:
+        case float() | Decimal() if not isfinite(value):
+            return None
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case datetime() | date() | time_of_day():
+            return value.isoformat()
+        case bytes():
+            return value.hex()
+        case _:
+            return value
