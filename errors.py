@@ -20,14 +20,12 @@ into one of these in the one file that calls the library.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class AskError(Exception):
     """Base of everything whose text may be shown to a person."""
 
-    is_passing: ClassVar[bool] = False
-    """Whether the very same question may be answered in a moment: what it needs is away or busy."""
+    retry_after: float | None = None
+    """Seconds after which the very same question may be answered: what it needs is away or busy. None: it may not."""
 
 
 class QuestionRefused(AskError):
@@ -60,19 +58,19 @@ class QueryTimedOut(SQLFailed):
 class DatabaseUnavailable(AskError):
     """The database cannot be reached, is not readable, or holds no table."""
 
-    is_passing = True
+    retry_after = 5.0
 
 
 class IndexUnavailable(AskError):
     """The schema index cannot be opened or reached."""
 
-    is_passing = True
+    retry_after = 5.0
 
 
 class ModelUnavailable(AskError):
     """The model endpoint does not answer."""
 
-    is_passing = True
+    retry_after = 5.0
 
 
 class ModelMisbehaved(ModelUnavailable):

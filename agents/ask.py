@@ -172,7 +172,7 @@ class _Asking:
             await self.tell(Refused(str(refused)))
             return "refused"
         except AskError as failed:
-            await self.tell(Failed(str(failed), failed.is_passing))
+            await self.tell(Failed(str(failed), failed.retry_after))
         except Exception:
             incident = secrets.token_hex(4)
             log.exception("question failed, incident %s", incident)

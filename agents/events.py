@@ -90,8 +90,8 @@ class Failed:
     """Something did not work; the reason says what, and what to do."""
 
     reason: str
-    is_passing: bool = False
-    """See AskError.is_passing."""
+    retry_after: float | None = None
+    """See AskError.retry_after."""
 
 
 @dataclass(frozen=True)
