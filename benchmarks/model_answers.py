@@ -15,7 +15,8 @@ from agents.guardrails import RuleGuardrails
 from agents.prompts import read_answer_so_far, read_complaint, read_section
 from agents.question import Question, Turn
 from agents.schema_prompt import read_tables, read_values
-from benchmarks.model_wire import Reply, ToolCall
+from benchmarks.model_agent import is_agent, next_step
+from benchmarks.model_wire import Part, Reply, ToolCall
 from errors import QuestionDeclined, QuestionRefused
 from tools.catalog import Catalog, Found
 
@@ -31,6 +32,9 @@ _TASKS: Mapping[str, tuple[Task, str]] = {
     guardrails.NAME: ("judge", '{"allowed"'),
 }
 
+# What a person waits for before the words come: the verdict is passed beside the search, and the SQL after both.
+_AFTER: Mapping[str, tuple[Task, ...]] = {"tell": ("judge", "write")}
+
 
 @dataclass(frozen=True)
 class Analyst:
@@ -40,6 +44,8 @@ class Analyst:
     writer: Writer
     narrator: Narrator
     suggester: Suggester
+    answer_tokens: int = 0
+    """Where not 0, a told answer has just so many tokens, and each is the moment at which it leaves."""
 
     async def answer(self, body: Mapping[str, Any]) -> Reply:
         """Return the reply to the body of a chat request; what is no prompt of ours is echoed."""
@@ -47,15 +53,21 @@ class Analyst:
         prompt = next((text for role, text in reversed(messages) if role == "user"), "")
         if calls := _forced_calls(body, prompt):
             return Reply(tool_calls=calls)
-        match task_of(body, messages, prompt):
+        if is_agent(body):
+            return await next_step(body, self.writer, self.catalog, self.answer_tokens)
+        task = task_of(body, messages, prompt)
+        part = Part(read_section("question", prompt) or "", task, _AFTER.get(task, ()))
+        match task:
             case "write":
-                return _object(await self._write(messages, prompt))
+                return _object(await self._write(messages, prompt), part)
             case "suggest":
-                return _object(await self._suggest(prompt))
+                return _object(await self._suggest(prompt), part)
             case "judge":
-                return _object(await _judge(prompt))
+                return _object(await _judge(prompt), part)
+            case "tell" if self.answer_tokens:
+                return Reply(stamps=self.answer_tokens, part=part)
             case "tell":
-                return Reply(await self._tell(prompt))
+                return Reply(await self._tell(prompt), part=part)
             case "echo" if schema := _schema(body):
                 return _object(example_of(schema, prompt))
             case "echo":
@@ -134,8 +146,8 @@ def _text(content: Any) -> str:
     return str(content or "")
 
 
-def _object(value: Any) -> Reply:
-    return Reply(json.dumps(value, ensure_ascii=False))
+def _object(value: Any, part: Part | None = None) -> Reply:
+    return Reply(json.dumps(value, ensure_ascii=False), part=part)
 
 
 def _schema(body: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -17,14 +17,17 @@ from agents.offline.narrator import OfflineNarrator
 from agents.offline.writer import OfflineWriter
 from benchmarks.model_answers import Analyst
 from benchmarks.model_faults import FAULTS, FaultPicker
+from benchmarks.model_memory import Replies
 from benchmarks.model_server import MODEL, ModelServer, Pace, serving
 from data import DESCRIPTIONS, ensure_sample
 from errors import SettingsInvalid
 from settings import Settings, read_settings
 from tools.reflection import read_catalog
 
+REPLIES_KEPT = 8_192
 
-def open_analyst(settings: Settings) -> Analyst:
+
+def open_analyst(settings: Settings, answer_tokens: int = 0) -> Analyst:
     """Return the offline analyst for the settings' database, or the sample's. It blocks for a second or so.
 
     Raises DatabaseUnavailable or SettingsInvalid.
@@ -36,7 +39,7 @@ def open_analyst(settings: Settings) -> Analyst:
     else:
         catalog = read_catalog(settings.database_url.get_secret_value(), descriptions=settings.descriptions)
     rules = OfflineAnalyst(catalog)
-    return Analyst(catalog, OfflineWriter(rules), OfflineNarrator(), OfflineSuggester(rules))
+    return Analyst(catalog, OfflineWriter(rules), OfflineNarrator(), OfflineSuggester(rules), answer_tokens)
 
 
 def model(
@@ -46,13 +49,20 @@ def model(
     tokens_per_second: Annotated[float, typer.Option(help="0 sends all of them at once.", min=0)] = 50,
     fault: Annotated[str | None, typer.Option(help="One of: " + ", ".join(FAULTS) + ".")] = None,
     fault_share: Annotated[float, typer.Option(help="How many requests meet the fault.", min=0, max=1)] = 1.0,
+    answer_tokens: Annotated[
+        int, typer.Option(help="Tokens of every told answer, each stamped with the moment it leaves; 0 tells.", min=0)
+    ] = 0,
     database_url: Annotated[str | None, typer.Option(help="The database that its SQL is for.")] = None,
 ) -> None:
     """Serve an OpenAI-compatible model that answers through the offline analyst."""
     if fault is not None and fault not in FAULTS:
         raise typer.BadParameter(f"{fault} is none of: {', '.join(FAULTS)}", param_hint="--fault")
-    analyst = open_analyst(read_settings(database_url))
-    server = ModelServer(analyst, Pace(first_token_ms / 1000, tokens_per_second), FaultPicker(fault, fault_share))
+    server = ModelServer(
+        open_analyst(read_settings(database_url), answer_tokens),
+        Pace(first_token_ms / 1000, tokens_per_second),
+        FaultPicker(fault, fault_share),
+        replies=Replies(REPLIES_KEPT),
+    )
     try:
         uvloop.run(_serve(server, host, port))
     except OSError as error:

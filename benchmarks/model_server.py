@@ -8,39 +8,22 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
 from benchmarks.model_answers import Analyst
-from benchmarks.model_faults import FAIL_MIDWAY, FaultPicker, answer_with_fault, break_off
-from benchmarks.model_wire import (
-    DIMENSIONS,
-    Chunks,
-    Reply,
-    ToolCall,
-    completion,
-    embeddings,
-    error_body,
-    tokens_of,
-    usage,
-)
+from benchmarks.model_faults import FaultPicker, answer_with_fault
+from benchmarks.model_memory import OwnTime, Replies
+from benchmarks.model_speech import Pace, Speech
+from benchmarks.model_wire import DIMENSIONS, Reply, ToolCall, embeddings, error_body
+
+__all__ = ["MODEL", "ModelServer", "Pace", "Received", "serving"]
 
 MODEL = "standin"
 BODY_LARGEST = 16 * 2**20
-COMMENT_SECONDS = 0.2
 REQUESTS_KEPT = 1_000
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How fast the model speaks."""
-
-    first_token: float = 0.0
-    """Seconds until the first token."""
-    tokens_per_second: float = 0.0
-    """0 sends all of them at once."""
 
 
 @dataclass
@@ -65,6 +48,8 @@ class ModelServer:
     """Replies to give before any other, in order; a request's header `X-Script` holds one as JSON."""
     received: deque[Received] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
     """The newest requests, oldest first."""
+    replies: Replies = field(default_factory=lambda: Replies(0))
+    own_time: OwnTime = field(default_factory=OwnTime)
     _idents: Iterator[int] = field(default_factory=itertools.count)
 
     def app(self) -> web.Application:
@@ -80,7 +65,7 @@ class ModelServer:
         return web.json_response({"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "quaestor"}]})
 
     async def _embed(self, request: web.Request) -> web.StreamResponse:
-        body = await self._read(request)
+        body, _ = await self._read(request)
         fault = self.faults.pick(request.headers, str(body.get("model", "")))
         if fault and (reply := await answer_with_fault(request, fault, has_format=False)):
             return reply
@@ -93,7 +78,7 @@ class ModelServer:
         return web.json_response(embeddings(texts, str(body.get("model", MODEL)), size, as_base64))
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
-        body = await self._read(request)
+        body, raw = await self._read(request)
         if not isinstance(body.get("messages"), list) or not body["messages"]:
             raise _bad("messages must be a list that is not empty")
         fault = self.faults.pick(request.headers, str(body.get("model", "")))
@@ -103,9 +88,10 @@ class ModelServer:
                 has_format = body.get("response_format") is not None
                 if instead := await answer_with_fault(request, fault, has_format=has_format):
                     return instead
-            reply = await self._reply(request, body)
-            saying = _Saying(request, body, reply, self.pace, fault, f"chatcmpl-{next(self._idents)}")
-            return await (saying.stream() if body.get("stream") else saying.whole())
+            reply = await self._reply(request, body, raw)
+            ident = f"chatcmpl-{next(self._idents)}"
+            speech = Speech(request, body, len(raw), reply, self.pace, fault, ident, self._own_ms(reply))
+            return await (speech.stream() if body.get("stream") else speech.whole())
         except asyncio.CancelledError:
             received.broken_off.set()
             raise
@@ -113,125 +99,30 @@ class ModelServer:
             received.broken_off.set()
             return web.Response()  # Nobody gets it; raising would log a traceback.
 
-    async def _reply(self, request: web.Request, body: dict[str, Any]) -> Reply:
+    def _own_ms(self, reply: Reply) -> int:
+        """Return the milliseconds that a person waits for the model itself until this reply's first token."""
+        if reply.part is None:
+            return 0
+        self.own_time.note(reply.part, self.pace.seconds(reply.length))
+        return round(1e3 * (self.own_time.before(reply.part) + self.pace.first_token))
+
+    async def _reply(self, request: web.Request, body: dict[str, Any], raw: bytes) -> Reply:
         if script := request.headers.get("X-Script"):
             told = json.loads(script)
             calls = (ToolCall(c["name"], json.dumps(c["arguments"])) for c in told.get("tool_calls", ()))
             return Reply(told.get("text", ""), tuple(calls))
-        return self.script.popleft() if self.script else await self.analyst.answer(body)
+        return self.script.popleft() if self.script else await self.replies.get(raw, lambda: self.analyst.answer(body))
 
-    async def _read(self, request: web.Request) -> dict[str, Any]:
+    async def _read(self, request: web.Request) -> tuple[dict[str, Any], bytes]:
+        raw = await request.read()
         try:
-            body = await request.json()
+            body = json.loads(raw)
         except ValueError:
             body = None
         if not isinstance(body, dict):
             raise _bad("the body must be a JSON object")
         self.received.append(Received(request.path, dict(request.headers), body))
-        return body
-
-
-@dataclass
-class _Saying:
-    """One answer on its way out, with the fault that it meets within."""
-
-    request: web.Request
-    body: dict[str, Any]
-    reply: Reply
-    pace: Pace
-    fault: str | None
-    ident: str
-
-    def __post_init__(self) -> None:
-        tokens = tokens_of(self.reply.text)
-        self._half = len(tokens) // 2
-        self._tokens = tokens[: self._half] if self.fault in ("truncated", "length", "filtered") else tokens
-        self._usage = usage(json.dumps(self.body["messages"]), len(self._tokens))
-
-    @property
-    def _finish(self) -> str | None:
-        match self.fault:
-            case "no-finish":
-                return None
-            case "length":
-                return "length"
-            case "filtered":
-                return "content_filter"
-            case _:
-                return "tool_calls" if self.reply.tool_calls else "stop"
-
-    async def whole(self) -> web.StreamResponse:
-        rate = self.pace.tokens_per_second
-        await asyncio.sleep(self.pace.first_token + (len(self._tokens) / rate if rate else 0))
-        reply = replace(self.reply, text="".join(self._tokens))
-        answer = completion(self.ident, self.body.get("model", MODEL), reply, self._finish, self._usage)
-        if self.fault == "empty-choices":
-            answer["choices"] = []
-        text = json.dumps(answer).encode()
-        if self.fault == "malformed":
-            return web.Response(body=text[: len(text) // 2], content_type="application/json")
-        if self.fault not in ("reset-middle", "stall"):
-            return web.Response(body=text, content_type="application/json")
-        response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(text))})
-        await response.prepare(self.request)
-        await response.write(text[: len(text) // 2])
-        if self.fault == "stall":
-            await asyncio.Event().wait()
-        break_off(self.request)
-        return response
-
-    async def stream(self) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
-        await response.prepare(self.request)
-        chunks = Chunks(self.ident, self.body.get("model", MODEL))
-        async for events in self._paced(chunks):
-            await response.write(events)
-        if self.fault not in ("no-finish", "empty-choices"):
-            await response.write(chunks.event({}, self._finish))
-        if (self.body.get("stream_options") or {}).get("include_usage"):
-            await response.write(chunks.no_choices(self._usage))
-        await response.write(b"data: [DONE]\n\n")
-        await response.write_eof()
-        return response
-
-    async def _paced(self, chunks: Chunks) -> AsyncIterator[bytes]:
-        """Yield the events of the answer when they are due; those that are late go together."""
-        clock = asyncio.get_running_loop().time
-        begin = clock() + self.pace.first_token
-        await asyncio.sleep(self.pace.first_token)
-        if self.fault == "empty-choices":
-            yield chunks.no_choices()
-            return
-        yield chunks.event({"role": "assistant", "content": ""})
-        for call in chunks.tool_calls(self.reply):
-            yield call
-        gap = 1 / self.pace.tokens_per_second if self.pace.tokens_per_second else 0.0
-        said = 0
-        while said < len(self._tokens):
-            if (wait := begin + said * gap - clock()) > 0:
-                await asyncio.sleep(wait)
-            # At least one: a timer may wake us a moment early.
-            due = max(said + 1, int((clock() - begin) / gap) + 1) if gap else len(self._tokens)
-            if said < self._half <= due and self.fault in FAIL_MIDWAY:
-                yield b"".join(map(chunks.token, self._tokens[said : self._half]))
-                async for wrong in self._fail_midway(chunks):
-                    yield wrong
-                return
-            yield b"".join(map(chunks.token, self._tokens[said:due]))
-            said = due
-
-    async def _fail_midway(self, chunks: Chunks) -> AsyncIterator[bytes]:
-        if self.fault == "malformed":
-            yield chunks.token("never")[:40] + b"\n\n"
-            return
-        if self.fault == "error-middle":
-            yield f"data: {error_body('The model crashed.', 'server_error')}\n\n".encode()
-            return
-        while self.fault == "stall":
-            yield b": still here\n\n"
-            await asyncio.sleep(COMMENT_SECONDS)
-        await asyncio.sleep(0.05)  # What was written has left by then.
-        break_off(self.request)
+        return body, raw
 
 
 async def _unknown(request: web.Request) -> web.Response:

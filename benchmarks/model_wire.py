@@ -8,8 +8,8 @@ import re
 import time
 import zlib
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from math import sqrt
 from typing import Any
 
@@ -26,11 +26,56 @@ class ToolCall:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Which of the calls made for one question a reply belongs to."""
+
+    question: str
+    task: str
+    after: tuple[str, ...] = ()
+    """The tasks of the same question that a person waited for before this one began."""
+
+
+@dataclass(frozen=True)
 class Reply:
     """What the model says."""
 
     text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
+    stamps: int = 0
+    """Where not 0, as many tokens are said instead of the text, each the moment at which it leaves."""
+    part: Part | None = None
+
+    @cached_property
+    def deltas(self) -> tuple[bytes, ...]:
+        """The reply in the pieces in which it is streamed, as JSON: a token each, a tool's name by itself."""
+        said = [_delta({"content": token}) for token in tokens_of(self.text)]
+        for index, call in enumerate(self.tool_calls):
+            said.append(_delta({"tool_calls": [_call(index, ToolCall(call.name, ""))]}))
+            for piece in tokens_of(call.arguments):
+                said.append(_delta({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}))
+        return tuple(said)
+
+    @property
+    def length(self) -> int:
+        """How many tokens it has."""
+        return self.stamps or len(self.deltas)
+
+
+class Stamper:
+    """Writes tokens that are the moment at which they leave, in microseconds of the machine's monotonic clock.
+
+    The first one also says, in milliseconds, how long the model itself took for the question until then. A blank
+    ends each of them: nothing that cleans or gathers text has to wait for what follows.
+    """
+
+    def __init__(self, own_ms: int) -> None:
+        self._own = f"m{own_ms} "
+        self._last = 0
+
+    def token(self) -> str:
+        self._last = max(time.monotonic_ns() // 1_000, self._last + 1)
+        own, self._own = self._own, ""
+        return f"{own}t{self._last} "
 
 
 def tokens_of(text: str) -> list[str]:
@@ -38,8 +83,9 @@ def tokens_of(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def usage(prompt: str, completion: int) -> dict[str, int]:
-    prompt_tokens = len(prompt) // 4 + 1
+def usage(prompt_size: int, completion: int) -> dict[str, int]:
+    """Return what is said about a request of `prompt_size` bytes and a reply of `completion` tokens."""
+    prompt_tokens = prompt_size // 4 + 1
     return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion,
@@ -66,24 +112,19 @@ class Chunks:
 
     def __init__(self, ident: str, model: str) -> None:
         self._head = {"id": ident, "object": "chat.completion.chunk", "created": int(time.time()), "model": model}
-        whole = self.event({"content": "\0"}).decode()
-        before, after = whole.split(json.dumps("\0"))
-        self._before, self._after = before.encode(), after.encode()
+        before, after = self.event({"mark": 0}).split(_delta({"mark": 0}))
+        self._before, self._after = before, after
+
+    def delta(self, delta: bytes) -> bytes:
+        """Return the event of one of `Reply.deltas`."""
+        return self._before + delta + self._after
 
     def token(self, text: str) -> bytes:
-        return self._before + json.dumps(text).encode() + self._after
+        return self.delta(_delta({"content": text}))
 
     def event(self, delta: dict[str, Any], finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
         return self._line({**self._head, "choices": [choice]})
-
-    def tool_calls(self, reply: Reply) -> Iterator[bytes]:
-        """Yield each call in three pieces, as models do: its name, then its arguments in halves."""
-        for index, call in enumerate(reply.tool_calls):
-            half = len(call.arguments) // 2
-            yield self.event({"tool_calls": [_call(index, ToolCall(call.name, ""))]})
-            for piece in (call.arguments[:half], call.arguments[half:]):
-                yield self.event({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
 
     def no_choices(self, used: dict[str, int] | None = None) -> bytes:
         return self._line({**self._head, "choices": [], **({"usage": used} if used else {})})
@@ -91,6 +132,10 @@ class Chunks:
     @staticmethod
     def _line(event: dict[str, Any]) -> bytes:
         return b"data: " + json.dumps(event).encode() + b"\n\n"
+
+
+def _delta(delta: dict[str, Any]) -> bytes:
+    return json.dumps(delta).encode()
 
 
 def _call(index: int, call: ToolCall) -> dict[str, Any]:
