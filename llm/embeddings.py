@@ -1,9 +1,9 @@
-"""Turns text into vectors, locally or at an endpoint."""
+"""Turns text into vectors, locally or at an endpoint, batched."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +13,9 @@ import anyio
 from asyncer import asyncify
 from pydantic import SecretStr
 
-from errors import ModelMisbehaved, ModelUnavailable
+from errors import ModelMisbehaved, ModelUnavailable, RequestRejected
+from llm.batcher import Batcher
+from tools.recent import Recent
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +25,10 @@ LOCAL_TOKENS = 256
 """What all-MiniLM-L6-v2 was trained to read of a text."""
 ENDPOINT_BATCH = 128
 ENDPOINT_SECONDS = 20.0
+ENDPOINT_AT_ONCE = 4
+"""Requests side by side for questions: one that hangs does not hold up the others until its time is over."""
+QUESTIONS_KEPT = 256
+"""Vectors of questions that are remembered, for a question is looked up in several places; each is about 12 kB."""
 
 Vector = list[float]
 
@@ -63,14 +69,25 @@ class LocalEmbedder:
     def __init__(self, folder: Path) -> None:
         self._file = folder / f"{self.name}.onnx"
         self._threads = anyio.CapacityLimiter(1)
+        self._questions = _Questions(self._embed_each)
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Return one vector per text, in their order. The first call loads the model, and builds it where it is not."""
+        if len(texts) == 1:
+            return [await self._questions.embed(texts[0])]
         return await asyncify(self._embed, limiter=self._threads)(texts)
 
     async def aclose(self) -> None:
         """Let go of the model's memory."""
         self.__dict__.pop("_session", None)
+
+    async def _embed_each(self, texts: Sequence[str]) -> list[Vector | Exception]:
+        def each() -> list[Vector | Exception]:
+            # One by one in one thread: int8 gains nothing from a batch on one core, and its rounding would let a
+            # question's vector depend on who asks beside it.
+            return [self._run([text])[0] for text in texts]
+
+        return await asyncify(each, limiter=self._threads)()
 
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
         # Texts of like length share a batch, because each is padded to its batch's longest.
@@ -131,6 +148,34 @@ def _weights() -> Path:
     return Path(get_model_path())
 
 
+class _Questions:
+    """Embeds single texts: those that arrive together in one call, and one asked for lately in none."""
+
+    def __init__(
+        self,
+        ask: Callable[[Sequence[str]], Awaitable[Sequence[Vector | Exception]]],
+        *,
+        most: int = LOCAL_BATCH,
+        at_once: int = 1,
+    ) -> None:
+        self._ask = ask
+        self._batch = Batcher(self._ask_once_each, most=most, at_once=at_once)
+        self._recent: Recent[Vector] = Recent(QUESTIONS_KEPT)
+
+    async def embed(self, text: str) -> Vector:
+        return self._recent.get(text) or await self._batch(text)
+
+    async def _ask_once_each(self, texts: Sequence[str]) -> list[Vector | Exception]:
+        # A text may have been embedded while it waited.
+        found: dict[str, Vector | Exception] = {text: v for text in texts if (v := self._recent.get(text))}
+        if new := [text for text in dict.fromkeys(texts) if text not in found]:
+            found.update(zip(new, await self._ask(new), strict=True))
+        for text, vector in found.items():
+            if not isinstance(vector, Exception):
+                self._recent.put(text, vector)
+        return [found[text] for text in texts]
+
+
 class EndpointEmbedder:
     """An embedding model behind an OpenAI-compatible endpoint."""
 
@@ -146,6 +191,7 @@ class EndpointEmbedder:
         self._api_key = api_key
         self._base_url = base_url
         self._timeout = timeout
+        self._questions = _Questions(self._ask_each, most=ENDPOINT_BATCH, at_once=ENDPOINT_AT_ONCE)
 
     @cached_property
     def _client(self) -> Any:
@@ -157,6 +203,8 @@ class EndpointEmbedder:
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Return one vector per text, in their order; raises ModelUnavailable or ModelMisbehaved."""
+        if len(texts) == 1:
+            return [await self._questions.embed(texts[0])]
         vectors: list[Vector] = []
         for start in range(0, len(texts), ENDPOINT_BATCH):
             vectors += await self._ask(list(texts[start : start + ENDPOINT_BATCH]))
@@ -166,6 +214,16 @@ class EndpointEmbedder:
         """Close the connections."""
         if client := self.__dict__.pop("_client", None):
             await client.close()
+
+    async def _ask_each(self, texts: Sequence[str]) -> Sequence[Vector | Exception]:
+        """Return each text's vector or its own fault: where a request is refused for one text, the others are not."""
+        try:
+            return await self._ask(list(texts))
+        except RequestRejected as error:
+            if len(texts) == 1:
+                return [error]
+        middle = len(texts) // 2
+        return [*await self._ask_each(texts[:middle]), *await self._ask_each(texts[middle:])]
 
     async def _ask(self, texts: list[str]) -> list[Vector]:
         import openai
@@ -182,7 +240,8 @@ class EndpointEmbedder:
         except openai.AuthenticationError:
             raise ModelUnavailable("The embedding endpoint refused the key: check OPENAI_API_KEY.") from None
         except openai.APIStatusError as error:
-            raise ModelUnavailable(
+            about_the_texts = isinstance(error, openai.BadRequestError | openai.UnprocessableEntityError)
+            raise (RequestRejected if about_the_texts else ModelUnavailable)(
                 f"The embedding endpoint refused the model {self.name} (HTTP {error.status_code}): "
                 "check QUAESTOR_EMBEDDING_MODEL."
             ) from None

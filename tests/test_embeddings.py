@@ -124,6 +124,14 @@ def test_processes_that_build_the_model_at_once_do_not_harm_each_other(tmp_path:
     assert [file.name for file in tmp_path.iterdir()] == ["all-MiniLM-L6-v2-int8.onnx"]
 
 
+async def test_questions_that_come_together_get_the_vectors_they_would_get_alone(local: LocalEmbedder) -> None:
+    texts = [f"How many orders were there in {year}?" for year in range(2010, 2050)]
+    together = await asyncio.gather(*(local.embed([text]) for text in texts))
+    alone = LocalEmbedder(local._file.parent)
+    assert [vector for [vector] in together[:3]] == [(await alone.embed([text]))[0] for text in texts[:3]]
+    assert len({tuple(vector) for [vector] in together}) == len(texts)
+
+
 def test_without_the_wheel_there_is_no_local_embedder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -188,6 +196,48 @@ async def test_an_endpoint_is_asked_in_batches_with_its_key_and_model(serve: Ser
         vectors = await embedder.embed(["x" * count for count in range(1, 301)])
     assert vectors == [[float(count), 1.0] for count in range(1, 301)]
     assert seen == [("Bearer secret", "m", 128), ("Bearer secret", "m", 128), ("Bearer secret", "m", 44)]
+
+
+async def test_questions_that_come_together_are_one_request_and_one_asked_again_is_none(serve: Serve) -> None:
+    seen: list[list[str]] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append((await request.json())["input"])
+        return web.json_response(answer_of(seen[-1]))
+
+    async with endpoint(await serve(handler)) as embedder:
+        found = await asyncio.gather(*(embedder.embed([text]) for text in ("a", "bb", "a", "ccc")))
+        assert found == [[[1.0, 1.0]], [[2.0, 1.0]], [[1.0, 1.0]], [[3.0, 1.0]]]
+        assert await embedder.embed(["bb"]) == [[2.0, 1.0]]
+    assert seen == [["a", "bb", "ccc"]]
+
+
+async def test_a_question_that_is_refused_does_not_harm_those_beside_it(serve: Serve) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        texts = (await request.json())["input"]
+        return web.json_response({"error": "no"}, status=400) if "bad" in texts else web.json_response(answer_of(texts))
+
+    async with endpoint(await serve(handler)) as embedder:
+        asked = (embedder.embed([text]) for text in ("a", "bb", "bad", "dddd"))
+        a, bb, bad, dddd = await asyncio.gather(*asked, return_exceptions=True)
+    assert (a, bb, dddd) == ([[1.0, 1.0]], [[2.0, 1.0]], [[4.0, 1.0]])
+    assert isinstance(bad, ModelUnavailable)
+
+
+async def test_a_question_that_hangs_does_not_hold_up_the_next(serve: Serve) -> None:
+    async def handler(request: web.Request) -> web.Response:
+        texts = (await request.json())["input"]
+        if "hangs" in texts:
+            await asyncio.Event().wait()
+        return web.json_response(answer_of(texts))
+
+    async with endpoint(await serve(handler)) as embedder:
+        hanging = asyncio.create_task(embedder.embed(["hangs"]))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # its run has begun
+        async with asyncio.timeout(15):
+            assert await embedder.embed(["a"]) == [[1.0, 1.0]]
+        hanging.cancel()
 
 
 @pytest.mark.parametrize(

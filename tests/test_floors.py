@@ -25,13 +25,14 @@ FLOORS = {
 
 # Floor 1 is made of families: a file and its parts (`schema.py`, `schema_store.py`), or a folder. A family may import
 # itself, what everybody may, and the families named here.
-EVERYBODY = {"catalog", "address", "wording"}
+EVERYBODY = {"catalog", "address", "wording", "recent"}
 BESIDE = {
-    "runner": {"guard"},
+    "runner": {"guard", "line"},
     "columns": {"runner"},
     "chart": {"columns", "runner"},
     "schema": {"reflection"},
-    "embeddings": {"local"},
+    "embeddings": {"local", "batcher"},
+    "guard": {"batcher"},
 }
 NAMED = {
     "tools.sql_guard": "guard",
