@@ -145,7 +145,8 @@ class Asker:
             finally:
                 # Before the stream closes, so that the work sees a stop and not a reader that broke.
                 task.cancel()
-                await asyncio.wait([task])
+                with anyio.CancelScope(shield=True):
+                    await asyncio.wait([task])
 
 
 @dataclass
