@@ -19,6 +19,7 @@ FLOORS = {
     "chat": 4,
     "server": 4,
     "jobs": 4,
+    "web": 4,
     "benchmarks": 4,
     "data": 1,
 }
