@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,10 +13,11 @@ from pydantic import BaseModel
 from agents.prompts import DATA_RULE, section, write_answer_so_far
 from agents.question import Draft, Followup, Question
 from agents.schema_prompt import describe_tables
-from errors import AskError
+from errors import AskError, SQLFailed, SQLRefused
 from llm.chat_json import Messages, json_agent
 from llm.plain_text import plain
 from tools.catalog import Dialect, Found
+from tools.recent import Recent
 from tools.sql_guard import SafeQuery
 from tools.sql_runner import Rows
 
@@ -45,6 +46,9 @@ TABLES_TOKENS = 4_000
 """How much of the prompt the tables may fill."""
 TRIAL_SECONDS = 2.0
 """A follow-up that takes longer than this to give its first row is not worth a click."""
+TRIALS_KEPT = 1_000
+TRIAL_HOLDS_SECONDS = 300.0
+"""How long a trial speaks for the next one: meanwhile the database's rows may change, its answers hardly vanish."""
 
 
 class _Idea(BaseModel):
@@ -97,28 +101,73 @@ class Runner(Protocol):
         """Return the rows; raises SQLFailed, QueryTimedOut or DatabaseUnavailable."""
 
 
+def remember_trials() -> Recent[bool]:
+    """Return a memory for `keep_runnable`: whether SQL tried lately, by its text, gave a row."""
+    return Recent(TRIALS_KEPT, seconds=TRIAL_HOLDS_SECONDS)
+
+
+def _never() -> bool:
+    return False
+
+
 async def keep_runnable(
-    followups: Sequence[Followup], guard: Guard, runner: Runner, *, wanted: int = 3, seconds: float = TRIAL_SECONDS
+    followups: Sequence[Followup],
+    guard: Guard,
+    runner: Runner,
+    *,
+    wanted: int = 3,
+    seconds: float = TRIAL_SECONDS,
+    tried: Recent[bool] | None = None,
+    is_busy: Callable[[], bool] = _never,
 ) -> list[Followup]:
     """Return the first `wanted` follow-ups whose SQL passes the guard and gives at least one row, in their order.
 
-    They are tried side by side, each for its first row only. One that fails is dropped, whatever its reason.
+    Only so many are tried as are wanted, side by side and each for its first row only; where one fails, whatever its
+    reason, the next is tried. What `tried` remembers is not tried again. While `is_busy`, the guard's word is enough:
+    a follow-up is a question, so one that was offered and then fails still goes to whoever writes the SQL.
     """
+    trial = _Trial(guard, runner, seconds, remember_trials() if tried is None else tried, is_busy)
     by_question: dict[str, Followup] = {}
     for followup in followups:
         by_question.setdefault(followup.question.casefold(), followup)
-    unique = list(by_question.values())
-    runs = [False] * len(unique)
+    kept: dict[int, Followup] = {}
+    candidates = enumerate(by_question.values())
 
-    async def attempt(index: int) -> None:
-        try:
-            query = await guard.check(unique[index].sql)
-            rows = await runner.run(query, limit=1, timeout=seconds)
-            runs[index] = bool(rows.values)
-        except AskError as error:
-            log.debug("follow-up dropped: %s", error)
+    async def find_one() -> None:
+        for place, followup in candidates:  # Shared: what one takes, the others do not.
+            if await trial.passes(followup.sql):
+                kept[place] = followup
+                return
 
     async with anyio.create_task_group() as tasks:
-        for index in range(len(unique)):
-            tasks.start_soon(attempt, index)
-    return [followup for followup, ran in zip(unique, runs, strict=True) if ran][:wanted]
+        for _ in range(wanted):
+            tasks.start_soon(find_one)
+    return [kept[place] for place in sorted(kept)]
+
+
+@dataclass(frozen=True)
+class _Trial:
+    guard: Guard
+    runner: Runner
+    seconds: float
+    tried: Recent[bool]
+    is_busy: Callable[[], bool]
+
+    async def passes(self, sql: str) -> bool:
+        """Return whether the SQL may be offered; nothing it fails with is raised."""
+        if (known := self.tried.get(sql)) is not None:
+            return known
+        try:
+            query = await self.guard.check(sql)
+            if self.is_busy():
+                return True
+            rows = await self.runner.run(query, limit=1, timeout=self.seconds)
+            passed = bool(rows.values)
+        except (SQLRefused, SQLFailed) as error:
+            log.debug("follow-up dropped: %s", error)
+            passed = False
+        except AskError as error:  # The database is away or has no time: that says nothing about the SQL.
+            log.debug("follow-up not tried: %s", error)
+            return False
+        self.tried.put(sql, passed)
+        return passed

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agents.followups import ModelSuggester, keep_runnable
+from agents.followups import ModelSuggester, keep_runnable, remember_trials
 from agents.prompts import read_section
 from agents.question import Draft, Followup, Question
-from errors import ModelUnavailable
+from errors import DatabaseUnavailable, ModelUnavailable
 from tools.catalog import Catalog, Found
 from tools.reflection import read_catalog
-from tools.sql_guard import Guard
+from tools.sql_guard import Guard, SafeQuery
 from tools.sql_runner import Rows, SQLRunner, open_runner
 
 if TYPE_CHECKING:
@@ -108,6 +108,62 @@ async def test_the_first_that_run_are_kept_each_question_once(guard: Guard, runn
     followups = [Followup(q, f"SELECT {i} FROM orders") for i, q in enumerate(["A?", "a?", "B?", "A?", "C?", "D?"])]
     kept = await keep_runnable(followups, guard, runner, wanted=3)
     assert [f.sql[7] for f in kept] == ["0", "2", "4"]
+
+
+class Watched:
+    """The runner, and the SQL that it was asked to run."""
+
+    def __init__(self, runner: SQLRunner) -> None:
+        self._runner = runner
+        self.ran: list[str] = []
+        self.is_down = False
+
+    async def run(self, query: SafeQuery, *, limit: int | None = None, timeout: float | None = None) -> Rows:
+        self.ran.append(query.sql)
+        if self.is_down:
+            raise DatabaseUnavailable("The database is away.")
+        return await self._runner.run(query, limit=limit, timeout=timeout)
+
+
+NOTHING = "SELECT * FROM orders WHERE city = 'Paris'"
+
+
+async def test_no_more_are_tried_than_are_wanted_and_the_next_only_where_one_fails(
+    guard: Guard, runner: SQLRunner
+) -> None:
+    watched = Watched(runner)
+    sqls = ["SELECT 0", NOTHING, "SELECT 2", "SELECT nothing FROM orders", "SELECT 4", "SELECT 5", "SELECT 6"]
+    followups = [Followup(f"{i}?", sql) for i, sql in enumerate(sqls)]
+    assert [f.question for f in await keep_runnable(followups, guard, watched)] == ["0?", "2?", "4?"]
+    assert sorted(watched.ran) == sorted([*sqls[:3], "SELECT 4"])  # the guard refused the fourth
+
+
+async def test_what_was_tried_lately_is_not_tried_again(guard: Guard, runner: SQLRunner) -> None:
+    watched, tried = Watched(runner), remember_trials()
+    followups = [Followup("Paris?", NOTHING), Followup("All?", "SELECT * FROM orders")]
+    for _ in range(2):
+        assert [f.question for f in await keep_runnable(followups, guard, watched, tried=tried)] == ["All?"]
+    assert sorted(watched.ran) == sorted(f.sql for f in followups)
+
+
+async def test_a_database_that_was_away_says_nothing_about_the_sql(guard: Guard, runner: SQLRunner) -> None:
+    watched, tried = Watched(runner), remember_trials()
+    followups = [Followup("All?", "SELECT * FROM orders")]
+    watched.is_down = True
+    assert await keep_runnable(followups, guard, watched, tried=tried) == []
+    watched.is_down = False
+    assert await keep_runnable(followups, guard, watched, tried=tried) == followups
+
+
+async def test_a_busy_machine_takes_the_guards_word_and_remembers_nothing_of_it(
+    guard: Guard, runner: SQLRunner
+) -> None:
+    watched, tried = Watched(runner), remember_trials()
+    followups = [Followup("Drop?", "DROP TABLE orders"), Followup("Paris?", NOTHING)]
+    busy = await keep_runnable(followups, guard, watched, tried=tried, is_busy=lambda: True)
+    assert [f.question for f in busy] == ["Paris?"]
+    assert watched.ran == []
+    assert await keep_runnable(followups, guard, watched, tried=tried) == []
 
 
 async def test_a_followup_that_takes_too_long_is_dropped(guard: Guard, runner: SQLRunner) -> None:
