@@ -1,0 +1,115 @@
+"""Reads which model endpoints there are: the `[[endpoints]]` of quaestor.toml, or the one of the environment."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from errors import SettingsInvalid
+
+OPENAI = "https://api.openai.com/v1"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One model at one address, and how much it may be given. The key never stands in a repr."""
+
+    base_url: str
+    model: str
+    key: SecretStr | None = None
+    """None where the server takes any key, as Ollama and llama.cpp do."""
+    weight: float = 1.0
+    """Its share of the requests, beside the other endpoints' weights."""
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    in_flight: int | None = None
+    """Requests that may be under way at the same time; None is no limit."""
+    provider: str = "openai"
+    """The name that LangChain's `init_chat_model` knows; "openai" is whatever speaks OpenAI's protocol."""
+    name: str = ""
+    """What metrics and the log call it; the host and the model where it has no name of its own."""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", f"{urlsplit(self.base_url).hostname or self.base_url}/{self.model}")
+
+
+_Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Written(BaseModel):
+    """One `[[endpoints]]` as it stands in the file."""
+
+    model_config = ConfigDict(extra="forbid", strict=False)
+
+    model: Annotated[str, Field(min_length=1)]
+    base_url: str = OPENAI
+    key: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")] | None = None
+    weight: _Amount = 1.0
+    requests_per_minute: _Amount | None = None
+    tokens_per_minute: _Amount | None = None
+    in_flight: Annotated[int, Field(ge=1)] | None = None
+    provider: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = "openai"
+    name: str = ""
+
+
+def read_endpoints(
+    config: Path, default: Endpoint, environment: Mapping[str, str] = os.environ
+) -> tuple[Endpoint, ...]:
+    """Return the endpoints that the file names, in its order, each under a name of its own; never none.
+
+    Where there is no such file, or it names no endpoint, the default is the only one. Keys are read from the
+    environment variables that the file names. Raises SettingsInvalid with one sentence.
+    """
+    written = _tables(config)
+    if not written:
+        return (default,)
+    return _with_names_of_their_own([_endpoint(table, place, environment) for place, table in enumerate(written, 1)])
+
+
+def _tables(config: Path) -> list[object]:
+    try:
+        whole = tomllib.loads(config.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise SettingsInvalid(f"{config} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise SettingsInvalid(f"{config} is not TOML: {error}.") from None
+    tables = whole.get("endpoints", [])
+    if not isinstance(tables, list):
+        raise SettingsInvalid(f"{config} names its endpoints wrongly: write [[endpoints]] above each, in two brackets.")
+    return tables
+
+
+def _endpoint(table: object, place: int, environment: Mapping[str, str]) -> Endpoint:
+    where = f"Endpoint {place} of QUAESTOR_CONFIG"
+    try:
+        written = _Written.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise SettingsInvalid(f"{where} cannot be used: {field}: {first['msg']}.") from None
+    address = urlsplit(written.base_url)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise SettingsInvalid(f"{where} has no address: write base_url like http://localhost:11434/v1.")
+    key = environment.get(written.key, "") if written.key else ""
+    if written.key and not key:
+        raise SettingsInvalid(f"{where} takes its key from {written.key}, and that is not set.")
+    return Endpoint(**{**written.model_dump(), "key": SecretStr(key) if key else None})
+
+
+def _with_names_of_their_own(endpoints: list[Endpoint]) -> tuple[Endpoint, ...]:
+    seen: dict[str, int] = {}
+    for endpoint in endpoints:
+        seen[endpoint.name] = count = seen.get(endpoint.name, 0) + 1
+        if count > 1:
+            object.__setattr__(endpoint, "name", f"{endpoint.name} #{count}")
+    return tuple(endpoints)
