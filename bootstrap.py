@@ -22,6 +22,7 @@ from data import DESCRIPTIONS, STARTERS, ensure_sample
 from llm.embeddings import Embedder, open_embedder
 from settings import Settings
 from tools.catalog import Catalog
+from tools.line import Line
 from tools.saved_questions import SavedQuestions, read_saved_questions
 from tools.schema import Progress, Schema, open_schema
 from tools.sql_guard import Guard
@@ -43,7 +44,12 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
     saved = read_saved_questions(settings.saved_questions)
     embedder = _embedder(settings)
     async with AsyncExitStack() as closing:
-        runner = open_runner(database.url, row_limit=settings.row_limit, timeout=settings.query_timeout)
+        runner = open_runner(
+            database.url,
+            row_limit=settings.row_limit,
+            timeout=settings.query_timeout,
+            threads=settings.statements_at_once,
+        )
         closing.push_async_callback(runner.aclose)
         await runner.probe()
         schema = await closing.enter_async_context(_open_schema(settings, database, embedder, progress))
@@ -66,6 +72,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             analyst=people.name,
             starters=database.starters or first_questions(analyst, settings.today or date.today()),
             checks={**checks, **people.checks},
+            line=Line(settings.questions_at_once, settings.queue_limit),
         )
 
 

@@ -8,6 +8,7 @@ into one of these in the one file that calls the library.
     ├── QuestionRefused        not allowed (a guardrail, or SQL that would write)
     │   └── SQLRefused         the guard did not let this SQL through
     ├── QuestionDeclined       not understood, or the database does not hold it
+    ├── TooBusy                more are asking than may even wait
     ├── SQLFailed              the database complained about the SQL
     │   └── QueryTimedOut      ... or did not finish in time
     ├── DatabaseUnavailable    the database cannot be reached, read, or is empty
@@ -45,6 +46,15 @@ class QuestionDeclined(AskError):
     def __init__(self, text: str, suggestions: tuple[str, ...] = ()) -> None:
         super().__init__(text)
         self.suggestions = suggestions
+
+
+class TooBusy(AskError):
+    """As many wait as may; `retry_after` is in how many seconds it is worth asking again."""
+
+    def __init__(self, retry_after: float) -> None:
+        again = f"{retry_after:.0f} seconds" if retry_after >= 2 else "a moment"
+        super().__init__(f"Too many questions are being asked right now. Please ask this one again in {again}.")
+        self.retry_after = retry_after
 
 
 class SQLFailed(AskError):

@@ -9,10 +9,11 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 import anyio
 import asyncer
+from asyncer import asyncify
 
 from agents.events import (
     ChartDrawn,
@@ -28,13 +29,15 @@ from agents.events import (
     Status,
     TablesFound,
     TextChunk,
+    Waiting,
 )
 from agents.followups import keep_runnable
 from agents.question import Complaint, Draft, Followup, Question, Say
 from agents.typed_sql import looks_like_sql
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, SQLFailed, SQLRefused
 from tools.catalog import Catalog, Found, SavedQuestion
-from tools.chart import choose_chart
+from tools.chart import Chart, choose_chart
+from tools.line import Line, TellPlace
 from tools.sql_guard import SafeQuery
 from tools.sql_runner import Rows
 
@@ -44,6 +47,9 @@ REPAIRS = 3
 """How often SQL that failed goes back to its writer."""
 
 FOLLOWUPS_SHOWN = 3
+
+ROWS_AT_A_GLANCE = 500
+"""More rows than this are looked through beside the event loop: ten thousand would hold it up for everybody."""
 
 EVENTS_AHEAD = 256
 """How many events may wait for a slow reader before the work waits for it."""
@@ -78,11 +84,17 @@ class Guard(Protocol):
 
 
 class Runner(Protocol):
-    async def dry_run(self, query: SafeQuery) -> None:
-        """Let the database plan the query; raises SQLFailed with its complaint."""
-
-    async def run(self, query: SafeQuery, *, limit: int | None = None, timeout: float | None = None) -> Rows:
-        """Return the rows; raises SQLFailed, QueryTimedOut or DatabaseUnavailable."""
+    async def run(
+        self,
+        query: SafeQuery,
+        *,
+        limit: int | None = None,
+        timeout: float | None = None,
+        dry_run: bool = False,
+        trial: bool = False,
+        tell_place: TellPlace | None = None,
+    ) -> Rows:
+        """Return the rows; raises SQLFailed, QueryTimedOut or DatabaseUnavailable. See tools.sql_runner.SQLRunner."""
 
 
 class Narrator(Protocol):
@@ -121,6 +133,8 @@ class Asker:
     """Who answers: a model's name, or "offline analyst"."""
     starters: tuple[str, ...] = ()
     """Questions to begin with."""
+    line: Line = field(default_factory=lambda: Line(500))
+    """The questions that are answered now, and those that wait for it."""
     checks: Mapping[str, Check] = field(default_factory=dict)
     """What a question needs, by its name: "database", "index" and, where a model answers, "model"."""
 
@@ -181,11 +195,15 @@ class _Asking:
         return "failed"
 
     async def _answer(self) -> None:
+        async with self.asker.line.turn(self._tell_place("questions")):
+            await self._answer_now()
+
+    async def _answer_now(self) -> None:
         found = await self._look()
         await self.tell(TablesFound(found))
         draft, rows = await self._write_and_run(found)
         await self.tell(RowsFound(rows))
-        if chart := choose_chart(self.question.text, rows):
+        if chart := await self._chart(rows):
             await self.tell(ChartDrawn(chart))
         async with together() as tasks:
             tasks.soonify(self._narrate)(draft, rows)
@@ -236,9 +254,13 @@ class _Asking:
     async def _run(self, draft: Draft) -> Rows:
         with self._stage("check"):
             query = await self.asker.guard.check(draft.sql)
-            await self.asker.runner.dry_run(query)
         with self._stage("run"):
-            return await self.asker.runner.run(query)
+            return await self.asker.runner.run(query, dry_run=True, tell_place=self._tell_place("database"))
+
+    async def _chart(self, rows: Rows) -> Chart | None:
+        if len(rows.values) <= ROWS_AT_A_GLANCE:
+            return choose_chart(self.question.text, rows)
+        return await asyncify(choose_chart)(self.question.text, rows)
 
     async def _narrate(self, draft: Draft, rows: Rows) -> None:
         async def say(text: str) -> None:
@@ -251,7 +273,8 @@ class _Asking:
         with self._stage("suggest"):
             try:
                 ideas = await self.asker.suggester.suggest(self.question, draft, rows, found)
-                kept = await keep_runnable(ideas, self.asker.guard, self.asker.runner, wanted=FOLLOWUPS_SHOWN)
+                trials = _Trials(self.asker.runner)
+                kept = await keep_runnable(ideas, self.asker.guard, trials, wanted=FOLLOWUPS_SHOWN)
             except AskError as error:
                 log.warning("no follow-ups: %s", error)
                 return
@@ -261,14 +284,37 @@ class _Asking:
         if kept:
             await self.tell(FollowupsSuggested(tuple(f.question for f in kept)))
 
+    def _tell_place(self, line: Literal["questions", "database"]) -> TellPlace:
+        """Return what tells the places in this line; the time in it is a stage of its own."""
+        began: list[float] = []
+
+        async def tell_place(place: int) -> None:
+            began.append(time.perf_counter())
+            if not place:
+                self.seconds["wait"] = self.seconds.get("wait", 0.0) + began[-1] - began[0]
+            await self.tell(Waiting(place, line))
+
+        return tell_place
+
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
+        began, waited = time.perf_counter(), self.seconds.get("wait", 0.0)
         self.seconds.setdefault(name, 0.0)
         try:
             yield
         finally:
-            self.seconds[name] += time.perf_counter() - began
+            waited = self.seconds.get("wait", 0.0) - waited
+            self.seconds[name] += time.perf_counter() - began - waited
+
+
+@dataclass(frozen=True)
+class _Trials:
+    """Runs statements that nobody waits for."""
+
+    runner: Runner
+
+    async def run(self, query: SafeQuery, *, limit: int | None = None, timeout: float | None = None) -> Rows:
+        return await self.runner.run(query, limit=limit, timeout=timeout, trial=True)
 
 
 @asynccontextmanager

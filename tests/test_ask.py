@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
+import agents.ask
 from agents.ask import Asker
 from agents.events import (
     Declined,
@@ -26,12 +29,14 @@ from agents.events import (
     SQLWritten,
     TablesFound,
     TextChunk,
+    Waiting,
 )
 from agents.guardrails import RuleGuardrails
 from agents.question import Complaint, Draft, Followup, Question, Say
 from errors import AskError, ModelUnavailable, QuestionDeclined
 from tests.test_sql_runner import until_busy
 from tools.catalog import Catalog, Found, SavedQuestion
+from tools.line import Line
 from tools.reflection import read_catalog
 from tools.saved_questions import SavedQuestions
 from tools.sql_guard import Guard, SafeQuery
@@ -230,11 +235,9 @@ async def test_closing_the_iterator_stops_the_statement(shop: str, parts: tuple[
     runner, running = open_runner(shop, timeout=60, threads=1), asyncio.Event()
 
     class Watched:
-        dry_run = runner.dry_run
-
-        async def run(self, query: SafeQuery, *, limit: int | None = None, timeout: float | None = None) -> Rows:
+        async def run(self, query: SafeQuery, **options: Any) -> Rows:
             running.set()
-            return await runner.run(query, limit=limit, timeout=timeout)
+            return await runner.run(query, **options)
 
     asker = replace(asker_with((catalog, guard, runner), Script([FOREVER])), runner=Watched())
     async with aclosing(asker.ask(Question("Count forever", TODAY))) as events:
@@ -250,6 +253,78 @@ async def test_closing_the_iterator_stops_the_statement(shop: str, parts: tuple[
         after = await told(replace(asker, writer=Script(["SELECT 1 AS one FROM orders LIMIT 1"])), "One?")
     assert after[-1].status == "answered"  # type: ignore[union-attr]
     await runner.aclose()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(20):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+async def test_a_question_past_those_answered_at_once_is_told_its_place_and_is_answered(
+    parts: tuple[Catalog, Guard, SQLRunner],
+) -> None:
+    line = Line(1)
+    asker = replace(asker_with(parts, Script(["SELECT 1 FROM orders"])), line=line)
+    async with line.turn():
+        answer = asyncio.create_task(told(asker, "One?"))
+        await until(lambda: line.waiting == 1)
+    events = await answer
+    assert events[:2] == [Waiting(1, "questions"), Waiting(0, "questions")]
+    assert kinds(events)[2:] == ["TablesFound", "SQLWritten", "RowsFound", "TextChunk", "TextChunk", "Finished"]
+    assert (line.in_turn, line.waiting) == (0, 0)
+
+
+async def test_a_question_that_finds_the_line_full_is_told_so_at_once(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    line = Line(1, most_waiting=0)
+    asker = replace(asker_with(parts, Script([])), line=line)
+    async with line.turn():
+        events = await told(asker, "One?")
+    assert kinds(events) == ["Failed", "Finished"]
+    assert "ask this one again in a moment" in events[0].reason  # type: ignore[union-attr]
+
+
+async def test_waiting_for_the_database_is_told_and_does_not_count_as_its_time(
+    shop: str, parts: tuple[Catalog, Guard, SQLRunner]
+) -> None:
+    catalog, guard, _ = parts
+    async with aclosing(open_runner(shop, timeout=60, threads=1)) as runner:
+        asker = asker_with((catalog, guard, runner), Script(["SELECT 1 FROM orders"]))
+        async with runner.line.turn():
+            answer = asyncio.create_task(told(asker, "One?"))
+            await until(lambda: runner.line.waiting == 1)
+            await asyncio.sleep(0.2)
+        events = await answer
+    assert kinds(events)[1:5] == ["SQLWritten", "Waiting", "Waiting", "RowsFound"]
+    assert [e for e in events if isinstance(e, Waiting)] == [Waiting(1, "database"), Waiting(0, "database")]
+    seconds = events[-1].seconds  # type: ignore[union-attr]
+    assert seconds["wait"] > 0.15 > seconds["run"]
+
+
+async def test_a_question_that_leaves_the_line_is_no_longer_in_it(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    line = Line(1)
+    asker = replace(asker_with(parts, Script([])), line=line)
+    async with line.turn():
+        async with aclosing(asker.ask(Question("One?", TODAY))) as events:
+            async for event in events:
+                assert event == Waiting(1, "questions")
+                break
+        assert line.waiting == 0
+
+
+async def test_a_chart_of_many_rows_is_chosen_beside_the_event_loop(
+    parts: tuple[Catalog, Guard, SQLRunner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def noting(question: str, rows: Rows) -> None:
+        threads.append(threading.current_thread())
+
+    monkeypatch.setattr(agents.ask, "choose_chart", noting)
+    monkeypatch.setattr(agents.ask, "ROWS_AT_A_GLANCE", 2)
+    await told(asker_with(parts, Script(["SELECT id FROM orders"])), "Which?")
+    await told(asker_with(parts, Script(["SELECT id FROM orders LIMIT 2"])), "Which?")
+    assert [thread is threading.main_thread() for thread in threads] == [False, True]
 
 
 async def test_leaving_early_is_a_stop_and_no_fault(

@@ -74,7 +74,7 @@ async def any_runner(request: pytest.FixtureRequest, file: Path, tmp_path: Path)
 async def until_busy(runner: SQLRunner, *, waiting: int = 0) -> None:
     """Return once the runner's only thread works, and this many queries wait for it."""
     # The limiter tells nobody when it changes, so it has to be asked.
-    while not runner._threads.borrowed_tokens or runner._threads.statistics().tasks_waiting < waiting:  # noqa: ASYNC110
+    while not runner._threads.borrowed_tokens or runner.line.waiting < waiting:  # noqa: ASYNC110
         await anyio.sleep(0.001)
 
 
@@ -138,7 +138,7 @@ async def test_a_query_that_waits_for_a_thread_leaves_the_queue_when_cancelled(r
     with pytest.raises(asyncio.CancelledError):
         await second
     assert not first.done()
-    assert runner._threads.statistics().tasks_waiting == 0
+    assert runner.line.waiting == 0
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
@@ -147,6 +147,66 @@ async def test_a_query_that_waits_for_a_thread_leaves_the_queue_when_cancelled(r
 async def test_queries_wait_their_turn_and_all_are_answered(runner: SQLRunner) -> None:
     found = await asyncio.gather(*(runner.run(safe(runner, f"SELECT {number}")) for number in range(50)))
     assert [rows.values for rows in found] == [((number,),) for number in range(50)]
+
+
+async def test_a_query_that_waits_is_told_its_place_and_its_deadline_counts_from_its_start(runner: SQLRunner) -> None:
+    first = asyncio.create_task(runner.run(safe(runner, ENDLESS)))
+    await until_busy(runner)
+    places: list[int] = []
+
+    async def tell_place(place: int) -> None:
+        places.append(place)
+
+    second = asyncio.create_task(runner.run(safe(runner, "SELECT 1"), timeout=0.05, tell_place=tell_place))
+    await until_busy(runner, waiting=1)
+    await asyncio.sleep(0.1)
+    first.cancel()
+    assert (await second).values == ((1,),)
+    assert places == [1, 0]
+
+
+async def test_a_trial_goes_behind_the_queries_that_somebody_waits_for(runner: SQLRunner) -> None:
+    ended: list[str] = []
+
+    async def run(name: str, trial: bool) -> None:
+        await runner.run(safe(runner, "SELECT 1"), trial=trial)
+        ended.append(name)
+
+    first = asyncio.create_task(runner.run(safe(runner, ENDLESS)))
+    await until_busy(runner)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(run("trial", True))
+        await until_busy(runner, waiting=1)
+        tasks.create_task(run("query", False))
+        await until_busy(runner, waiting=2)
+        first.cancel()
+    assert ended == ["query", "trial"]
+
+
+async def test_trials_leave_half_of_the_turns_to_the_queries(file: Path) -> None:
+    async with aclosing(open_runner(f"sqlite:///{file}", timeout=DEADLINE, threads=2)) as runner:
+        trials = [asyncio.create_task(runner.run(safe(runner, ENDLESS), trial=True)) for _ in range(4)]
+        await until_busy(runner)
+        assert (await runner.run(safe(runner, "SELECT 1"))).values == ((1,),)
+        for trial in trials:
+            trial.cancel()
+        await asyncio.wait(trials)
+        assert runner.line.in_turn == runner.line.waiting == 0
+
+
+async def test_a_dry_run_before_the_run_keeps_a_broken_query_from_running(runner: SQLRunner) -> None:
+    with pytest.raises(SQLFailed, match="nowhere"):
+        await runner.run(safe(runner, "SELECT * FROM nowhere"), dry_run=True)
+    assert (await runner.run(safe(runner, "SELECT 1"), dry_run=True)).values == ((1,),)
+
+
+async def test_whether_the_database_answers_does_not_wait_for_its_statements(runner: SQLRunner) -> None:
+    first = asyncio.create_task(runner.run(safe(runner, ENDLESS)))
+    await until_busy(runner)
+    await runner.probe()
+    assert not first.done()
+    first.cancel()
+    await asyncio.wait([first])
 
 
 async def test_nothing_blocks_the_event_loop(any_runner: SQLRunner) -> None:

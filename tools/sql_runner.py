@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ from tools.connections.mysql import MySQL
 from tools.connections.postgres import PostgreSQL
 from tools.connections.sqlite import SQLite
 from tools.connections.statement import Fetched, Statement
+from tools.line import Line, TellPlace
 from tools.sql_guard import SafeQuery
 
 T = TypeVar("T")
@@ -63,9 +64,13 @@ class SQLRunner:
     """Runs queries on one database. Cancelling the task that waits in `run` stops the statement in the database."""
 
     def __init__(self, database: Database, *, row_limit: int, timeout: float, threads: int) -> None:
+        """Take the most rows of an answer, the most seconds of a statement, and how many may run at once."""
         self._database = database
         self._row_limit = row_limit
         self._timeout = timeout
+        self.line = Line(threads)
+        """The statements that run, and those that wait for it."""
+        self._trials = Line(max(1, threads // 2))
         self._threads = CapacityLimiter(threads)
 
     @property
@@ -77,26 +82,42 @@ class SQLRunner:
 
         Logs a warning where the database would let our role write.
         """
-        await asyncify(self._database.probe, limiter=self._threads)()
+        # A thread beside the statements': whether the database answers must not wait for them.
+        await asyncify(self._database.probe)()
 
-    async def run(self, query: SafeQuery, *, limit: int | None = None, timeout: float | None = None) -> Rows:
+    async def run(
+        self,
+        query: SafeQuery,
+        *,
+        limit: int | None = None,
+        timeout: float | None = None,
+        dry_run: bool = False,
+        trial: bool = False,
+        tell_place: TellPlace | None = None,
+    ) -> Rows:
         """Return at most `limit` rows. Raises SQLFailed, QueryTimedOut or DatabaseUnavailable.
 
-        `timeout` can only shorten the runner's own. Time spent waiting for a free thread does not count.
+        `timeout` can only shorten the runner's own; it counts from the statement's start, not while it waits for its
+        turn, of which `tell_place` is told. A `dry_run` lets the database plan the statement before it runs. A `trial`
+        is a statement that nobody waits for: it goes behind the others, and trials take half of the turns at most.
         """
         statement = self._statement(query, limit, timeout)
 
         def fetch() -> Rows:
+            if dry_run:
+                self._database.plan(statement)
             began = time.perf_counter()
             found = self._database.fetch(statement)
             return Rows(found.columns, found.values, found.truncated, time.perf_counter() - began)
 
-        return await self._in_thread(fetch, statement)
+        async with self._turn(trial, tell_place):
+            return await self._in_thread(fetch, statement)
 
     async def dry_run(self, query: SafeQuery) -> None:
         """Let the database plan the query (EXPLAIN) without running it; raises SQLFailed with its complaint."""
         statement = self._statement(query, 0, None)
-        await self._in_thread(lambda: self._database.plan(statement), statement)
+        async with self._turn():
+            await self._in_thread(lambda: self._database.plan(statement), statement)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -111,6 +132,15 @@ class SQLRunner:
             timeout=self._timeout if timeout is None else min(timeout, self._timeout),
         )
 
+    @asynccontextmanager
+    async def _turn(self, trial: bool = False, tell_place: TellPlace | None = None) -> AsyncIterator[None]:
+        if trial:
+            async with self._trials.turn(), self.line.turn(behind=True):
+                yield
+        else:
+            async with self.line.turn(tell_place):
+                yield
+
     async def _in_thread(self, work: Callable[[], T], statement: Statement) -> T:
         """Return what `work` returns from a thread of ours; a cancel stops the statement and sees the thread out."""
         finished = anyio.Event()
@@ -119,7 +149,7 @@ class SQLRunner:
 
         async def carry_out() -> None:
             try:
-                outcome.append(await asyncify(_watched, limiter=self._threads)(work, statement))
+                outcome.append(await asyncify(work, limiter=self._threads)())
             except Exception as error:
                 failure.append(error)
             finally:
@@ -128,30 +158,21 @@ class SQLRunner:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(carry_out)
             try:
-                await finished.wait()
+                with anyio.move_on_after(statement.timeout + _GRACE):
+                    await finished.wait()
+                if not finished.is_set():
+                    await asyncify(statement.stop)()
+                    await finished.wait()
             except anyio.get_cancelled_exc_class():
                 with CancelScope(shield=True):
                     # Its own thread: all of ours may be busy with what is to be stopped.
                     await asyncify(statement.stop)()
                 raise
+        if failure and statement.stopped:
+            raise statement.timed_out() from failure[0]
         if failure:
             raise failure[0]
         return outcome[0]
-
-
-def _watched(work: Callable[[], T], statement: Statement) -> T:
-    """Return what `work` returns; stops the statement where the database does not keep to its deadline."""
-    backstop = threading.Timer(statement.timeout + _GRACE, statement.stop)
-    backstop.daemon = True
-    backstop.start()
-    try:
-        return work()
-    except Exception as error:
-        if statement.stopped:
-            raise statement.timed_out() from error
-        raise
-    finally:
-        backstop.cancel()
 
 
 def open_runner(database_url: str, *, row_limit: int = 1_000, timeout: float = 30.0, threads: int = 8) -> SQLRunner:
