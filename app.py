@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections import Counter
-from contextlib import AsyncExitStack, aclosing, suppress
+from contextlib import aclosing
 from datetime import date
 
 import chainlit as cl
@@ -16,14 +15,16 @@ from chainlit.types import ThreadDict
 from agents.ask import Asker
 from agents.events import Finished
 from agents.question import TURNS_KEPT, Draft, Question, Turn
-from bootstrap import OFFLINE, open_asker
+from bootstrap import OFFLINE
 from chat.answer import Answer, greet
-from chat.login import Guests, ensure_secret
+from chat.login import ensure_secret
 from chat.markdown import as_markdown
 from chat.presence import attend, leave
 from errors import AskError, SettingsInvalid
 from logs import hide_secrets
-from settings import Settings, read_settings
+from settings import read_settings
+from web.desk import desk_of, incident
+from web.guests import Guests
 
 log = logging.getLogger("quaestor.app")
 
@@ -63,44 +64,7 @@ logging.getLogger("chainlit").addFilter(lambda record: not record.getMessage().s
 config.project.allow_origins[:] = settings.allow_origins
 
 
-class Desk:
-    """Keeps the one Asker open; where it could not be opened, the next question tries again."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.trouble = ""
-        """Why the Asker could not be opened, for a person."""
-        self._settings = settings
-        self._asker: Asker | None = None
-        self._opening = asyncio.Lock()
-        self._closing = AsyncExitStack()
-
-    async def ready(self) -> Asker | None:
-        """Return the open Asker, or None at once where it could not be opened before."""
-        if self._asker is None and not self.trouble:
-            with suppress(AskError):
-                await self.asker()
-        return self._asker
-
-    async def asker(self) -> Asker:
-        """Return the open Asker; raises AskError where it cannot be opened."""
-        async with self._opening:
-            if self._asker is None:
-                try:
-                    self._asker = await self._closing.enter_async_context(open_asker(self._settings))
-                except AskError as error:
-                    self.trouble = str(error)
-                    raise
-                except Exception:
-                    self.trouble = _incident("the database could not be opened")
-                    raise AskError(self.trouble) from None
-            return self._asker
-
-    async def close(self) -> None:
-        self._asker = None
-        await self._closing.aclose()
-
-
-desk = Desk(settings)
+desk = desk_of(settings)
 
 
 @cl.on_app_startup
@@ -159,8 +123,7 @@ async def on_message(message: cl.Message | None) -> None:
         return
     question = Question(message.content, settings.today or date.today(), _turns_before(message.id))
     try:
-        asker = await desk.asker()
-        async with aclosing(asker.ask(question)) as events:
+        async with aclosing(desk.ask(question)) as events:
             async for event in events:
                 await answer.show(event)
                 if isinstance(event, Finished) and event.status == "answered":
@@ -171,7 +134,7 @@ async def on_message(message: cl.Message | None) -> None:
     except AskError as error:
         await answer.fail(str(error))
     except Exception:
-        await answer.fail(_incident("a question could not be answered"))
+        await answer.fail(incident("a question could not be answered"))
 
 
 @cl.on_stop
@@ -187,18 +150,11 @@ async def on_chat_end() -> None:
     await leave()
 
 
-def _incident(what: str) -> str:
-    """Log the exception at hand under a new id; return the sentence that tells a person the id."""
-    incident = secrets.token_hex(4)
-    log.exception("%s, incident %s", what, incident)
-    return f"Something went wrong on our side. The log has the details under {incident}."
-
-
 def _greeting(asker: Asker | None) -> str:
     """Return what is said before the first question: what this is, on which database, and who answers."""
     what = "Ask your database in plain words. Every answer shows its rows, its SQL and what it assumed."
     if asker is None:
-        return f"{what}\n\n**It cannot answer yet.** {as_markdown(desk.trouble)} Asking a question tries again."
+        return f"{what}\n\n**It cannot answer yet.** {as_markdown(str(desk.trouble))} Asking a question tries again."
     who = (
         "The **offline analyst** answers: it works by rules, without a model, and says so when it does not understand."
         if asker.analyst == OFFLINE

@@ -1,33 +1,13 @@
-"""Knows the people whom the settings let in."""
+"""Gives Chainlit the key that signs its cookies."""
 
 from __future__ import annotations
 
-import hmac
 import os
 import secrets
 from pathlib import Path
 
-from errors import SettingsInvalid
-
 SECRET = "CHAINLIT_AUTH_SECRET"
-"""The environment variable from which Chainlit takes the key that signs its cookies."""
-
-
-class Guests:
-    """The names that may enter, and their passwords."""
-
-    def __init__(self, pairs: str) -> None:
-        """Take what QUAESTOR_USERS holds; raises SettingsInvalid where a pair is incomplete."""
-        parted = [pair.strip().partition(":") for pair in pairs.split(",") if pair.strip()]
-        if not parted or not all(name and password for name, _, password in parted):
-            raise SettingsInvalid("QUAESTOR_USERS must hold name:password pairs with commas between them.")
-        self._passwords = {name: password for name, _, password in parted}
-
-    def know(self, name: str, password: str) -> bool:
-        """Tell whether the password is the name's, in a time that does not depend on how much of it is right."""
-        # A name that is not known is compared too, with a password that nobody can guess.
-        expected = self._passwords.get(name, secrets.token_hex())
-        return hmac.compare_digest(password.encode(), expected.encode())
+"""The environment variable from which Chainlit takes the key."""
 
 
 def ensure_secret(home: Path) -> None:

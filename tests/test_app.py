@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 import warnings
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
 from datetime import date
-from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from agents.question import TURNS_KEPT, Draft, Question
-from errors import AskError, DatabaseUnavailable
-from tests.asked import offline_settings
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # What Chainlit imports is written for older versions of what that imports.
@@ -23,62 +16,8 @@ with warnings.catch_warnings():
     from chainlit.user_session import user_sessions
 
     import app
-    from app import Desk
 
 TODAY = date(2026, 11, 20)
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    path = tmp_path / "elsewhere.db"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("CREATE TABLE products (product_id INTEGER PRIMARY KEY, name TEXT)")
-        connection.execute("INSERT INTO products (name) VALUES ('Tea')")
-        connection.commit()
-    return path
-
-
-@asynccontextmanager
-async def desk_for(database: Path, home: Path) -> AsyncIterator[Desk]:
-    desk = Desk(offline_settings(home, database_url=f"sqlite:///{database}"))
-    try:
-        yield desk
-    finally:
-        await desk.close()
-
-
-async def test_a_database_that_was_not_there_is_tried_again_by_the_next_question(shop: Path, tmp_path: Path) -> None:
-    database = tmp_path / "shop.db"
-    async with desk_for(database, tmp_path / "home") as desk:
-        assert await desk.ready() is None
-        assert "shop.db" in desk.trouble
-        shutil.copy(shop, database)
-        assert await desk.ready() is None, "only a question tries again"
-        asker = await desk.asker()
-        assert asker.catalog.name == "shop"
-        assert await desk.ready() is asker
-        assert await desk.asker() is asker
-
-
-async def test_every_question_is_told_why_the_database_cannot_be_opened(tmp_path: Path) -> None:
-    async with desk_for(tmp_path / "shop.db", tmp_path / "home") as desk:
-        for _ in range(2):
-            with pytest.raises(DatabaseUnavailable, match=r"shop\.db"):
-                await desk.asker()
-
-
-async def test_what_nobody_foresaw_is_told_by_the_number_it_is_logged_under(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def open_asker(_: object) -> NoReturn:
-        raise RuntimeError("the DSN and its password")
-
-    monkeypatch.setattr(app, "open_asker", open_asker)
-    async with desk_for(tmp_path / "shop.db", tmp_path) as desk:
-        with pytest.raises(AskError, match="The log has the details under") as raised:
-            await desk.asker()
-    assert "password" not in str(raised.value)
-    assert desk.trouble.split()[-1].rstrip(".") in caplog.text
 
 
 class Conversation:

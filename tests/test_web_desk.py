@@ -1,0 +1,79 @@
+"""The one open database that everybody asks at."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from errors import AskError, DatabaseUnavailable
+from settings import Settings
+from tests.asked import offline_settings
+from web import desk as desk_module
+from web.desk import Desk, desk_of
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    path = tmp_path / "elsewhere.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE products (product_id INTEGER PRIMARY KEY, name TEXT)")
+        connection.execute("INSERT INTO products (name) VALUES ('Tea')")
+        connection.commit()
+    return path
+
+
+@asynccontextmanager
+async def desk_for(database: Path, home: Path) -> AsyncIterator[Desk]:
+    desk = Desk(offline_settings(home, database_url=f"sqlite:///{database}"))
+    try:
+        yield desk
+    finally:
+        await desk.close()
+
+
+async def test_a_database_that_was_not_there_is_tried_again_by_the_next_question(shop: Path, tmp_path: Path) -> None:
+    database = tmp_path / "shop.db"
+    async with desk_for(database, tmp_path / "home") as desk:
+        assert await desk.ready() is None
+        assert "shop.db" in str(desk.trouble)
+        shutil.copy(shop, database)
+        assert await desk.ready() is None, "only a question tries again"
+        asker = await desk.asker()
+        assert asker.catalog.name == "shop"
+        assert await desk.ready() is asker
+        assert await desk.asker() is asker
+
+
+async def test_every_question_is_told_why_the_database_cannot_be_opened(tmp_path: Path) -> None:
+    async with desk_for(tmp_path / "shop.db", tmp_path / "home") as desk:
+        for _ in range(2):
+            with pytest.raises(DatabaseUnavailable, match=r"shop\.db"):
+                await desk.asker()
+
+
+async def test_what_nobody_foresaw_is_told_by_the_number_it_is_logged_under(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def open_asker(_: object) -> NoReturn:
+        raise RuntimeError("the DSN and its password")
+
+    monkeypatch.setattr(desk_module, "open_asker", open_asker)
+    async with desk_for(tmp_path / "shop.db", tmp_path) as desk:
+        with pytest.raises(AskError, match="The log has the details under") as raised:
+            await desk.asker()
+    assert "password" not in str(raised.value)
+    assert str(desk.trouble).split()[-1].rstrip(".") in caplog.text
+
+
+def test_the_same_settings_lead_to_the_same_desk() -> None:
+    read = {"host": "127.0.0.1", "users": "ann:plum", "database_url": "sqlite:///shop.db"}
+    first, again = (Settings.model_validate(read) for _ in range(2))
+    assert first is not again
+    assert desk_of(first) is desk_of(again)
+    assert desk_of(first) is not desk_of(Settings.model_validate({**read, "users": "ann:pear"}))

@@ -1,0 +1,88 @@
+"""What is let in, and under which headers it leaves."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from web.guards import OriginCheck, SecurityHeaders
+
+INTRANET = "https://intranet.example"
+
+
+async def _page(_: object) -> PlainTextResponse:
+    return PlainTextResponse("in")
+
+
+async def _chat(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_text("in")
+    await websocket.close()
+
+
+def _app() -> Starlette:
+    return Starlette(
+        routes=[Route("/", _page), Route("/ws/socket.io/", _page), WebSocketRoute("/ws/socket.io/", _chat)]
+    )
+
+
+def _checked(loopback_only: bool = False) -> ASGIApp:
+    return OriginCheck(_app(), allow_origins=(INTRANET + "/",), loopback_only=loopback_only)
+
+
+def _opens(app: ASGIApp, origin: str | None, host: str = "chat.example") -> bool:
+    headers = {"host": host} | ({"origin": origin} if origin else {})
+    with TestClient(app, base_url=f"http://{host}") as client:
+        try:
+            with client.websocket_connect("/ws/socket.io/", headers=headers) as websocket:
+                return websocket.receive_text() == "in"
+        except WebSocketDisconnect:
+            return False
+
+
+@pytest.mark.parametrize(
+    ("origin", "may_enter"),
+    [
+        ("http://chat.example", True),
+        ("https://CHAT.example", True),
+        (INTRANET, True),
+        (None, True),
+        ("https://evil.example", False),
+        ("https://chat.example.evil.example", False),
+        ("https://evil.example/chat.example", False),
+        ("http://chat.example:8001", False),
+        ("http://intranet.example", False),
+        ("null", False),
+        ("http://[", False),
+    ],
+)
+def test_the_socket_opens_only_for_our_own_and_the_allowed_origins(origin: str | None, may_enter: bool) -> None:
+    assert _opens(_checked(), origin) is may_enter
+
+
+def test_a_name_that_was_made_to_point_at_this_machine_does_not_open_the_socket() -> None:
+    assert _opens(_checked(loopback_only=True), "http://localhost:8000", "localhost:8000")
+    assert not _opens(_checked(loopback_only=True), "http://evil.example:8000", "evil.example:8000")
+
+
+async def test_polling_is_refused_like_the_socket_and_pages_are_not() -> None:
+    headers = {"origin": "https://evil.example"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(_checked()), base_url="http://chat.example") as client:
+        assert (await client.get("/ws/socket.io/", headers=headers)).status_code == 403
+        assert (await client.get("/", headers=headers)).status_code == 200
+
+
+async def test_every_response_says_what_it_may_load_and_who_may_frame_it() -> None:
+    app = SecurityHeaders(_app(), allow_origins=(INTRANET,))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://chat.example") as client:
+        headers = (await client.get("/")).headers
+    assert f"frame-ancestors 'self' {INTRANET}" in headers["content-security-policy"]
+    assert "img-src 'self' data: blob:;" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"

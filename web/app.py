@@ -1,0 +1,67 @@
+"""Builds the app that the chat is mounted in: its routes, who may call them, and what runs beside them."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+from fastapi import FastAPI
+
+from settings import Settings
+from web.api import add_api
+from web.desk import Desk
+from web.guards import BodyLimit, LoginCheck, OriginCheck, SecurityHeaders
+from web.guests import Guests
+from web.health import add_health
+from web.readiness import Readiness
+
+VERSION = "0.1.0"
+
+ABOUT = """Ask a database in plain words. Every answer comes with its SQL, its rows and what it assumed.
+
+Where `QUAESTOR_USERS` names people, `/api/` and `/metrics` ask for a name and a password (HTTP Basic)."""
+
+Hook = Callable[[], Awaitable[None]]
+
+
+def build_web(settings: Settings, desk: Desk, start: Hook, stop: Hook) -> FastAPI:
+    """Return the app without the chat; `start` and `stop` are awaited around its life.
+
+    Raises SettingsInvalid where QUAESTOR_USERS cannot be read.
+    """
+    guests = Guests(settings.users.get_secret_value()) if settings.users else None
+    readiness = Readiness(desk)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(desk.metrics.watch_loop)
+            await start()
+            yield
+            await readiness.close()
+            await stop()
+            tasks.cancel_scope.cancel()
+
+    app = FastAPI(
+        title="Quaestor", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    add_health(app, desk, readiness, guests)
+    add_api(app, desk, settings.today)
+    # The last one added looks first.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(LoginCheck, guests=guests)
+    app.add_middleware(
+        OriginCheck, allow_origins=settings.allow_origins, loopback_only=guests is None and is_loopback(settings.host)
+    )
+    app.add_middleware(SecurityHeaders, allow_origins=settings.allow_origins)
+    return app
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach the address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

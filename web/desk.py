@@ -1,0 +1,94 @@
+"""Keeps the one Asker open for everybody who asks: the chat, the API, readiness and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing, suppress
+from functools import cache
+
+from agents.ask import Asker
+from agents.events import Event, RowsFound
+from agents.question import Question
+from bootstrap import open_asker
+from errors import AskError
+from settings import Settings
+from web.metrics import Metrics
+
+log = logging.getLogger("quaestor.desk")
+
+
+class Desk:
+    """Keeps the one Asker open; where it could not be opened, the next question tries again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.trouble: AskError | None = None
+        """Why the Asker could not be opened."""
+        self.metrics = Metrics()
+        self.rows_at = float("-inf")
+        """When the database last gave rows, on the monotonic clock."""
+        self._settings = settings
+        self._asker: Asker | None = None
+        self._opening = asyncio.Lock()
+        self._closing = AsyncExitStack()
+
+    async def ready(self) -> Asker | None:
+        """Return the open Asker, or None at once where it could not be opened before."""
+        if self._asker is None and not self.trouble:
+            with suppress(AskError):
+                await self.asker()
+        return self._asker
+
+    async def asker(self) -> Asker:
+        """Return the open Asker; raises AskError where it cannot be opened."""
+        async with self._opening:
+            if self._asker is None:
+                try:
+                    self._asker = await self._closing.enter_async_context(open_asker(self._settings))
+                except AskError as error:
+                    self.trouble = error
+                    raise
+                except Exception:
+                    self.trouble = AskError(incident("the database could not be opened"))
+                    raise self.trouble from None
+                self._watch_lines(self._asker)
+            return self._asker
+
+    async def ask(self, question: Question) -> AsyncGenerator[Event, None]:
+        """Yield what happens to the question, measured; raises AskError where the Asker cannot be opened.
+
+        Closing the iterator stops the work, down to the statement in the database: use `aclosing`.
+        """
+        with self.metrics.question() as watched:
+            asker = await self.asker()
+            async with aclosing(asker.ask(question)) as events:
+                async for event in events:
+                    watched.take(event)
+                    if isinstance(event, RowsFound):
+                        self.rows_at = time.monotonic()
+                    yield event
+
+    async def close(self) -> None:
+        self._asker = None
+        await self._closing.aclose()
+
+    def _watch_lines(self, asker: Asker) -> None:
+        for name, owner in (("questions", asker), ("database", asker.runner)):
+            if line := getattr(owner, "line", None):
+                self.metrics.watch_line(name, line)
+
+
+@cache
+def desk_of(settings: Settings) -> Desk:
+    """Return the one desk of these settings: the chat, which Chainlit loads by itself, and the server share it."""
+    return Desk(settings)
+
+
+def incident(what: str) -> str:
+    """Log the exception at hand under a new id; return the sentence that tells a person the id."""
+    number = secrets.token_hex(4)
+    log.exception("%s, incident %s", what, number)
+    return f"Something went wrong on our side. The log has the details under {number}."

@@ -1,0 +1,144 @@
+"""Looks at every request before anything else does: where it comes from, who sends it, and how long it is."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from web.guests import Guests
+
+SOCKET = "/ws/socket.io"
+API = "/api/"
+METRICS = "/metrics"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+LONGEST_BODY = 64 * 1024
+"""Bytes of a request to the API."""
+
+# Chainlit runs an element's code with `new Function` and sets its theme in an inline script. Everything else may
+# come from here only, so a picture that a database's value smuggles into a text is never fetched.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline' data:; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' data:; worker-src 'self' blob:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self' {frames}"
+)
+
+
+def refusal(status: int, sentence: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """Return an answer that says why there is none."""
+    return JSONResponse({"detail": sentence}, status, headers)
+
+
+class SecurityHeaders:
+    """Adds to every response what it may load and who may frame it."""
+
+    def __init__(self, app: ASGIApp, allow_origins: tuple[str, ...]) -> None:
+        self._app = app
+        self._headers = {
+            "content-security-policy": POLICY.format(frames=" ".join(allow_origins)).strip(),
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "same-origin",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+
+
+class OriginCheck:
+    """Lets only our own page and the allowed origins open the chat's socket, which checks no origin itself, and ask."""
+
+    def __init__(self, app: ASGIApp, allow_origins: tuple[str, ...], loopback_only: bool) -> None:
+        self._app = app
+        self._allowed = {origin.rstrip("/").lower() for origin in allow_origins}
+        self._loopback_only = loopback_only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_guarded = scope["type"] != "lifespan" and scope["path"].startswith((SOCKET, API))
+        if not is_guarded or self._may_enter(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await refusal(403, "Pages of this origin may not ask here.")(scope, receive, send)
+
+    def _may_enter(self, headers: Headers) -> bool:
+        origin = headers.get("origin")
+        if origin is None or origin.lower() in self._allowed:
+            return True  # A browser always names its origin; a program that does not is no page that can be tricked.
+        try:
+            at = urlsplit(origin)
+        except ValueError:
+            return False
+        if self._loopback_only and at.hostname not in LOOPBACK:
+            return False  # A stranger's name may be made to resolve to this machine.
+        return at.netloc.lower() == headers.get("host", "").lower()
+
+
+class LoginCheck:
+    """Asks for a name and a password (HTTP Basic) before the API and the metrics, where there is a login."""
+
+    def __init__(self, app: ASGIApp, guests: Guests | None) -> None:
+        self._app = app
+        self._guests = guests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_guarded = scope["type"] == "http" and (scope["path"].startswith(API) or scope["path"] == METRICS)
+        if not is_guarded or may_know(self._guests, Headers(scope=scope)):
+            await self._app(scope, receive, send)
+        else:
+            ask = {"www-authenticate": 'Basic realm="Quaestor", charset="UTF-8"'}
+            await refusal(401, "Name yourself: HTTP Basic with a name and password of QUAESTOR_USERS.", ask)(
+                scope, receive, send
+            )
+
+
+def may_know(guests: Guests | None, headers: Headers) -> bool:
+    """Tell whether whoever sent these headers may read what is not for everybody."""
+    return guests is None or guests.know_basic(headers.get("authorization"))
+
+
+class BodyLimit:
+    """Reads a request to the API whole before it is looked at, and turns away one that is too long."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(API):
+            await self._app(scope, receive, send)
+            return
+        body = await _read(Headers(scope=scope), receive)
+        if body is None:
+            limit = LONGEST_BODY // 1024
+            await refusal(413, f"The request is longer than {limit} KiB.", {"connection": "close"})(
+                scope, receive, send
+            )
+            return
+        waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive_again() -> Message:
+            return waiting.pop() if waiting else await receive()
+
+        await self._app(scope, receive_again, send)
+
+
+async def _read(headers: Headers, receive: Receive) -> bytes | None:
+    """Return the body, or None where it is too long."""
+    said = headers.get("content-length", "")
+    if said.isdigit() and int(said) > LONGEST_BODY:
+        return None
+    body = bytearray()
+    while len(body) <= LONGEST_BODY:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
+    return None
