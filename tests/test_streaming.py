@@ -10,7 +10,7 @@ from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 
-from agents.streaming import TokenSpeaker, speaking
+from agents.streaming import speaking
 
 LONG = 3_600.0
 """An interval that ends in no test: what is said before it has ended was not waited for."""
@@ -92,7 +92,7 @@ async def test_a_cancelled_block_ends_and_says_nothing_more(listener: Listener) 
     assert listener.pieces == ["one"]
 
 
-async def test_a_slow_listener_loses_no_token_and_keeps_their_order() -> None:
+async def test_a_slow_listener_gets_larger_pieces_in_order() -> None:
     heard: list[str] = []
 
     async def say(piece: str) -> None:
@@ -100,13 +100,75 @@ async def test_a_slow_listener_loses_no_token_and_keeps_their_order() -> None:
             await asyncio.sleep(0)
         heard.append(piece)
 
-    words = [f"{i} " for i in range(500)]
-    async with speaking(say, 0.0) as speaker:
-        for word in words:
-            await speaker.on_llm_new_token(word)
+    async def feed() -> None:
+        while words:
+            await speaker.on_llm_new_token(words.pop())
             await asyncio.sleep(0)
-    assert "".join(heard) == "".join(words)
-    assert len(heard) < len(words)
+
+    words = [f"{i} " for i in range(500, 0, -1)]
+    whole = "".join(reversed(words))
+    async with asyncio.timeout(10), speaking(say, 0.0) as speaker:
+        await asyncio.gather(feed(), feed())  # two models that speak at the same time
+    assert "".join(heard) == whole
+    assert 1 < len(heard) < 500
+
+
+async def test_tokens_that_come_an_interval_apart_cost_no_task(listener: Listener) -> None:
+    async with speaking(listener.say, 0.0) as speaker:
+        for token in ("one", " two", " three"):
+            before = asyncio.all_tasks()
+            await speaker.on_llm_new_token(token)
+            assert asyncio.all_tasks() == before
+            assert listener.pieces[-1] == token
+    assert listener.pieces == ["one", " two", " three"]
+
+
+async def test_many_tokens_within_an_interval_cost_one_task(listener: Listener) -> None:
+    before = asyncio.all_tasks()
+    async with speaking(listener.say, LONG) as speaker:
+        for token in "abcdefgh":
+            await speaker.on_llm_new_token(token)
+        assert len(asyncio.all_tasks() - before) == 1
+    assert listener.pieces == ["a", "bcdefgh"]
+
+
+async def test_what_a_listener_fails_with_leaves_the_block_though_the_model_made_something_else_of_it() -> None:
+    async def say(piece: str) -> None:
+        raise ConnectionError("the page is gone")
+
+    with pytest.raises(ConnectionError, match="the page is gone"):
+        async with asyncio.timeout(10), speaking(say, LONG) as speaker:
+            try:
+                await speaker.on_llm_new_token("hello")
+            except ConnectionError:
+                raise RuntimeError("the model does not answer") from None
+
+
+async def test_a_listener_that_fails_is_told_nothing_more() -> None:
+    heard: list[str] = []
+
+    async def say(piece: str) -> None:
+        heard.append(piece)
+        raise ConnectionError("the page is gone")
+
+    with pytest.raises(ConnectionError):
+        async with asyncio.timeout(10), speaking(say, LONG) as speaker:
+            for token in ("one", "two"):
+                with pytest.raises(ConnectionError):
+                    await speaker.on_llm_new_token(token)
+    assert heard == ["one"]
+
+
+async def test_a_listener_that_fails_later_ends_a_block_that_waits() -> None:
+    async def say(piece: str) -> None:
+        if piece == "two":
+            raise ConnectionError("the page is gone")
+
+    with pytest.raises(ConnectionError, match="the page is gone"):
+        async with asyncio.timeout(10), speaking(say, 0.01) as speaker:
+            await speaker.on_llm_new_token("one")
+            await speaker.on_llm_new_token("two")
+            await asyncio.Event().wait()
 
 
 async def test_nothing_is_said_where_nothing_came(listener: Listener) -> None:
@@ -124,7 +186,7 @@ async def test_a_langchain_model_speaks_through_it(listener: Listener) -> None:
     assert "".join(listener.pieces) == "Rome sold most."
 
 
-def test_langchain_calls_it_without_a_task_for_each_token() -> None:
-    speaker = TokenSpeaker()
-    assert speaker.run_inline
-    assert AsyncCallbackManager.configure([speaker]).handlers == [speaker]
+async def test_langchain_calls_it_without_a_task_for_each_token(listener: Listener) -> None:
+    async with speaking(listener.say) as speaker:
+        assert speaker.run_inline
+        assert AsyncCallbackManager.configure([speaker]).handlers == [speaker]
