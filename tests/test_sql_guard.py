@@ -414,6 +414,73 @@ async def test_a_worker_that_hangs_is_killed_and_the_next_question_gets_a_new_on
     assert (await guard.check("SELECT 3")).sql == "SELECT 3"
 
 
+def bring_down(guard: Guard, bomb: str) -> None:
+    """Let the guard's next workers end at this statement, as the kernel ends one that takes too long."""
+    program = (
+        "import os, signal\n"
+        "from tools import guard_worker as w\n"
+        "answer = w._answer\n"
+        f"w._answer = lambda i, sql: os.kill(os.getpid(), signal.SIGPROF) if sql == {bomb!r} else answer(i, sql)\n"
+        "w.main()\n"
+    )
+    guard._worker._command = [sys.executable, "-c", program]
+
+
+async def test_a_statement_that_ends_the_worker_does_not_refuse_those_beside_it(guard: Guard) -> None:
+    bring_down(guard, "SELECT 'bomb'")
+    statements = ["SELECT 1", "SELECT 'bomb'", "SELECT 2", "DROP TABLE t", "SELECT 'bomb'", "SELECT 3"]
+    answers = await asyncio.gather(*(guard.check(sql) for sql in statements), return_exceptions=True)
+    told = [answer.sql if isinstance(answer, SafeQuery) else str(answer)[:24] for answer in answers]
+    unchecked = "The SQL could not be che"
+    assert told == ["SELECT 1", unchecked, "SELECT 2", "DROP is not allowed: onl", unchecked, "SELECT 3"]
+
+
+async def test_a_statement_that_was_not_checked_in_time_is_checked_anew(guard: Guard) -> None:
+    bring_down(guard, "SELECT 1")
+    for _ in range(2):
+        with pytest.raises(SQLRefused, match="could not be checked in time"):
+            await guard.check("SELECT 1")
+    guard._worker._command = Guard("sqlite", None)._worker._command
+    assert (await guard.check("SELECT 1")).sql == "SELECT 1"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ['{"sql": "SELECT 2", "tables": []}', '{"sql": 1, "tables": []}', '{"tables": []}', "[]", "{", '"yes"', ""],
+)
+async def test_an_answer_that_is_not_about_the_statement_lets_nothing_through(guard: Guard, answer: str) -> None:
+    program = f"print('{{}}', flush=True)\ninput()\nwhile True:\n    input()\n    print({answer!r}, flush=True)"
+    guard._worker._command = [sys.executable, "-c", program]
+    answers = await asyncio.gather(guard.check("SELECT 1"), guard.check("SELECT 11"), return_exceptions=True)
+    assert [type(each) for each in answers] == [SQLRefused, SQLRefused]
+
+
+async def test_a_worker_that_does_not_start_lets_nothing_through(guard: Guard) -> None:
+    guard._worker._command = ["/nowhere/python"]
+    answers = await asyncio.gather(guard.check("SELECT 1"), guard.check("SELECT 2"), return_exceptions=True)
+    assert [type(each) for each in answers] == [SQLRefused, SQLRefused]
+
+
+async def test_long_statements_at_once_do_not_fill_the_pipe(guard: Guard) -> None:
+    statements = [f"SELECT {n} -- " + "\U0001f600" * 19_000 for n in range(6)]
+    async with asyncio.timeout(60):
+        assert [(await each).sql for each in [asyncio.create_task(guard.check(s)) for s in statements]] == statements
+
+
+async def test_what_was_said_of_a_text_is_not_asked_again_and_holds_for_one_catalog_only(guard: Guard) -> None:
+    with pytest.raises(SQLRefused, match="DROP"):
+        await guard.check("DROP TABLE ghosts")
+    query = await guard.check("SELECT * FROM ghosts")
+    worker_of(guard).kill()
+    bring_down(guard, "SELECT * FROM ghosts")
+    assert await guard.check("SELECT * FROM ghosts") == query
+    with pytest.raises(SQLRefused, match="DROP"):
+        await guard.check("DROP TABLE ghosts")
+    async with aclosing(Guard("sqlite", catalog("sqlite"))) as other:
+        with pytest.raises(SQLRefused, match="ghosts"):
+            await other.check("SELECT * FROM ghosts")
+
+
 async def test_a_worker_that_died_between_two_questions_costs_neither(guard: Guard) -> None:
     await guard.check("SELECT 1")
     worker_of(guard).kill()
@@ -432,7 +499,7 @@ async def test_closing_the_guard_ends_its_worker() -> None:
 
 def test_a_guard_that_was_forgotten_takes_its_worker_along() -> None:
     guard = Guard("sqlite", None)
-    guard._worker.ask("SELECT 1")
+    guard._worker.ask(["SELECT 1"])
     worker = worker_of(guard)
     del guard
     gc.collect()

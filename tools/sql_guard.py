@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ import anyio
 from asyncer import asyncify
 
 from errors import SQLRefused
+from llm.batcher import Batcher
 from tools.catalog import Catalog, Dialect
 from tools.guard_text import MAX_CHARACTERS
 from tools.guard_worker import describe
+from tools.recent import Recent
 
 DEADLINE = 5.0
 """Seconds of waiting for one statement; its processor time is bounded in the worker, much lower."""
@@ -32,7 +35,16 @@ START_DEADLINE = 20.0
 """Seconds for a worker to start on a machine that is busy."""
 
 _ROOT = Path(__file__).resolve().parent.parent
-_UNCHECKED = "The SQL could not be checked in time, so it is not run: write it more simply."
+AT_ONCE = 8
+"""Statements in one exchange with the worker. More of them gain little and wait for each other's worst."""
+PIPE_HOLDS = 32_768
+"""Bytes said before the first answer is heard; a pipe takes twice as many, so neither side waits for the other."""
+VERDICTS_KEPT = 2_000
+VERDICTS_CHARACTERS = 2_000_000
+
+Verdict = dict[str, Any]
+"""What the worker said of a statement: {"sql", "tables"} or {"refused"}."""
+UNCHECKED: Verdict = {"refused": "The SQL could not be checked in time, so it is not run: write it more simply."}
 
 
 @dataclass(frozen=True)
@@ -49,13 +61,16 @@ class SafeQuery:
 class Guard:
     """Checks SQL for one database. `catalog=None` takes any table name as known (catalogue tables excepted).
 
-    Its worker starts with the first check and serves one statement at a time.
+    Its worker starts with the first check and inspects one statement after the other. What the worker said of a text
+    is remembered, because nothing else than the text and the catalog, which are the same, could change it.
     """
 
     def __init__(self, dialect: Dialect, catalog: Catalog | None) -> None:
         self._dialect = dialect
         self._worker = _Worker(describe(dialect, catalog))
         self._turns = anyio.CapacityLimiter(1)
+        self._inspect = Batcher(self._ask_worker, most=AT_ONCE)
+        self._verdicts: Recent[Verdict] = Recent(VERDICTS_KEPT, characters=VERDICTS_CHARACTERS)
 
     async def check(self, sql: str) -> SafeQuery:
         """Return the query, safe to run; raises SQLRefused with the reason, also on anything unexpected.
@@ -64,14 +79,21 @@ class Guard:
         """
         if len(sql) > MAX_CHARACTERS:
             raise SQLRefused(f"The SQL is longer than {MAX_CHARACTERS:,} characters: ask for less at once.")
-        answer = await asyncify(self._worker.ask, limiter=self._turns)(sql)
-        if "refused" in answer:
-            raise SQLRefused(str(answer["refused"]))
-        return SafeQuery(answer["sql"], self._dialect, tuple(answer["tables"]))
+        verdict = self._verdicts.get(sql) or await self._inspect(sql)
+        if "refused" in verdict:
+            raise SQLRefused(str(verdict["refused"]))
+        return SafeQuery(verdict["sql"], self._dialect, tuple(verdict["tables"]))
 
     async def aclose(self) -> None:
         """End the worker; a later check would start another."""
         await asyncify(self._worker.stop, limiter=self._turns)()
+
+    async def _ask_worker(self, statements: Sequence[str]) -> list[Verdict]:
+        verdicts = await asyncify(self._worker.ask, limiter=self._turns)(statements)
+        for sql, verdict in zip(statements, verdicts, strict=True):
+            if verdict is not UNCHECKED:  # Another moment may have the time.
+                self._verdicts.put(sql, verdict)
+        return verdicts
 
 
 class _Worker:
@@ -79,40 +101,51 @@ class _Worker:
 
     def __init__(self, described: dict[str, Any]) -> None:
         self._described = described
+        self._command = [sys.executable, "-m", "tools.guard_worker"]
         self._process: subprocess.Popen[bytes] | None = None
         self._ending: weakref.finalize[..., Any] | None = None
         # Two event loops may share a guard; a limiter belongs to one.
         self._lock = threading.Lock()
 
-    def ask(self, sql: str) -> dict[str, Any]:
-        """Return the worker's answer, or a refusal where none came."""
+    def ask(self, statements: Sequence[str]) -> list[Verdict]:
+        """Return the worker's verdict of each statement, in their order; UNCHECKED where none came.
+
+        Whichever statement brings the worker down, those after it are asked of a new one.
+        """
+        verdicts: list[Verdict] = []
         with self._lock:
             try:
-                return self._exchange(sql)
-            except (OSError, ValueError, TimeoutError):
-                self._end()
-                return {"refused": _UNCHECKED}
+                while len(verdicts) < len(statements) and (process := self._running()):
+                    try:
+                        _exchange(process, statements, verdicts)
+                    except (OSError, ValueError, TimeoutError):
+                        self._end()
+                        verdicts.append(UNCHECKED)
             except BaseException:
                 # An answer that nobody took would be read as the next statement's.
                 self._end()
                 raise
+        return verdicts + [UNCHECKED] * (len(statements) - len(verdicts))
 
     def stop(self) -> None:
         with self._lock:
             self._end()
 
-    def _exchange(self, sql: str) -> dict[str, Any]:
+    def _running(self) -> subprocess.Popen[bytes] | None:
+        """Return the worker, started where there is none; None where it does not start."""
         if self._process is not None and self._process.poll() is not None:
             self._end()  # It died between two statements; nothing was lost.
         if self._process is None:
-            self._start()
-        assert self._process is not None
-        return _converse(self._process, sql, DEADLINE)
+            try:
+                self._start()
+            except (OSError, ValueError, TimeoutError):
+                self._end()
+        return self._process
 
     def _start(self) -> None:
         # Its own session keeps a Ctrl-C at the terminal away from it; it ends when its input closes.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tools.guard_worker"],
+            self._command,
             cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -121,7 +154,8 @@ class _Worker:
             start_new_session=True,
         )
         self._ending = weakref.finalize(self, _end, self._process)
-        _converse(self._process, self._described, START_DEADLINE)
+        _say(self._process, _line(self._described))
+        _Heard(self._process).answer(START_DEADLINE)
 
     def _end(self) -> None:
         if self._ending is not None:
@@ -129,27 +163,77 @@ class _Worker:
         self._process = self._ending = None
 
 
-def _converse(process: subprocess.Popen[bytes], said: object, seconds: float) -> dict[str, Any]:
-    """Say one line and return the line that comes back; raises OSError, ValueError or TimeoutError."""
-    assert process.stdin is not None and process.stdout is not None
-    line = memoryview(json.dumps(said).encode() + b"\n")
-    while line:
-        line = line[process.stdin.write(line) or 0 :]
-    deadline = time.monotonic() + seconds
-    heard = bytearray()
-    poll = select.poll()
-    poll.register(process.stdout, select.POLLIN)
-    while not heard.endswith(b"\n"):
-        if not poll.poll(max(deadline - time.monotonic(), 0) * 1000):
-            raise TimeoutError
-        piece = os.read(process.stdout.fileno(), 65_536)
-        if not piece:
-            raise BrokenPipeError
-        heard += piece
-    answer = json.loads(heard)
-    if not isinstance(answer, dict):
-        raise ValueError("the worker answered no object")
-    return answer
+def _line(said: object) -> bytes:
+    return json.dumps(said).encode() + b"\n"
+
+
+def _exchange(process: subprocess.Popen[bytes], statements: Sequence[str], verdicts: list[Verdict]) -> None:
+    """Say the statements that have no verdict yet, as many as fit into the pipe, and add theirs as they come.
+
+    Raises OSError, ValueError or TimeoutError; the statement that it happened at is the first without a verdict.
+    """
+    left = statements[len(verdicts) :]
+    lines = _fitting(left)
+    _say(process, b"".join(lines))
+    heard = _Heard(process)
+    for statement in left[: len(lines)]:
+        verdict = heard.answer(DEADLINE)
+        if not _is_about(statement, verdict):
+            raise ValueError("the worker answered no verdict, or that of another statement")
+        verdicts.append(verdict)
+
+
+def _is_about(statement: str, verdict: Verdict) -> bool:
+    if "refused" in verdict:
+        return True
+    sql = verdict.get("sql")
+    return isinstance(sql, str) and sql in statement and isinstance(verdict.get("tables"), list)
+
+
+def _fitting(statements: Sequence[str]) -> list[bytes]:
+    """Return the lines of the first statements, at least one, that a pipe takes while its reader is busy."""
+    lines = [_line(statements[0])]
+    size = len(lines[0])
+    for statement in statements[1:]:
+        line = _line(statement)
+        if (size := size + len(line)) > PIPE_HOLDS:
+            break
+        lines.append(line)
+    return lines
+
+
+def _say(process: subprocess.Popen[bytes], lines: bytes) -> None:
+    assert process.stdin is not None
+    left = memoryview(lines)
+    while left:
+        left = left[process.stdin.write(left) or 0 :]
+
+
+class _Heard:
+    """What a worker says after it was asked, a line of JSON for each statement."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        self._pipe = process.stdout.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._pipe, select.POLLIN)
+        self._bytes = bytearray()
+
+    def answer(self, seconds: float) -> dict[str, Any]:
+        """Return the next answer; raises OSError, ValueError or TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while (end := self._bytes.find(b"\n")) < 0:
+            if not self._poll.poll(max(deadline - time.monotonic(), 0) * 1000):
+                raise TimeoutError
+            piece = os.read(self._pipe, 65_536)
+            if not piece:
+                raise BrokenPipeError
+            self._bytes += piece
+        answer = json.loads(self._bytes[:end])
+        del self._bytes[: end + 1]
+        if not isinstance(answer, dict):
+            raise ValueError("the worker answered no object")
+        return answer
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
