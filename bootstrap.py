@@ -12,6 +12,7 @@ from pathlib import Path
 from asyncer import asyncify
 
 from agents.ask import Asker, Check, Guardrails, Narrator, Suggester, Writer, together
+from agents.extension import extend
 from agents.guardrails import RuleGuardrails
 from agents.offline.analyst import Analyst
 from agents.offline.followups import OfflineSuggester
@@ -59,7 +60,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
         people = await _people(settings, schema.catalog, analyst, closing)
         await _warm_up(schema, guard)
         checks: dict[str, Check] = {"database": await _database_check(runner, guard), "index": schema.probe}
-        yield Asker(
+        asker = Asker(
             catalog=schema.catalog,
             guardrails=people.guardrails,
             schema=schema,
@@ -74,6 +75,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             checks={**checks, **people.checks},
             line=Line(settings.questions_at_once, settings.queue_limit),
         )
+        yield await extend(asker, settings.extension, closing) if settings.extension else asker
 
 
 async def _warm_up(schema: Schema, guard: Guard) -> None:
