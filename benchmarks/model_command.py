@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from datetime import date
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -52,6 +53,9 @@ def model(
     answer_tokens: Annotated[
         int, typer.Option(help="Tokens of every told answer, each stamped with the moment it leaves; 0 tells.", min=0)
     ] = 0,
+    replies: Annotated[
+        Path | None, typer.Option(help="Keeps replies for the next run, which then costs the machine less.")
+    ] = None,
     database_url: Annotated[str | None, typer.Option(help="The database that its SQL is for.")] = None,
 ) -> None:
     """Serve an OpenAI-compatible model that answers through the offline analyst."""
@@ -61,7 +65,7 @@ def model(
         open_analyst(read_settings(database_url), answer_tokens),
         Pace(first_token_ms / 1000, tokens_per_second),
         FaultPicker(fault, fault_share),
-        replies=Replies(REPLIES_KEPT),
+        replies=Replies(REPLIES_KEPT, replies),
     )
     try:
         uvloop.run(_serve(server, host, port))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from pathlib import Path
 
-from benchmarks.model_wire import Part, Reply
+from benchmarks.model_wire import Part, Reply, ToolCall
 
 QUESTIONS_KEPT = 50_000
 
@@ -14,10 +18,15 @@ QUESTIONS_KEPT = 50_000
 class Replies:
     """Replies by the body of their request: the same one is worked out once, however many ask at the same time."""
 
-    def __init__(self, most: int) -> None:
-        """Keep at most so many; 0 remembers nothing."""
+    def __init__(self, most: int, file: Path | None = None) -> None:
+        """Keep at most so many, 0 for none; with a file, those of earlier runs are known, and new ones are added.
+
+        A file knows nothing of the code that worked its replies out: delete it where that has changed.
+        """
         self._most = most
         self._kept: OrderedDict[bytes, asyncio.Future[Reply]] = OrderedDict()
+        self._file = file
+        self._written = dict(map(_read_line, file.read_text().splitlines())) if file and file.exists() else {}
 
     async def get(self, body: bytes, work_out: Callable[[], Awaitable[Reply]]) -> Reply:
         """Return the reply to a body; one that cannot be worked out is tried again by the next who asks."""
@@ -27,15 +36,33 @@ class Replies:
             self._kept.move_to_end(body)
             return known.result() if known.done() else await asyncio.shield(known)
         # A task of its own: who asked first may leave before the others have their reply.
-        working = self._kept[body] = asyncio.ensure_future(work_out())
+        working = self._kept[body] = asyncio.ensure_future(self._look_up(body, work_out))
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)
         working.add_done_callback(lambda done: self._forget_failed(body, done))
         return await asyncio.shield(working)
 
+    async def _look_up(self, body: bytes, work_out: Callable[[], Awaitable[Reply]]) -> Reply:
+        key = hashlib.sha256(body).hexdigest()
+        if (written := self._written.get(key)) is not None:
+            return written
+        reply = await work_out()
+        # How many stamps there are is the run's, not the request's.
+        if self._file is not None and not reply.stamps:
+            with self._file.open("a") as file:
+                file.write(json.dumps({"key": key, **asdict(reply)}) + "\n")
+        return reply
+
     def _forget_failed(self, body: bytes, done: asyncio.Future[Reply]) -> None:
         if done.cancelled() or done.exception() is not None:
             self._kept.pop(body, None)
+
+
+def _read_line(line: str) -> tuple[str, Reply]:
+    about = json.loads(line)
+    calls = tuple(ToolCall(**call) for call in about["tool_calls"])
+    part = about["part"] and Part(about["part"]["question"], about["part"]["task"], tuple(about["part"]["after"]))
+    return about["key"], Reply(about["text"], calls, part=part)
 
 
 class OwnTime:

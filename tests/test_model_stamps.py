@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ from agents.guardrails import ModelGuardrails, RuleGuardrails
 from agents.narrator import ModelNarrator
 from agents.sql_writer import SQLWriter
 from benchmarks.model_memory import OwnTime, Replies
-from benchmarks.model_wire import Part, Reply
+from benchmarks.model_wire import Part, Reply, ToolCall
 from chat.markdown import MarkdownStream, as_markdown
 from tests.test_model_answers import DRAFT, QUESTION, ROWS, Analyst
 from tests.test_sql_writer import CATALOG, FOUND
@@ -131,6 +132,24 @@ async def test_a_reply_that_failed_is_tried_again() -> None:
     with pytest.raises(ValueError, match="no reply"):
         await replies.get(b"a", worker.work)
     assert (await replies.get(b"a", worker.work)).text == "2"
+
+
+async def test_replies_are_known_in_the_next_run_but_for_the_stamped(tmp_path: Path) -> None:
+    file, worker = tmp_path / "replies.jsonl", Worker()
+    told = Reply("Rome.", part=Part("why?", "tell", ("judge", "write")))
+    called = Reply(tool_calls=(ToolCall("run_sql", '{"sql": "SELECT 1"}'),), part=Part("why?", "run_sql"))
+    first = Replies(10, file)
+    for body, reply in ((b"tell", told), (b"call", called), (b"stamped", Reply(stamps=3))):
+
+        async def work_out(reply: Reply = reply) -> Reply:
+            return reply
+
+        await first.get(body, work_out)
+    later = Replies(10, file)
+    assert await later.get(b"tell", worker.work) == told
+    assert await later.get(b"call", worker.work) == called
+    assert worker.calls == 0
+    assert await later.get(b"stamped", worker.work) == Reply("1")
 
 
 async def test_who_asked_first_may_leave_before_the_others_have_their_reply() -> None:
