@@ -8,9 +8,11 @@ import socket
 import sqlite3
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, closing, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from math import cos, sin
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from blockbuster import blockbuster_ctx
 from pydantic import SecretStr
+from qdrant_client import QdrantClient
 from typer.testing import CliRunner
 
 from errors import DatabaseUnavailable, IndexUnavailable, ModelUnavailable
@@ -26,7 +29,11 @@ from jobs.index import index
 from llm.embeddings import LocalEmbedder, open_embedder
 from tools.catalog import Catalog, Column, ForeignKey, Found, Table, Value
 from tools.schema import Schema, open_schema
+from tools.schema_entries import Entry
 from tools.schema_joins import JoinGraph
+from tools.schema_own import OwnStore
+from tools.schema_server import ServerStore
+from tools.schema_store import EntryStore
 from tools.schema_values import ValueLookup
 
 SHOP = """
@@ -267,8 +274,9 @@ def silent_server() -> Iterator[int]:
 
 
 @pytest.fixture
-async def many(tmp_path: Path, embedder: LocalEmbedder) -> Schema:
-    return await Schema.open(many_tables(), tmp_path / "index" / "many", embedder)
+async def many(tmp_path: Path, embedder: LocalEmbedder) -> AsyncIterator[Schema]:
+    async with aclosing(await Schema.open(many_tables(), tmp_path / "index" / "many", embedder)) as schema:
+        yield schema
 
 
 @pytest.mark.parametrize(
@@ -371,6 +379,108 @@ def test_a_value_is_found_in_every_column_that_holds_it() -> None:
     ]
 
 
+# --- where the entries are kept ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stores() -> Iterator[list[EntryStore]]:
+    """Our own store and a server's; the server is played by its client's in-memory mode."""
+    stores: list[EntryStore] = [OwnStore(), ServerStore(QdrantClient(":memory:"), "entries")]
+    yield stores
+    for store in stores:
+        store.close()
+
+
+def shelves() -> list[Entry]:
+    values = [Entry("value", "drinks", "name", name) for name in ("Green Tea", "Espresso", "Black Tea")]
+    return [
+        Entry("table", "drinks", "", "drinks. id, name, price"),
+        Entry("column", "drinks", "price", "drinks price"),
+        Entry("table", "cups", "", "cups. id, colour"),
+        *values,
+    ]
+
+
+def filled(store: EntryStore, vectors: dict[str, list[float]]) -> EntryStore:
+    entries = shelves()
+    store.create(2 if vectors else None)
+    store.put(entries, {entry.id: entry.digest("m") for entry in entries}, vectors)
+    return store
+
+
+@pytest.mark.parametrize("with_vectors", [True, False])
+def test_our_own_qdrant_finds_what_a_server_finds(stores: list[EntryStore], with_vectors: bool) -> None:
+    angles = [0.1, 0.3, 1.4]
+    entries = shelves()[:3] if with_vectors else []
+    vectors = {entry.id: [cos(angle), sin(angle)] for entry, angle in zip(entries, angles, strict=False)}
+    own, server = (filled(store, vectors) for store in stores)
+    for text in ("price of drinks", "black tea", "cups", "nothing of it", ""):
+        vector = [1.0, 0.0] if with_vectors else None
+        # Entries of one rank may stand in either order.
+        own_hits, server_hits = (sorted(each.search(text, vector), key=str) for each in (own, server))
+        assert [replace(hit, score=0) for hit in own_hits] == [replace(hit, score=0) for hit in server_hits]
+        assert [hit.score for hit in own_hits] == pytest.approx([hit.score for hit in server_hits])
+
+
+def test_a_store_forgets_what_is_removed_and_everything_when_dropped(stores: list[EntryStore]) -> None:
+    for store in stores:
+        filled(store, {})
+        gone = shelves()[2]
+        assert [hit.table for hit in store.search("cups", None)] == ["cups"]
+        store.remove([gone.id])
+        assert store.search("cups", None) == []
+        assert store.digests() == {e.id: e.digest("m") for e in shelves() if e.id != gone.id}
+        store.drop()
+        assert store.digests() == {}
+        with pytest.raises(IndexUnavailable, match="is gone"):
+            store.probe()
+        filled(store, {})
+        assert [hit.table for hit in store.search("cups", None)] == ["cups"]
+
+
+def test_our_own_qdrant_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    store = OwnStore()
+    filled(store, {})
+    assert len(list(tmp_path.iterdir())) == 1
+    store.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    store = OwnStore()
+    with pytest.raises(IndexUnavailable, match="temporary files"):
+        store.create(None)
+    store.close()
+
+
+async def test_a_question_asked_again_is_not_searched_again_and_another_schema_finds_its_own(
+    shop: str, tmp_path: Path, embedder: LocalEmbedder
+) -> None:
+    counting = Counting(embedder)
+    async with open_schema(shop, home=tmp_path, embedder=counting) as schema:
+        counting.texts.clear()
+        found = await schema.find("how many customers?")
+        assert await schema.find("how many customers?") is found
+        assert counting.texts == ["how many customers?"]
+        assert len((await schema.find("how many customers?", limit=2)).tables) == 2
+    run(tmp_path / "shop.sqlite", "DROP TABLE customers")
+    async with open_schema(shop, home=tmp_path, embedder=counting) as schema:
+        assert "customers" not in names(await schema.find("how many customers?"))
+
+
+async def test_what_words_alone_found_is_not_remembered(shop: str, tmp_path: Path, embedder: LocalEmbedder) -> None:
+    counting = Counting(embedder)
+    async with open_schema(shop, home=tmp_path, embedder=counting) as schema:
+        counting.down = True
+        await schema.find("who buys?")
+        counting.down = False
+        counting.texts.clear()
+        await schema.find("who buys?")
+    assert counting.texts == ["who buys?"]
+
+
 # --- a server ------------------------------------------------------------------------------------------------------
 
 
@@ -418,7 +528,7 @@ async def test_a_qdrant_that_refuses_the_key_leaves_it_in_no_traceback(shop: str
 async def test_a_qdrant_that_never_answers_is_given_up(
     shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.schema_store.SERVER_SECONDS", 1)
+    monkeypatch.setattr("tools.schema_server.SERVER_SECONDS", 1)
     with silent_server() as port, pytest.raises(IndexUnavailable, match="does not answer"):
         async with asyncio.timeout(30), open_schema(shop, home=tmp_path, qdrant_url=f"http://127.0.0.1:{port}"):
             pass

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import anyio
 from asyncer import asyncify
@@ -17,17 +17,14 @@ from pydantic import SecretStr
 
 from errors import ModelUnavailable
 from tools.catalog import Catalog, Found, Table, Value
+from tools.recent import Recent
 from tools.reflection import Progress
 from tools.schema_catalog import catalog_key, load_catalog
 from tools.schema_entries import Entry, entries_of
 from tools.schema_joins import JoinGraph
+from tools.schema_store import EntryStore, Hit
 from tools.schema_values import ValueLookup
 from tools.schema_vectors import VectorFile
-
-if TYPE_CHECKING:
-    from qdrant_client import QdrantClient
-
-    from tools.schema_store import EntryStore, Hit
 
 __all__ = ["Embedder", "Progress", "Schema", "Stored", "open_schema"]
 
@@ -42,6 +39,8 @@ TABLES = 8
 COLUMNS_FOUND = 30
 QUESTION_LENGTH = 2_000
 """Characters of a question that are searched for; what comes after them finds nothing new."""
+QUESTIONS_KEPT = 256
+"""Questions whose findings are remembered; the catalog and its index stay as they are while they are open."""
 JOINED = 4
 """So many of the nearest tables are joined with each other by way of the tables between them."""
 
@@ -123,7 +122,6 @@ class Schema:
 
     stored: Stored
     """What opening it stored."""
-    _store: EntryStore
     _lookup: ValueLookup
 
     @classmethod
@@ -165,13 +163,14 @@ class Schema:
         self._embedder = self._given_embedder = embedder
         self._url = qdrant_url
         self._api_key = qdrant_api_key
-        self._client: QdrantClient | None = None
+        self._store: EntryStore | None = None
         self._joins = JoinGraph(catalog)
         self._thread = anyio.CapacityLimiter(1)
+        self._recent: Recent[Found] = Recent(QUESTIONS_KEPT)
 
     async def _bring_up(self, progress: Progress | None, rebuild: bool) -> Stored:
         """Bring the index up to the catalog; only entries that are new or changed are embedded and put."""
-        store = self._store = await asyncify(self._open_store, limiter=self._thread)()
+        store = await asyncify(self._open_store, limiter=self._thread)()
         entries = entries_of(self.catalog, values_kept=VALUES_ON_SERVER if self._url else VALUES_IN_MEMORY)
         digests = {entry.id: entry.digest(self._model) for entry in entries}
 
@@ -204,40 +203,45 @@ class Schema:
         A database of no more tables than that is returned whole. Raises IndexUnavailable.
         """
         question = question[:QUESTION_LENGTH]
-        hits, values = await self._search(question)
-        ranked = self._rank(hits, values)
-        names = self._with_bridges([table.name for table in ranked], limit)
-        order = {name: place for place, name in enumerate(names)}
-        known = [hit for hit in hits if hit.kind == "column" and hit.table in order]
-        return Found(
-            tables=tuple(table for name in names if (table := self.catalog.table(name))),
-            values=tuple(sorted((v for v in values if v.table in order), key=lambda value: -len(value.text))),
-            columns=tuple((hit.table, hit.column) for hit in known[:COLUMNS_FOUND]),
-        )
+        if found := self._recent.get(key := f"{limit} {question}"):
+            return found
+        vector = await self._vector(question)
+        found = await asyncify(self._search, limiter=self._thread)(question, vector, limit)
+        if vector or not self._embedder:  # Else the words alone were matched, because the embedder was down.
+            self._recent.put(key, found)
+        return found
 
     async def probe(self) -> None:
         """Return when the index answers; raises IndexUnavailable otherwise."""
+        assert self._store is not None
         await asyncify(self._store.probe, limiter=self._thread)()
 
     async def aclose(self) -> None:
         """Close the index, and the embedder it was given."""
         if self._given_embedder:
             await self._given_embedder.aclose()
-        if self._client:
-            await asyncify(self._client.close, limiter=self._thread)()
+        if self._store:
+            await asyncify(self._store.close, limiter=self._thread)()
 
     @property
     def _model(self) -> str:
         return self._embedder.name if self._embedder else ""
 
     def _open_store(self) -> EntryStore:
-        # Qdrant's client takes half a second to import, so it is imported here, in a thread.
-        from tools.schema_store import EntryStore, connect
+        if self._store:
+            self._store.close()
+        # Either takes its time to import, so it is imported here, in a thread.
+        if self._url is None:
+            from tools.schema_own import OwnStore
 
-        if self._client is None:
-            self._client = connect(self._url, self._api_key.get_secret_value() if self._api_key else None)
-        # Vectors of another model have another length, so each model has a collection of its own.
-        return EntryStore(self._client, f"{self._name}-{hashlib.sha256(self._model.encode()).hexdigest()[:6]}")
+            self._store = OwnStore()
+        else:
+            from tools.schema_server import ServerStore, connect
+
+            client = connect(self._url, self._api_key.get_secret_value() if self._api_key else None)
+            # Vectors of another model have another length, so each model has a collection of its own.
+            self._store = ServerStore(client, f"{self._name}-{hashlib.sha256(self._model.encode()).hexdigest()[:6]}")
+        return self._store
 
     async def _embed(
         self, entries: Sequence[Entry], digests: dict[str, str], progress: Progress | None, *, reuse: bool
@@ -259,15 +263,27 @@ class Schema:
             await asyncify(self._vectors.replace, limiter=self._thread)(current)
         return _Embedded({entry.id: kept[digests[entry.id]] for entry in wanted}, len(missing), len(old))
 
-    async def _search(self, question: str) -> tuple[list[Hit], list[Value]]:
-        vector = None
+    async def _vector(self, question: str) -> list[float] | None:
         if self._embedder is not None:
             try:
-                [vector] = await self._embedder.embed([question])
+                return (await self._embedder.embed([question]))[0]
             except ModelUnavailable as error:
                 log.warning("this question is matched by words alone: %s", error)
-        hits = await asyncify(self._store.search, limiter=self._thread)(question, vector)
-        return hits, await asyncify(self._lookup.find, limiter=self._thread)(question)
+        return None
+
+    def _search(self, question: str, vector: list[float] | None, limit: int) -> Found:
+        assert self._store is not None
+        hits = self._store.search(question, vector)
+        values = self._lookup.find(question)
+        ranked = self._rank(hits, values)
+        names = self._with_bridges([table.name for table in ranked], limit)
+        order = {name: place for place, name in enumerate(names)}
+        known = [hit for hit in hits if hit.kind == "column" and hit.table in order]
+        return Found(
+            tables=tuple(table for name in names if (table := self.catalog.table(name))),
+            values=tuple(sorted((v for v in values if v.table in order), key=lambda value: -len(value.text))),
+            columns=tuple((hit.table, hit.column) for hit in known[:COLUMNS_FOUND]),
+        )
 
     def _rank(self, hits: Sequence[Hit], values: Sequence[Value]) -> list[Table]:
         """Return every table, nearest first, by its own likeness and that of its columns and values."""
