@@ -16,6 +16,7 @@ from agents.question import Question
 from bootstrap import open_asker
 from errors import AskError
 from settings import Settings
+from tools.sql_runner import SQLRunner
 from web.metrics import Metrics
 
 log = logging.getLogger("quaestor.desk")
@@ -76,9 +77,9 @@ class Desk:
         await self._closing.aclose()
 
     def _watch_lines(self, asker: Asker) -> None:
-        for name, owner in (("questions", asker), ("database", asker.runner)):
-            if line := getattr(owner, "line", None):
-                self.metrics.watch_line(name, line)
+        self.metrics.watch_line("questions", asker.line)
+        if isinstance(asker.runner, SQLRunner):
+            self.metrics.watch_line("database", asker.runner.line)
 
 
 @cache

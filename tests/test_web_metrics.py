@@ -1,0 +1,149 @@
+"""What is counted of a question, by its events and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from agents.events import Event, Failed, Finished, RowsFound, TextChunk
+from agents.question import Question
+from errors import DatabaseUnavailable
+from tests.asked import offline_settings
+from tests.web_fixture import small_shop
+from tools.sql_runner import Rows
+from web.desk import Desk
+from web.metrics import LOOKED_EVERY, Metrics
+
+TODAY = date(2026, 11, 20)
+
+
+def counted(metrics: Metrics, name: str) -> float:
+    text, _ = metrics.as_text("")
+    found = re.search(rf"^{re.escape(name)} (\S+)$", text.decode(), re.MULTILINE)
+    assert found, f"there is no metric {name}"
+    return float(found[1])
+
+
+def watch(metrics: Metrics, *events: Event) -> None:
+    with metrics.question() as watched:
+        for event in events:
+            watched.take(event)
+
+
+@asynccontextmanager
+async def small_desk(folder: Path) -> AsyncIterator[Desk]:
+    desk = Desk(offline_settings(folder / "home", database_url=small_shop(folder)))
+    try:
+        yield desk
+    finally:
+        await desk.close()
+
+
+async def test_an_answered_question_is_counted_with_its_rows_stages_and_times(tmp_path: Path) -> None:
+    async with small_desk(tmp_path) as desk:
+        async with aclosing(desk.ask(Question("SELECT name FROM products", TODAY))) as events:
+            assert counted(desk.metrics, "quaestor_questions_in_flight") == 0, "it has not begun"
+            await anext(events)
+            assert counted(desk.metrics, "quaestor_questions_in_flight") == 1
+            async for _ in events:
+                pass
+        for name, value in (
+            ('quaestor_questions_total{status="answered"}', 1),
+            ("quaestor_questions_in_flight", 0),
+            ("quaestor_sql_rows_total", 2),
+            ('quaestor_stage_seconds_count{stage="run"}', 1),
+            ('quaestor_stage_seconds_count{stage="tell"}', 1),
+            ("quaestor_first_token_seconds_count", 1),
+            ("quaestor_answer_seconds_count", 1),
+            ("quaestor_model_tokens_total", 0),
+        ):
+            assert counted(desk.metrics, name) == value, name
+        first, whole = (counted(desk.metrics, f"quaestor_{n}_seconds_sum") for n in ("first_token", "answer"))
+        assert 0 < first < whole
+
+
+async def test_a_question_that_nobody_reads_to_its_end_was_stopped(tmp_path: Path) -> None:
+    async with small_desk(tmp_path) as desk:
+        async with aclosing(desk.ask(Question("SELECT name FROM products", TODAY))) as events:
+            await anext(events)
+        assert counted(desk.metrics, 'quaestor_questions_total{status="stopped"}') == 1
+        assert counted(desk.metrics, "quaestor_questions_in_flight") == 0
+        assert counted(desk.metrics, "quaestor_answer_seconds_count") == 0
+
+
+async def test_a_question_that_finds_no_database_has_failed(tmp_path: Path) -> None:
+    desk = Desk(offline_settings(tmp_path / "home", database_url=f"sqlite:///{tmp_path}/none.db"))
+    with pytest.raises(DatabaseUnavailable):
+        async for _ in desk.ask(Question("How many products?", TODAY)):
+            pass
+    assert counted(desk.metrics, 'quaestor_questions_total{status="failed"}') == 1
+    assert counted(desk.metrics, "quaestor_questions_in_flight") == 0
+
+
+def test_the_events_alone_say_what_is_counted() -> None:
+    metrics = Metrics()
+    rows = Rows(("n",), ((1,), (2,), (3,)), False, 0.1)
+    watch(metrics, RowsFound(rows), TextChunk("a"), TextChunk("b"), Finished("answered", {"run": 0.3}, tokens=42))
+    watch(metrics, Failed("x"), Finished("failed", {"run": 7.0}, tokens=8))
+    assert counted(metrics, "quaestor_sql_rows_total") == 3
+    assert counted(metrics, "quaestor_model_tokens_total") == 50
+    assert counted(metrics, "quaestor_first_token_seconds_count") == 1
+    assert counted(metrics, 'quaestor_stage_seconds_bucket{le="0.5",stage="run"}') == 1
+    assert counted(metrics, 'quaestor_stage_seconds_sum{stage="run"}') == 7.3
+    assert counted(metrics, 'quaestor_questions_total{status="failed"}') == 1
+    assert counted(metrics, 'quaestor_questions_total{status="declined"}') == 0, "there from the start"
+
+
+async def test_a_loop_that_is_held_up_shows_how_long() -> None:
+    metrics = Metrics()
+    watching = asyncio.create_task(metrics.watch_loop())
+    await asyncio.sleep(LOOKED_EVERY / 2)
+    time.sleep(LOOKED_EVERY + 0.1)  # noqa: ASYNC251
+    await asyncio.sleep(0.01)
+    watching.cancel()
+    await asyncio.wait([watching])
+    assert counted(metrics, "quaestor_event_loop_lag_max_seconds") >= 0.1
+    assert counted(metrics, "quaestor_event_loop_lag_seconds_count") == 1
+
+
+def test_what_waits_in_a_line_is_looked_up_at_each_reading() -> None:
+    class Queue:
+        in_turn = 8
+        waiting = 3
+
+    metrics, line = Metrics(), Queue()
+    metrics.watch_line("database", line)
+    assert counted(metrics, 'quaestor_queue_length{line="database"}') == 3
+    line.waiting = 0
+    assert counted(metrics, 'quaestor_queue_length{line="database"}') == 0
+    assert counted(metrics, 'quaestor_queue_in_turn{line="database"}') == 8
+
+
+async def test_both_lines_are_shown_from_the_first_question_on(tmp_path: Path) -> None:
+    async with small_desk(tmp_path) as desk:
+        await desk.asker()
+        for line in ("questions", "database"):
+            assert counted(desk.metrics, f'quaestor_queue_length{{line="{line}"}}') == 0
+
+
+def test_the_process_is_measured_too() -> None:
+    metrics = Metrics()
+    assert counted(metrics, "process_cpu_seconds_total") > 0
+    assert counted(metrics, "process_resident_memory_bytes") > 1e6
+
+
+def test_each_reader_gets_the_format_it_asks_for() -> None:
+    metrics = Metrics()
+    plain, plain_type = metrics.as_text("")
+    openmetrics, openmetrics_type = metrics.as_text("application/openmetrics-text; version=1.0.0")
+    assert plain_type.startswith("text/plain; version=0.0.4")
+    assert openmetrics_type.startswith("application/openmetrics-text")
+    assert openmetrics.endswith(b"# EOF\n")
+    assert b"_created" not in plain
