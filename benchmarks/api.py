@@ -75,7 +75,7 @@ def api(
     count = max(1, round(rate * seconds))
     texts = asked(read_questions(questions), count, chance)
     offsets = moments(count, seconds, None if even else chance)
-    figures = uvloop.run(_run(url, list(zip(texts, offsets, strict=True)), stream, timeout, server_pid))
+    figures = uvloop.run(measure_api(url, list(zip(texts, offsets, strict=True)), stream, timeout, server_pid))
     figures = {"rate": rate, "over": seconds, "stream": stream, **figures}
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=1) + "\n")
@@ -84,9 +84,10 @@ def api(
         raise typer.Exit(2)
 
 
-async def _run(
+async def measure_api(
     url: str, plan: list[tuple[str, float]], stream: bool, timeout: float, server_pid: int | None
 ) -> dict[str, Any]:
+    """Return the figures of asking each question at its moment. Raises SettingsInvalid where nothing answers."""
     load = Load()
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=None)

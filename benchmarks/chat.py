@@ -127,8 +127,8 @@ def chat(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
 ) -> None:
     """Let people ask in the chat; print what they waited for as Markdown. Exit code 2 where a question was lost."""
-    crowd_plan = _Plan(users, over, minutes, even, seed, pause, read_questions(questions))
-    figures = uvloop.run(_run(crowd_plan, url, timeout, open_before, server_pid))
+    plan = Plan(users, over, minutes, even, seed, pause, read_questions(questions))
+    figures = uvloop.run(measure_chat(plan, url, timeout, open_before, server_pid))
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=1) + "\n")
     title = f"{users} people for {minutes:g} minutes" if minutes else f"{users} people within {over:g} s"
@@ -138,7 +138,9 @@ def chat(
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
+    """Who comes: all within `over` seconds, or so many at a time for `minutes`."""
+
     users: int
     over: float
     minutes: float
@@ -148,7 +150,10 @@ class _Plan:
     questions: list[str]
 
 
-async def _run(plan: _Plan, url: str, timeout: float, open_before: float, server_pid: int | None) -> dict[str, Any]:
+async def measure_chat(
+    plan: Plan, url: str, timeout: float, open_before: float, server_pid: int | None
+) -> dict[str, Any]:
+    """Return the figures of a run. Raises SettingsInvalid where no chat answers at `url`."""
     async with crowd_at(url, timeout, open_before) as crowd:
         meter = Meter(server_pid)
         with without_collector():
@@ -162,7 +167,7 @@ async def _run(plan: _Plan, url: str, timeout: float, open_before: float, server
     return {**head, **crowd.load.figures(), **spent, **growth(crowd.load.memory)}
 
 
-async def _once(crowd: Crowd, plan: _Plan) -> None:
+async def _once(crowd: Crowd, plan: Plan) -> None:
     chance = random.Random(plan.seed)
     begin = time.monotonic() + LEAD_SECONDS + crowd.open_before
     texts = asked(plan.questions, plan.users, chance)
