@@ -35,6 +35,7 @@ BESIDE = {
     "schema": {"reflection"},
     "embeddings": {"local", "batcher"},
     "guard": {"batcher"},
+    "chat": {"spending"},
 }
 NAMED = {
     "tools.sql_guard": "guard",
