@@ -269,7 +269,7 @@ async def test_chainlit_run_shows_the_same_chat(browser: Browser, built_home: Pa
         try:
             await asks(served.url)
         except AssertionError as lost:
-            # Chainlit's own server lost a page's table twice in some sixty runs, never ours; which part of it is unknown.
+            # Chainlit's own server lost a page's table twice in some sixty runs, ours never; why is not known.
             print("".join(traceback.format_exception(lost)), served.log.read_text())
             await asks(served.url)
 
