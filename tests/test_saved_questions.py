@@ -1,11 +1,13 @@
 """Saved questions are found by meaning, and only one that asks the very same speaks for itself."""
 
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from errors import SettingsInvalid
-from llm.embeddings import open_embedder
+from llm.embeddings import LocalEmbedder, open_embedder
 from tools.catalog import SavedQuestion
 from tools.saved_questions import SavedQuestions, read_saved_questions
 
@@ -34,6 +36,22 @@ async def test_another_year_is_related_but_not_the_same(models: Path) -> None:
 async def test_a_rephrased_question_is_found_by_its_meaning(models: Path) -> None:
     found = await SavedQuestions(SAVED, open_embedder(models)).find("Who are the customers that spent most money?")
     assert [(s.sql, s.same) for s in found] == [("SELECT 2", False)]
+
+
+async def test_the_first_to_ask_together_embed_the_saved_questions_once(models: Path) -> None:
+    embedder = LocalEmbedder(models)
+    asked: list[Sequence[str]] = []
+
+    class Counting:
+        async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+            asked.append(texts)
+            return await embedder.embed(texts)
+
+    saved = SavedQuestions(SAVED, Counting())
+    questions = ["Who spent most?", "Which customers spent most money?", "How warm are the ovens?"]
+    found = await asyncio.gather(*(saved.find(question) for question in questions))
+    assert [[each.sql for each in one] for one in found][1:] == [["SELECT 2"], ["SELECT 3"]]
+    assert [len(texts) for texts in asked] == [3, 1, 1, 1]
 
 
 async def test_without_embeddings_only_the_same_question_is_found() -> None:

@@ -68,16 +68,21 @@ class SavedQuestions:
 
     def __init__(self, questions: Sequence[SavedQuestion], embedder: Embedder | None) -> None:
         self._questions = tuple(questions)
+        self._asked = [_words(saved.question) for saved in self._questions]
         self._embedder = embedder
         self._client: QdrantClient | None = None
         self._thread = anyio.CapacityLimiter(1)
+        self._filling = anyio.Lock()
 
     async def find(self, question: str) -> tuple[SavedQuestion, ...]:
         """Return at most SHOWN saved questions like this one, nearest first; one that asks the same has `same` set."""
         if not self._questions:
             return ()
+        words = _words(question)
         same = tuple(
-            replace(saved, same=True) for saved in self._questions if _words(saved.question) == _words(question)
+            replace(saved, same=True)
+            for saved, asked in zip(self._questions, self._asked, strict=True)
+            if asked == words
         )
         return (same + tuple(s for s in await self._related(question) if not _is_in(s, same)))[:SHOWN]
 
@@ -85,9 +90,10 @@ class SavedQuestions:
         if self._embedder is None:
             return []
         try:
-            if self._client is None:
-                vectors = await self._embedder.embed([saved.question for saved in self._questions])
-                self._client = await asyncify(self._fill, limiter=self._thread)(vectors)
+            async with self._filling:
+                if self._client is None:
+                    vectors = await self._embedder.embed([saved.question for saved in self._questions])
+                    self._client = await asyncify(self._fill, limiter=self._thread)(vectors)
             [vector] = await self._embedder.embed([question])
         except ModelUnavailable:
             return []  # They help a model to write; nothing depends on them.
