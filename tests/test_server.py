@@ -1,4 +1,4 @@
-"""What the server lets in, and when it refuses to start."""
+"""How the server is served, and when it refuses to start."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
 from errors import SettingsInvalid
-from server import check_exposure
+from server import check_exposure, configure
 from settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,3 +55,31 @@ def test_a_start_that_cannot_work_ends_with_one_sentence() -> None:
         assert words in ended.stderr
         assert len(ended.stderr.strip().splitlines()) == 1
         assert not ended.stdout
+
+
+def test_it_is_served_on_the_cheapest_loop_and_protocols() -> None:
+    config = configure(FastAPI())
+    config.load()
+    loop = config.get_loop_factory()
+    assert loop is not None and loop.__module__.startswith("uvloop")
+    assert config.http_protocol_class.__name__ == "HttpToolsProtocol"
+    assert config.ws_protocol_class.__name__ == "WebSocketsSansIOProtocol"  # type: ignore[union-attr]
+    assert not config.ws_per_message_deflate
+
+
+def _files_allowed(soft: int, hard: int) -> subprocess.CompletedProcess[str]:
+    """Return what a process says that starts under these limits."""
+    code = (
+        "import logging, resource; from server import allow_files; logging.basicConfig(); "
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard})); "
+        "allow_files(); print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+
+def test_as_many_files_may_be_open_as_the_machine_allows() -> None:
+    many = _files_allowed(256, 5_000)
+    assert (many.stdout.split(), many.stderr) == (["5000", "5000"], "")
+    few = _files_allowed(256, 1_000)
+    assert few.stdout.split() == ["1000", "1000"]
+    assert "Only 1000 files may be open: past 450 people at once some are turned away." in few.stderr

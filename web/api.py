@@ -19,7 +19,7 @@ from pydantic.config import JsonDict
 from starlette.responses import Response
 
 from agents.answer import Answer
-from agents.ask import together
+from agents.ask import ROWS_AT_A_GLANCE, together
 from agents.events import Declined, Event, Failed, Finished, RowsFound, SQLWritten, TablesFound
 from agents.question import TURNS_KEPT, Question, Turn
 from errors import AskError
@@ -144,7 +144,8 @@ def add_api(app: FastAPI, desk: Desk, today: date | None) -> None:
                 return EventStream(desk.ask(question))
             told = Told(question.text, database=asker.catalog.name, analyst=asker.analyst)
             await _listen(desk, question, told, request)
-            return await asyncify(told.as_response)()
+            many = len(told.rows) > ROWS_AT_A_GLANCE
+            return await asyncify(told.as_response)() if many else told.as_response()
         except AskError as error:
             return refusal(503, str(error), retry_header(error.retry_after))
 
@@ -165,7 +166,7 @@ async def _listen(desk: Desk, question: Question, told: Told, request: Request) 
         tasks.start_soon(cancel_when_gone, request.receive, tasks.cancel_scope)
         async with aclosing(desk.ask(question)) as events:
             async for event in events:
-                if isinstance(event, RowsFound):
+                if isinstance(event, RowsFound) and len(event.rows.values) > ROWS_AT_A_GLANCE:
                     await asyncify(told.take)(event)
                 else:
                     told.take(event)

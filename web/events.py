@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from agents.answer import values_as_json
-from agents.ask import together
+from agents.ask import ROWS_AT_A_GLANCE, together
 from agents.events import (
     ChartDrawn,
     Declined,
@@ -81,8 +81,8 @@ def _body(text: str, *, more: bool = True) -> Message:
 
 async def as_sse(event: Event) -> str:
     """Return the event as it goes over the wire: its name in snake_case, and one line of JSON."""
-    # Ten thousand rows take a tenth of a second.
-    about = await asyncify(_dump)(event) if isinstance(event, RowsFound) else _dump(event)
+    many = isinstance(event, RowsFound) and len(event.rows.values) > ROWS_AT_A_GLANCE
+    about = await asyncify(_dump)(event) if many else _dump(event)
     return f"event: {name_of(type(event))}\ndata: {about}\n\n"
 
 
