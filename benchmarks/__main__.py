@@ -4,7 +4,11 @@ import sys
 
 import typer
 
+from benchmarks.api import api
 from benchmarks.ask import ask
+from benchmarks.bench import bench
+from benchmarks.chat import chat
+from benchmarks.flow import flow
 from benchmarks.model_command import model
 from benchmarks.reference.command import reference
 from errors import AskError
@@ -15,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (ask, model, reference):
+for command in (api, ask, chat, model, reference, flow, bench):
     app.command()(command)
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,9 @@ from errors import AskError
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
+
+Surroundings = Mapping[str, str | None]
+"""What is set in the environment beside what the caller has, or taken out of it where None."""
 
 SERVER_CORE, LOAD_CORE = 0, 1
 
@@ -48,11 +51,11 @@ def serving(
     core: int,
     log: Path,
     path: str = "/",
-    extra: Mapping[str, str] | None = None,
+    extra: Surroundings | None = None,
 ) -> Iterator[Server]:
     """Run `python ARGUMENTS` on one core until the block is left; yields when it answers requests on its port.
 
-    `extra` is added to its environment. Raises RunFailed, with the end of its log, where it does not start.
+    Raises RunFailed, with the end of its log, where it does not start.
     """
     with log.open("ab") as written, _running(arguments, core, written.fileno(), extra) as process:
         url = f"http://{LOOPBACK}:{port}"
@@ -61,15 +64,24 @@ def serving(
 
 
 def run(
-    arguments: Sequence[str], *, core: int, log: Path, seconds: float, extra: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    *,
+    core: int,
+    log: Path,
+    seconds: float,
+    extra: Surroundings | None = None,
+    well: Collection[int] = (0,),
 ) -> None:
-    """Run `python ARGUMENTS` on one core to its end; raises RunFailed where it fails or takes longer than `seconds`."""
+    """Run `python ARGUMENTS` on one core to its end.
+
+    Raises RunFailed where it ends with an exit code not in `well`, or takes longer than `seconds`.
+    """
     with log.open("ab") as written, _running(arguments, core, written.fileno(), extra) as process:
         try:
             status = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             raise RunFailed(f"It was stopped after {seconds:.0f} seconds.\n{_end_of(log)}") from None
-    if status:
+    if status not in well:
         raise RunFailed(f"It ended with {status}.\n{_end_of(log)}")
 
 
@@ -87,12 +99,12 @@ def pinned(core: int) -> list[str]:
 
 @contextmanager
 def _running(
-    arguments: Sequence[str], core: int, output: int, extra: Mapping[str, str] | None
+    arguments: Sequence[str], core: int, output: int, extra: Surroundings | None
 ) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [*pinned(core), sys.executable, *arguments],
         cwd=ROOT,
-        env={**os.environ, **(extra or {})},
+        env={name: value for name, value in {**os.environ, **(extra or {})}.items() if value is not None},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

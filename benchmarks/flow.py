@@ -7,12 +7,11 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from benchmarks.bench_servers import LOAD_CORE, SERVER_CORE, free_port, run, serving
-from benchmarks.flow_app import Variant
 from benchmarks.measures import cpu_seconds, memory_mib, percentile, spread
 
 FLOOR_MS = 1_250.0
@@ -22,6 +21,7 @@ SETTLING = 6.0
 FINISHING = 60.0
 """Seconds after the end within which what is under way may finish."""
 
+Variant = Literal["async", "sync"]
 VARIANTS: tuple[Variant, ...] = ("async", "sync")
 LOCUST = "benchmarks/flow_load.py"
 

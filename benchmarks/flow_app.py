@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import aiohttp
 import anyio.to_thread
@@ -30,8 +30,6 @@ GUARDRAIL_SECONDS = 0.25
 THREADS = 64
 """promptflow-serve's benchmark gives its synchronous server eight worker processes with eight threads each."""
 API_TIMEOUT = 60.0
-
-Variant = Literal["sync", "async"]
 
 
 class Asked(BaseModel):

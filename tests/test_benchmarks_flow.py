@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from benchmarks.bench_servers import LOAD_CORE, RunFailed, free_port, run, serving
-from benchmarks.flow import VARIANTS, figures_of
-from benchmarks.flow_app import GUARDRAILS, Variant
+from benchmarks.flow import VARIANTS, Variant, figures_of
+from benchmarks.flow_app import GUARDRAILS
 
 FORKING = """
 import http.server, pathlib, subprocess, sys

@@ -1,0 +1,110 @@
+"""What `make bench` measures: which app, how many people, how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+App = Literal["ours", "reference", "simulated"]
+
+ANSWER_TOKENS = 100
+
+EVERY_QUESTION = 200
+"""As many people as there are questions: the model has then worked out its replies, and only gives them again."""
+
+
+@dataclass(frozen=True)
+class ChatRun:
+    """People who ask one app in the chat."""
+
+    name: str
+    app: App
+    users: int
+    over: float
+    """Seconds within which they ask."""
+    tokens: int = ANSWER_TOKENS
+    """How long each answer is."""
+    minutes: float = 0.0
+    """Where set, so many people come and go for so long."""
+    timeout: float = 60.0
+    """Seconds that one question may take."""
+    warm_up: int = 3
+    """People who come first and are not counted: the first pays for what is loaded on first use."""
+
+    @property
+    def longest(self) -> float:
+        """Return the seconds after which the run has failed."""
+        return 60 * self.minutes + self.over + self.timeout + 60
+
+
+@dataclass(frozen=True)
+class ApiRun:
+    """Questions that come to our /api/ask at a rate."""
+
+    name: str
+    rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class FlowRun:
+    """The flow of guardrails, as threads and as tasks."""
+
+    name: str
+    users: int
+    rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class AskRun:
+    """The starter questions one after the other, stage by stage."""
+
+    name: str
+    rounds: int
+
+
+Run = ChatRun | ApiRun | FlowRun | AskRun
+Part = tuple[Run, ...]
+
+FULL: dict[str, Part] = {
+    "light": (
+        ChatRun("light-ours", "ours", 60, 30, warm_up=EVERY_QUESTION),
+        ChatRun("light-reference", "reference", 60, 30, warm_up=EVERY_QUESTION),
+    ),
+    "tokens": (
+        ChatRun("short-ours", "ours", 45, 30, tokens=1),
+        ChatRun("short-reference", "reference", 45, 30, tokens=1),
+        ChatRun("long-ours", "ours", 45, 30, tokens=400),
+        ChatRun("long-reference", "reference", 45, 30, tokens=400),
+    ),
+    "middle": (ChatRun("middle-ours", "ours", 100, 20), ChatRun("middle-reference", "reference", 100, 20)),
+    "rush": (ChatRun("rush-ours", "ours", 500, 10), ChatRun("rush-reference", "reference", 500, 10)),
+    "crowd": (
+        ChatRun("crowd-ours", "ours", 1_500, 60),
+        ChatRun("crowd-simulated", "simulated", 1_500, 60),
+        ChatRun("crowd-reference", "reference", 1_500, 60),
+    ),
+    "api": (ApiRun("api", 25, 30),),
+    "flow": (FlowRun("flow", 1_000, 200, 45),),
+    "visits": (ChatRun("visits", "ours", 100, 0, minutes=10),),
+    "ask": (AskRun("ask", 20),),
+}
+"""The whole of it, about half an hour."""
+
+QUICK: dict[str, Part] = {
+    "light": (ChatRun("light-ours", "ours", 8, 4), ChatRun("light-reference", "reference", 8, 4)),
+    "tokens": (
+        ChatRun("short-ours", "ours", 8, 4, tokens=1),
+        ChatRun("short-reference", "reference", 8, 4, tokens=1),
+        ChatRun("long-ours", "ours", 8, 4, tokens=200),
+        ChatRun("long-reference", "reference", 8, 4, tokens=200),
+    ),
+    "rush": (ChatRun("rush-ours", "ours", 40, 2), ChatRun("rush-reference", "reference", 40, 2)),
+    "crowd": (ChatRun("crowd-ours", "ours", 100, 6), ChatRun("crowd-simulated", "simulated", 100, 6)),
+    "api": (ApiRun("api", 5, 4),),
+    "flow": (FlowRun("flow", 100, 40, 5),),
+    "visits": (ChatRun("visits", "ours", 10, 0, minutes=0.3),),
+    "ask": (AskRun("ask", 1),),
+}
+"""A few minutes, to see that all of it runs; its figures say little."""

@@ -1,0 +1,100 @@
+"""Holds what was measured against what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.report_measured import Figures, Measured, at, flow_failed, lost
+
+Held = Literal["ratio at least", "ours at most", "ours below"]
+RATIO: Held = "ratio at least"
+Verdict = Literal["yes", "no", "not measured"]
+
+Pair = tuple[float | None, float | None]
+"""Ours, then the reference's."""
+
+MISSING = "-"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One figure that was asked for."""
+
+    what: str
+    pair: Pair
+    unit: str
+    target: str
+    limit: float
+    of: Held
+    """What is held against the limit, and how."""
+
+    @property
+    def ours(self) -> float | None:
+        return self.pair[0]
+
+    @property
+    def theirs(self) -> float | None:
+        return self.pair[1]
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times better ours is: by so much it is less, or more where more is better (unit "/s")."""
+        if not self.ours or not self.theirs:
+            return None
+        return self.ours / self.theirs if self.unit == "/s" else self.theirs / self.ours
+
+    @property
+    def met(self) -> Verdict:
+        measured = self.ratio if self.of == RATIO else self.ours
+        if measured is None:
+            return "not measured"
+        if self.of == RATIO:
+            is_met = measured >= self.limit
+        else:
+            is_met = measured < self.limit if self.of == "ours below" else measured <= self.limit
+        return "yes" if is_met else "no"
+
+    def row(self) -> list[str]:
+        ratio = f"{self.ratio:.1f} times" if self.ratio is not None else MISSING
+        return [self.what, number(self.ours, self.unit), number(self.theirs, self.unit), ratio, self.target, self.met]
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """Return a number as a reader takes it in: three figures that count, thousands separated."""
+    if value is None:
+        return MISSING
+    digits = 0 if abs(value) >= 100 or value == int(value) else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{digits}f}" + (f" {unit}" if unit and unit not in ("/s", "%") else unit)
+
+
+def targets(measured: Measured) -> list[Target]:
+    """Return every target of the benchmark, in the order of the report."""
+
+    def chats(load: str, of: Callable[[Figures | None], float | None]) -> Pair:
+        return of(measured.figures(f"{load}-ours")), of(measured.figures(f"{load}-reference"))
+
+    def flows(load: str, of: Callable[[Figures | None], float | None]) -> Pair:
+        return of(measured.flow("async", load)), of(measured.flow("sync", load))
+
+    ours, theirs = measured.cost("ours"), measured.cost("reference")
+    per_token = (ours.per_token_us if ours else None, theirs.per_token_us if theirs else None)
+    grown = (at(measured.figures("visits"), "memory_grown_percent"), None)
+    added, whole = _number("added_ms", "p99"), _number("ms", "p99")
+    return [
+        Target("CPU per question", chats("light", _number("cpu_per_question_ms")), "ms", "5 times less", 5, RATIO),
+        Target("CPU per token", per_token, "µs", "8 times less", 8, RATIO),
+        Target("1,500 people within 60 s: lost", chats("crowd", lost), "", "none", 0, "ours at most"),
+        Target("… first token, added by the app, p99", chats("crowd", added), "ms", "under 500 ms", 500, "ours below"),
+        Target("500 people within 10 s: lost", chats("rush", lost), "", "none", 0, "ours at most"),
+        Target("… first token, added by the app, p99", chats("rush", added), "ms", "under 1.5 s", 1_500, "ours below"),
+        Target("Flow at 200 requests/s: failed", flows("paced", flow_failed), "", "none", 0, "ours at most"),
+        Target("… whole, p99", flows("paced", whole), "ms", "at most 1,375 ms", 1_375, "ours at most"),
+        Target("Flow: throughput", flows("saturated", _number("per_s")), "/s", "5.4 times more", 5.4, RATIO),
+        Target("Ten minutes of visits: memory grown", grown, "%", "at most 5%", 5, "ours at most"),
+    ]
+
+
+def _number(*names: str) -> Callable[[Figures | None], float | None]:
+    return lambda figures: at(figures, *names)
