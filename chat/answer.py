@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
@@ -40,6 +41,9 @@ log = logging.getLogger("quaestor.chat")
 TABLES_NAMED = 4
 """How many of the found tables the line about the stage names."""
 
+GATHERED = 0.05
+"""Seconds within which what changes beside the words travels as one: a quick answer passes its stages unseen."""
+
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 """As public/theme.json has it."""
 
@@ -65,6 +69,11 @@ class Answer:
         self._is_over = False
         self._rows: Rows | None = None
         self._shown: dict[str, Element] = {}
+        self._changed: dict[str, Element] = {}
+        """What the page does not know yet."""
+        self._sent_at = float("-inf")
+        self._sending: asyncio.Task[None] | None = None
+        self._stage_before_waiting: dict[str, Any] | None = None
         self._evidence = _element("Evidence", self._message.id, key=self._message.id, attempts=[])
         self._next = _element("Next", self._message.id, key=self._message.id)
         self._questions: tuple[str, ...] = ()
@@ -72,21 +81,31 @@ class Answer:
     async def open(self) -> None:
         """Put the answer on the page, at its first stage."""
         await self._message.send()
-        await self._stage("Finding the tables that matter")
+        self._stage("Finding the tables that matter")
+        await self._send()
 
     async def show(self, event: Event) -> None:
         """Show what happened."""
+        await self._take(event)
+        if not self._changed or self._sending:
+            return
+        if time.monotonic() - self._sent_at >= GATHERED:
+            await self._send()
+        else:
+            self._sending = asyncio.create_task(self._send_soon(), name="show")
+
+    async def _take(self, event: Event) -> None:
         match event:
             case Waiting(place, line):
-                await self._stage("Waiting for a turn", _in_line(place, line))
+                self._wait(place, line)
             case TablesFound(found):
-                await self._show_tables(found)
+                self._show_tables(found)
             case SQLWritten(draft):
-                await self._show_sql(draft)
+                self._show_sql(draft)
             case SQLComplained(text):
                 self._evidence.props["attempts"][-1]["complaint"] = text
-                await self._emit(self._evidence)
-                await self._stage("Mending the SQL", "the database did not take it")
+                self._change(self._evidence)
+                self._stage("Mending the SQL", "the database did not take it")
             case RowsFound(rows):
                 await self._show_rows(rows)
             case ChartDrawn(chart):
@@ -126,7 +145,10 @@ class Answer:
             "stages": {name: round(spent, 3) for name, spent in (seconds or {}).items()},
         }
         self._is_over, self._rows = True, None
-        await self._emit(self._next)
+        self._change(self._next)
+        if self._sending:
+            self._sending.cancel()
+        await self._send()
         await self._message.update()
         await self._keep()
 
@@ -138,26 +160,35 @@ class Answer:
         if not self._is_over:
             await cl.context.emitter.task_start()
 
-    async def _show_tables(self, found: Found) -> None:
+    def _wait(self, place: int, line: str) -> None:
+        """Show the place in a line; at 0 the turn has come, and the stage is again what it was."""
+        before = self._stage_before_waiting = self._stage_before_waiting or self._next.props
+        if place:
+            self._stage("Waiting for a turn", _in_line(place, line))
+        else:
+            self._stage(before["stage"], before["detail"])
+            self._stage_before_waiting = None
+
+    def _show_tables(self, found: Found) -> None:
         self._evidence.props["tables"] = [{"name": t.name, "rows": t.row_count} for t in found.tables]
         names = ", ".join(t.name for t in found.tables[:TABLES_NAMED])
         more = len(found.tables) - TABLES_NAMED
-        await self._stage("Writing the SQL", f"from {names}" + (f" and {more} more" if more > 0 else ""))
+        self._stage("Writing the SQL", f"from {names}" + (f" and {more} more" if more > 0 else ""))
 
-    async def _show_sql(self, draft: Draft) -> None:
+    def _show_sql(self, draft: Draft) -> None:
         self.draft = draft
         self._evidence.props["attempts"].append({"sql": draft.sql})
         self._evidence.props["assumptions"] = list(draft.assumptions)
         self._evidence.props["reading"] = draft.reading
-        await self._emit(self._evidence)
-        await self._stage("Running the query", "read-only, within its limits")
+        self._change(self._evidence)
+        self._stage("Running the query", "read-only, within its limits")
 
     async def _show_rows(self, rows: Rows) -> None:
         self._rows = rows
-        self._evidence.props["table"] = await asyncify(table)(rows)
+        self._evidence.props["table"] = await asyncify(_write_table)(rows)
         self._evidence.props["seconds"] = rows.seconds
-        await self._emit(self._evidence)
-        await self._stage("Telling the answer", f"from {count(rows)}")
+        self._change(self._evidence)
+        self._stage("Telling the answer", f"from {count(rows)}")
 
     async def _show_chart(self, chart: Chart) -> None:
         assert self._rows is not None, "rows come before their chart"
@@ -165,7 +196,7 @@ class Answer:
             return  # The words and the one row say it already.
         figure = _Figure.at(await asyncify(_draw)(chart, self._rows))
         figure.for_id = self._message.id
-        await self._emit(figure)
+        self._change(figure)
 
     async def _say(self, reason: str) -> None:
         """Add a sentence of ours, which may hold names and values from the database."""
@@ -180,13 +211,23 @@ class Answer:
         """Return what was assumed and is not already said in the answer's words."""
         return [assumed for assumed in (self.draft.assumptions if self.draft else ()) if assumed not in self._said]
 
-    async def _stage(self, name: str, detail: str = "") -> None:
+    def _stage(self, name: str, detail: str = "") -> None:
         self._next.props = {"key": self._message.id, "stage": name, "detail": detail}
-        await self._emit(self._next)
+        self._change(self._next)
 
-    async def _emit(self, element: Element) -> None:
-        self._shown[element.id] = element
-        await _show(element)
+    def _change(self, element: Element) -> None:
+        self._shown[element.id] = self._changed[element.id] = element
+
+    async def _send_soon(self) -> None:
+        await asyncio.sleep(GATHERED)
+        await self._send()
+
+    async def _send(self) -> None:
+        """Let the page know what has changed, each element as it is by now."""
+        self._sent_at, self._sending = time.monotonic(), None
+        changed, self._changed = self._changed, {}
+        for element in changed.values():
+            await _show(element)
 
     async def _keep(self) -> None:
         """Keep the elements as they ended, where there is a history."""
@@ -227,6 +268,11 @@ def _draw(chart: Chart, rows: Rows) -> str:
     font = {**figure["layout"].get("font", {}), "family": FONT}
     shown = {**figure, "layout": {**figure["layout"], "font": font}, "config": {"displayModeBar": False}}
     return f"data:application/json;base64,{base64.b64encode(json.dumps(shown, default=str).encode()).decode()}"
+
+
+def _write_table(rows: Rows) -> str:
+    """Return the page's table as JSON: as one text it passes through Chainlit without a look at every cell."""
+    return json.dumps(table(rows))
 
 
 def _element(name: str, for_id: str, **props: Any) -> cl.CustomElement:

@@ -19,6 +19,7 @@ from chainlit.session import WebsocketSession
 from chainlit.user_session import user_sessions
 
 from chat.answer import Answer
+from chat.lean import make_lean
 
 log = logging.getLogger("quaestor.chat")
 
@@ -98,6 +99,7 @@ async def on_connection(sid: str) -> None:
 
 
 sio.on("connection_successful", on_connection)
+make_lean()
 
 
 def _before_reload(session: WebsocketSession) -> WebsocketSession | None:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from agents.events import ChartDrawn, RowsFound, SQLWritten, TextChunk
+from agents.events import ChartDrawn, Event, Failed, Finished, RowsFound, SQLWritten, TextChunk, Waiting
 from agents.question import Draft
+from errors import TooBusy
 from tools.chart import Chart
 from tools.sql_runner import Rows
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # What Chainlit imports is written for older versions of what that imports.
+    import chainlit as cl
     from chainlit.context import init_http_context
 
     import chat.answer
     from chat.answer import Answer
+    from chat.lean import make_lean
 
 ROWS = Rows(("month", "revenue"), tuple((f"2026-{n:02}", n) for n in range(1, 13)), False, 0.0)
 CHART = Chart("line", "Revenue by month", "month", ("revenue",))
@@ -54,3 +60,111 @@ async def test_an_assumption_that_the_words_hold_is_not_repeated() -> None:
     await answer.close("answered")
     [ending] = [element for element in answer._shown.values() if "status" in element.props]  # type: ignore[attr-defined]
     assert ending.props["assumptions"] == ["All years count."]  # type: ignore[attr-defined]
+
+
+class Page:
+    """What an answer sends to its page, in order."""
+
+    def __init__(self) -> None:
+        self.elements: list[dict[str, Any]] = []
+        self.words = ""
+
+    def open(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        emitter = init_http_context().emitter
+        for name in ("send_element", "stream_start", "send_token"):
+            monkeypatch.setattr(emitter, name, getattr(self, name))
+
+    async def send_element(self, element: Any) -> None:
+        self.elements.append(json.loads(json.dumps(element)))
+
+    async def stream_start(self, step: Any) -> None:
+        self.words += step["output"]
+
+    async def send_token(self, id: str, token: str, **_: Any) -> None:
+        self.words += token
+
+    @property
+    def stages(self) -> list[str]:
+        """Return each stage that was shown, with its detail."""
+        shown = (element["props"] for element in self.elements if element["name"] == "Next")
+        return [f"{props['stage']}: {props['detail']}" if "stage" in props else props["status"] for props in shown]
+
+
+@pytest.fixture
+def page() -> Page:
+    return Page()
+
+
+async def show(page: Page, *events: Event, gathered: float, monkeypatch: pytest.MonkeyPatch) -> Answer:
+    page.open(monkeypatch)
+    monkeypatch.setattr(chat.answer, "GATHERED", gathered)
+    answer = Answer("offline analyst", ())
+    await answer.open()
+    for event in events:
+        await answer.show(event)
+    return answer
+
+
+async def test_a_place_in_a_line_is_shown_and_then_the_stage_that_waited(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [Waiting(2, "questions"), Waiting(1, "questions"), Waiting(0, "questions")]
+    events += [Waiting(3, "database"), Waiting(0, "database")]
+    await show(page, *events, gathered=0, monkeypatch=monkeypatch)
+    assert page.stages == [
+        "Finding the tables that matter: ",
+        "Waiting for a turn: many questions at once, 1 before this one",
+        "Waiting for a turn: many questions at once, this one is next",
+        "Finding the tables that matter: ",
+        "Waiting for a turn: the database is busy, 2 before this one",
+        "Finding the tables that matter: ",
+    ]
+
+
+async def test_what_changes_together_travels_together(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    draft = Draft("SELECT 1", "x", ())
+    answer = await show(page, SQLWritten(draft, 1), RowsFound(ROWS), gathered=600, monkeypatch=monkeypatch)
+    assert [element["name"] for element in page.elements] == ["Next"]
+    await answer.show(Finished("answered"))
+    assert [element["name"] for element in page.elements] == ["Next", "Evidence", "Next"]
+    evidence = page.elements[1]["props"]
+    assert evidence["attempts"] == [{"sql": "SELECT 1"}]
+    assert len(json.loads(evidence["table"])["cells"]) == 12
+    assert page.stages[-1] == "answered"
+    assert all(task.get_name() != "show" or task.cancelling() for task in asyncio.all_tasks())
+
+
+async def test_what_changed_is_sent_without_another_event(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    await show(page, SQLWritten(Draft("SELECT 1", "x", ()), 1), gathered=0.01, monkeypatch=monkeypatch)
+    async with asyncio.timeout(20):
+        while len(page.elements) < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    assert page.stages[-1].startswith("Running the query")
+
+
+async def test_a_slow_answer_shows_each_stage_at_once(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    await show(page, SQLWritten(Draft("SELECT 1", "x", ()), 1), RowsFound(ROWS), gathered=0, monkeypatch=monkeypatch)
+    assert [stage.partition(":")[0] for stage in page.stages[1:]] == ["Running the query", "Telling the answer"]
+
+
+async def test_a_full_line_is_told_in_one_sentence(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    reason = str(TooBusy(1))
+    await show(page, Failed(reason), Finished("failed"), gathered=0, monkeypatch=monkeypatch)
+    assert (
+        page.words == reason == "Too many questions are being asked right now. Please ask this one again in a moment."
+    )
+
+
+def test_a_message_and_a_step_are_made_without_a_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(seconds: float) -> None:
+        pytest.fail("the event loop slept")
+
+    make_lean()
+    monkeypatch.setattr(time, "sleep", never)
+
+    async def make() -> None:
+        init_http_context()
+        cl.Message("")
+        cl.Step()
+
+    asyncio.run(make())

@@ -3,7 +3,7 @@ import { Table, TableBody, TableCell, TableHead, TableHeader, TableRow } from '@
 import { Button } from '@/components/ui/button';
 import { Markdown } from '@/components/markdown';
 import { ChevronLeft, ChevronRight, Code2, ListChecks, Rows3 } from 'lucide-react';
-import { Fragment, useState } from 'react';
+import { Fragment, useMemo, useState } from 'react';
 
 const ROWS_A_PAGE = 8;
 
@@ -114,7 +114,8 @@ function How({ tables, attempts, reading, assumptions, seconds }) {
 }
 
 export default function Evidence() {
-  const { attempts = [], tables = [], assumptions = [], table, reading, seconds } = props;
+  const { attempts = [], tables = [], assumptions = [], reading, seconds } = props;
+  const table = useMemo(() => props.table && JSON.parse(props.table), [props.table]);
   const [tab, setTab] = useKept('tab', null);
   if (!attempts.length) return null;
   return (
