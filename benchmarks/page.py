@@ -78,8 +78,9 @@ class Page:
             name, frame = await self._event()
             if name in SPOKEN:
                 stamps.read(frame)
-            elif name == "task_start":
-                has_begun = True
+                # The run that answers names our message as its parent. What greets us may still be at work beside it,
+                # and says when it begins and ends, too.
+                has_begun = has_begun or message["id"] in frame
             elif name == "task_end" and has_begun:
                 break
             elif name == "element" and (status := _STATUS.search(frame)):

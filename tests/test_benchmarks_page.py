@@ -30,8 +30,13 @@ async def let_in(socket: web.WebSocketResponse) -> None:
 
 
 async def hear_question(socket: web.WebSocketResponse) -> str:
+    """Return what is asked, and say that its answer has begun."""
     name, about = json.loads((await socket.receive_str()).removeprefix("42"))
     assert name == "client_message" and about["message"]["type"] == "user_message"
+    await socket.send_str(event("task_start"))
+    await socket.send_str(
+        event("new_message", {"name": "on_message", "type": "run", "parentId": about["message"]["id"]})
+    )
     return str(about["message"]["output"])
 
 
@@ -75,8 +80,6 @@ async def test_an_answer_is_read_to_its_end() -> None:
     async def talk(socket: web.WebSocketResponse) -> None:
         await let_in(socket)
         assert await hear_question(socket) == "Why?"
-        await socket.send_str(event("task_start"))
-        await socket.send_str(event("new_message", {"output": ""}))
         await socket.send_str(event("stream_start", {"output": "m1250 " + stamp()}))
         await socket.send_str(event("stream_token", {"token": stamp() + stamp()}))
         await socket.send_str(event("task_end"))
@@ -96,7 +99,6 @@ async def test_text_that_is_sent_again_counts_once() -> None:
     async def talk(socket: web.WebSocketResponse) -> None:
         await let_in(socket)
         await hear_question(socket)
-        await socket.send_str(event("task_start"))
         await socket.send_str(event("stream_start", {"output": words}))
         await socket.send_str(event("update_message", {"output": words + stamp()}))
         await socket.send_str(event("task_end"))
@@ -105,12 +107,12 @@ async def test_text_that_is_sent_again_counts_once() -> None:
     assert len(visit.transits) == 3
 
 
-async def test_the_end_of_joining_is_not_the_end_of_the_answer() -> None:
+async def test_the_end_of_a_greeting_is_not_the_end_of_the_answer() -> None:
     async def talk(socket: web.WebSocketResponse) -> None:
         await let_in(socket)
+        for frame in (event("task_start"), event("new_message", {"name": "on_chat_start"}), event("task_end")):
+            await socket.send_str(frame)
         await hear_question(socket)
-        await socket.send_str(event("task_end"))
-        await socket.send_str(event("task_start"))
         await socket.send_str(event("stream_start", {"output": stamp()}))
         await socket.send_str(event("task_end"))
 
@@ -191,7 +193,7 @@ async def test_an_answer_that_is_none_says_which(told: str, failure: str) -> Non
     async def talk(socket: web.WebSocketResponse) -> None:
         await let_in(socket)
         await hear_question(socket)
-        for frame in (event("task_start"), told, event("task_end")):
+        for frame in (told, event("task_end")):
             await socket.send_str(frame)
 
     (visit,) = await visited(talk)
@@ -205,7 +207,7 @@ async def test_a_second_question_is_asked_on_the_same_page() -> None:
         await let_in(socket)
         for _ in range(2):
             heard.append(await hear_question(socket))
-            for frame in (event("task_start"), event("stream_start", {"output": stamp()}), event("task_end")):
+            for frame in (event("stream_start", {"output": stamp()}), event("task_end")):
                 await socket.send_str(frame)
 
     visits = await visited(talk, "Why?", "And who?")
@@ -219,7 +221,7 @@ async def test_people_come_and_go_until_the_time_is_over() -> None:
     async def talk(socket: web.WebSocketResponse) -> None:
         await let_in(socket)
         asked.append(await hear_question(socket))
-        for frame in (event("task_start"), event("stream_start", {"output": stamp()}), event("task_end")):
+        for frame in (event("stream_start", {"output": stamp()}), event("task_end")):
             await socket.send_str(frame)
         await socket.receive()
 
