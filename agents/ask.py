@@ -31,13 +31,15 @@ from agents.events import (
     TextChunk,
     Waiting,
 )
-from agents.followups import keep_runnable
+from agents.followups import keep_runnable, remember_trials
 from agents.question import Complaint, Draft, Followup, Question, Say
 from agents.typed_sql import looks_like_sql
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, SQLFailed, SQLRefused
+from llm.spending import spending
 from tools.catalog import Catalog, Found, SavedQuestion
 from tools.chart import Chart, choose_chart
 from tools.line import Line, TellPlace
+from tools.recent import Recent
 from tools.sql_guard import SafeQuery
 from tools.sql_runner import Rows
 
@@ -135,6 +137,8 @@ class Asker:
     """Questions to begin with."""
     line: Line = field(default_factory=lambda: Line(500))
     """The questions that are answered now, and those that wait for it."""
+    tried: Recent[bool] = field(default_factory=remember_trials)
+    """The follow-ups that were tried lately."""
     checks: Mapping[str, Check] = field(default_factory=dict)
     """What a question needs, by its name: "database", "index" and, where a model answers, "model"."""
 
@@ -174,7 +178,9 @@ class _Asking:
 
     async def to_the_end(self) -> None:
         """Tell every event of the question; whatever happens, the last is `Finished`."""
-        await self.tell(Finished(await self._status(), self.seconds))
+        with spending() as spent:
+            status = await self._status()
+        await self.tell(Finished(status, self.seconds, spent.tokens))
 
     async def _status(self) -> Status:
         try:
@@ -273,8 +279,7 @@ class _Asking:
         with self._stage("suggest"):
             try:
                 ideas = await self.asker.suggester.suggest(self.question, draft, rows, found)
-                trials = _Trials(self.asker.runner)
-                kept = await keep_runnable(ideas, self.asker.guard, trials, wanted=FOLLOWUPS_SHOWN)
+                kept = await self._runnable(ideas)
             except AskError as error:
                 log.warning("no follow-ups: %s", error)
                 return
@@ -283,6 +288,17 @@ class _Asking:
                 return
         if kept:
             await self.tell(FollowupsSuggested(tuple(f.question for f in kept)))
+
+    async def _runnable(self, ideas: list[Followup]) -> list[Followup]:
+        asker = self.asker
+        return await keep_runnable(
+            ideas,
+            asker.guard,
+            _Trials(asker.runner),
+            wanted=FOLLOWUPS_SHOWN,
+            tried=asker.tried,
+            is_busy=lambda: "wait" in self.seconds,  # Who had to wait does not make others wait for an offer.
+        )
 
     def _tell_place(self, line: Literal["questions", "database"]) -> TellPlace:
         """Return what tells the places in this line; the time in it is a stage of its own."""

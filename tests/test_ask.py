@@ -34,6 +34,7 @@ from agents.events import (
 from agents.guardrails import RuleGuardrails
 from agents.question import Complaint, Draft, Followup, Question, Say
 from errors import AskError, ModelUnavailable, QuestionDeclined
+from llm.spending import spend
 from tests.test_sql_runner import until_busy
 from tools.catalog import Catalog, Found, SavedQuestion
 from tools.line import Line
@@ -253,6 +254,17 @@ async def test_closing_the_iterator_stops_the_statement(shop: str, parts: tuple[
         after = await told(replace(asker, writer=Script(["SELECT 1 AS one FROM orders LIMIT 1"])), "One?")
     assert after[-1].status == "answered"  # type: ignore[union-attr]
     await runner.aclose()
+
+
+async def test_what_the_models_wrote_is_counted_to_its_question(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    class Wordy:
+        async def narrate(self, question: Question, draft: Draft, rows: Rows, say: Say) -> None:
+            spend(7)
+
+    asker = replace(asker_with(parts, Script(["SELECT 1 FROM orders"] * 2)), narrator=Wordy())
+    async with asyncio.TaskGroup() as tasks:
+        both = [tasks.create_task(told(asker, "One?")) for _ in range(2)]
+    assert [task.result()[-1].tokens for task in both] == [7, 7]  # type: ignore[union-attr]
 
 
 async def until(condition: Callable[[], bool]) -> None:
