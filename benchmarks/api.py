@@ -68,6 +68,7 @@ def api(
     seed: Annotated[int, typer.Option(help="What chance begins with.")] = 1,
     timeout: Annotated[float, typer.Option(help="Seconds that one question may take.", min=1)] = 120,
     server_pid: Annotated[int | None, typer.Option(help="Measure this process and all it started.")] = None,
+    model_pid: Annotated[int | None, typer.Option(help="Measure the stand-in model's share of its core.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
 ) -> None:
     """Ask at /api/ask; print what was waited for as Markdown. Exit code 2 where a question was lost."""
@@ -75,7 +76,9 @@ def api(
     count = max(1, round(rate * seconds))
     texts = asked(read_questions(questions), count, chance)
     offsets = moments(count, seconds, None if even else chance)
-    figures = uvloop.run(measure_api(url, list(zip(texts, offsets, strict=True)), stream, timeout, server_pid))
+    figures = uvloop.run(
+        measure_api(url, list(zip(texts, offsets, strict=True)), stream, timeout, server_pid, model_pid)
+    )
     figures = {"rate": rate, "over": seconds, "stream": stream, **figures}
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=1) + "\n")
@@ -85,7 +88,12 @@ def api(
 
 
 async def measure_api(
-    url: str, plan: list[tuple[str, float]], stream: bool, timeout: float, server_pid: int | None
+    url: str,
+    plan: list[tuple[str, float]],
+    stream: bool,
+    timeout: float,
+    server_pid: int | None,
+    model_pid: int | None = None,
 ) -> dict[str, Any]:
     """Return the figures of asking each question at its moment. Raises SettingsInvalid where nothing answers."""
     load = Load()
@@ -93,12 +101,12 @@ async def measure_api(
         connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=None)
     ) as http:
         await _find(http, url)
-        meter, begin = Meter(server_pid), time.monotonic() + LEAD_SECONDS
+        meter, begin = Meter(server_pid, model_pid), time.monotonic() + LEAD_SECONDS
 
         async def one(text: str, intended: float) -> None:
             load.visits.append(visit := Visit(text))
             await asyncio.sleep(max(0, intended - time.monotonic()))
-            visit.late = 1e3 * (time.monotonic() - intended)
+            visit.late = max(0.0, 1e3 * (time.monotonic() - intended))
             try:
                 async with asyncio.timeout(timeout):
                     await ask_once(http, url, visit, intended, stream)

@@ -69,7 +69,7 @@ class Crowd:
         try:
             if intended > time.monotonic():
                 await page.wait(intended)
-                visit.late = 1e3 * (time.monotonic() - intended)
+                visit.late = max(0.0, 1e3 * (time.monotonic() - intended))
             async with asyncio.timeout(self.timeout - (time.monotonic() - intended)):
                 await page.ask(visit, intended)
         except TimeoutError:
@@ -124,11 +124,12 @@ def chat(
     pause: Annotated[float, typer.Option(help="Seconds on average between two questions of one.", min=0)] = 5,
     timeout: Annotated[float, typer.Option(help="Seconds that one question may take.", min=1)] = 120,
     server_pid: Annotated[int | None, typer.Option(help="Measure this process and all it started.")] = None,
+    model_pid: Annotated[int | None, typer.Option(help="Measure the stand-in model's share of its core.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
 ) -> None:
     """Let people ask in the chat; print what they waited for as Markdown. Exit code 2 where a question was lost."""
     plan = Plan(users, over, minutes, even, seed, pause, read_questions(questions))
-    figures = uvloop.run(measure_chat(plan, url, timeout, open_before, server_pid))
+    figures = uvloop.run(measure_chat(plan, url, timeout, open_before, server_pid, model_pid))
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=1) + "\n")
     title = f"{users} people for {minutes:g} minutes" if minutes else f"{users} people within {over:g} s"
@@ -151,11 +152,11 @@ class Plan:
 
 
 async def measure_chat(
-    plan: Plan, url: str, timeout: float, open_before: float, server_pid: int | None
+    plan: Plan, url: str, timeout: float, open_before: float, server_pid: int | None, model_pid: int | None = None
 ) -> dict[str, Any]:
     """Return the figures of a run. Raises SettingsInvalid where no chat answers at `url`."""
     async with crowd_at(url, timeout, open_before) as crowd:
-        meter = Meter(server_pid)
+        meter = Meter(server_pid, model_pid)
         with without_collector():
             async with _watching(crowd.load, server_pid if plan.minutes else None):
                 if plan.minutes:

@@ -86,26 +86,29 @@ class Load:
 class Meter:
     """What a server, all that it started, and this process spend from now on."""
 
-    def __init__(self, pid: int | None) -> None:
-        self._pid = pid
-        self._server = self._spent()
+    def __init__(self, pid: int | None, model_pid: int | None = None) -> None:
+        self._pid, self._model_pid = pid, model_pid
+        self._server, self._model = _spent(pid), _spent(model_pid)
         self._own = time.process_time()
         self._began = time.monotonic()
 
-    def _spent(self) -> float:
-        return cpu_seconds(self._pid) if self._pid else 0.0
-
     def figures(self, questions: int) -> dict[str, Any]:
-        """Return CPU seconds, MiB, and the share of a core that this process took."""
+        """Return CPU seconds, MiB, and the shares of a core that this process and the model took."""
         seconds = time.monotonic() - self._began
         share = round((time.process_time() - self._own) / seconds, 3)
         measured: dict[str, Any] = {"seconds": round(seconds, 2), "generator_cpu_share": share}
+        if self._model_pid:
+            measured["model_cpu_share"] = round((_spent(self._model_pid) - self._model) / seconds, 3)
         if self._pid:
-            spent = self._spent() - self._server
+            spent = _spent(self._pid) - self._server
             measured["cpu_s"] = round(spent, 2)
             measured["cpu_per_question_ms"] = round(1e3 * spent / questions, 2) if questions else None
             measured["rss_mib"] = round(memory_mib(self._pid), 1)
         return measured
+
+
+def _spent(pid: int | None) -> float:
+    return cpu_seconds(pid) if pid else 0.0
 
 
 @contextmanager

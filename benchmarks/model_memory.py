@@ -6,9 +6,10 @@ import asyncio
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks.model_wire import Part, Reply, ToolCall
 
@@ -16,7 +17,7 @@ QUESTIONS_KEPT = 50_000
 
 
 class Replies:
-    """Replies by the body of their request: the same one is worked out once, however many ask at the same time."""
+    """Replies by what was asked: the same is worked out once, however many ask it at the same time."""
 
     def __init__(self, most: int, file: Path | None = None) -> None:
         """Keep at most so many, 0 for none; with a file, those of earlier runs are known, and new ones are added.
@@ -28,22 +29,22 @@ class Replies:
         self._file = file
         self._written = dict(map(_read_line, file.read_text().splitlines())) if file and file.exists() else {}
 
-    async def get(self, body: bytes, work_out: Callable[[], Awaitable[Reply]]) -> Reply:
-        """Return the reply to a body; one that cannot be worked out is tried again by the next who asks."""
+    async def get(self, asked: bytes, work_out: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Return the reply to what was asked; one that cannot be worked out is tried again by the next who asks."""
         if not self._most:
             return await work_out()
-        if (known := self._kept.get(body)) is not None:
-            self._kept.move_to_end(body)
+        if (known := self._kept.get(asked)) is not None:
+            self._kept.move_to_end(asked)
             return known.result() if known.done() else await asyncio.shield(known)
         # A task of its own: who asked first may leave before the others have their reply.
-        working = self._kept[body] = asyncio.ensure_future(self._look_up(body, work_out))
+        working = self._kept[asked] = asyncio.ensure_future(self._look_up(asked, work_out))
         if len(self._kept) > self._most:
             self._kept.popitem(last=False)
-        working.add_done_callback(lambda done: self._forget_failed(body, done))
+        working.add_done_callback(lambda done: self._forget_failed(asked, done))
         return await asyncio.shield(working)
 
-    async def _look_up(self, body: bytes, work_out: Callable[[], Awaitable[Reply]]) -> Reply:
-        key = hashlib.sha256(body).hexdigest()
+    async def _look_up(self, asked: bytes, work_out: Callable[[], Awaitable[Reply]]) -> Reply:
+        key = hashlib.sha256(asked).hexdigest()
         if (written := self._written.get(key)) is not None:
             return written
         reply = await work_out()
@@ -53,9 +54,14 @@ class Replies:
                 file.write(json.dumps({"key": key, **asdict(reply)}) + "\n")
         return reply
 
-    def _forget_failed(self, body: bytes, done: asyncio.Future[Reply]) -> None:
+    def _forget_failed(self, asked: bytes, done: asyncio.Future[Reply]) -> None:
         if done.cancelled() or done.exception() is not None:
-            self._kept.pop(body, None)
+            self._kept.pop(asked, None)
+
+
+def what_is_asked(body: Mapping[str, Any]) -> bytes:
+    """Return what a reply depends on: not the model's name, nor whether it is streamed."""
+    return repr([body.get(name) for name in ("messages", "response_format", "tools", "tool_choice")]).encode()
 
 
 def _read_line(line: str) -> tuple[str, Reply]:

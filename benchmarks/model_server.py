@@ -15,7 +15,7 @@ from aiohttp import web
 
 from benchmarks.model_answers import Analyst
 from benchmarks.model_faults import FaultPicker, answer_with_fault
-from benchmarks.model_memory import OwnTime, Replies
+from benchmarks.model_memory import OwnTime, Replies, what_is_asked
 from benchmarks.model_speech import Pace, Speech
 from benchmarks.model_wire import DIMENSIONS, Reply, ToolCall, embeddings, error_body
 
@@ -88,7 +88,7 @@ class ModelServer:
                 has_format = body.get("response_format") is not None
                 if instead := await answer_with_fault(request, fault, has_format=has_format):
                     return instead
-            reply = await self._reply(request, body, raw)
+            reply = await self._reply(request, body)
             ident = f"chatcmpl-{next(self._idents)}"
             speech = Speech(request, body, len(raw), reply, self.pace, fault, ident, self._own_ms(reply))
             return await (speech.stream() if body.get("stream") else speech.whole())
@@ -106,12 +106,14 @@ class ModelServer:
         self.own_time.note(reply.part, self.pace.seconds(reply.length))
         return round(1e3 * (self.own_time.before(reply.part) + self.pace.first_token))
 
-    async def _reply(self, request: web.Request, body: dict[str, Any], raw: bytes) -> Reply:
+    async def _reply(self, request: web.Request, body: dict[str, Any]) -> Reply:
         if script := request.headers.get("X-Script"):
             told = json.loads(script)
             calls = (ToolCall(c["name"], json.dumps(c["arguments"])) for c in told.get("tool_calls", ()))
             return Reply(told.get("text", ""), tuple(calls))
-        return self.script.popleft() if self.script else await self.replies.get(raw, lambda: self.analyst.answer(body))
+        if self.script:
+            return self.script.popleft()
+        return await self.replies.get(what_is_asked(body), lambda: self.analyst.answer(body))
 
     async def _read(self, request: web.Request) -> tuple[dict[str, Any], bytes]:
         raw = await request.read()

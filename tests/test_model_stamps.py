@@ -14,7 +14,7 @@ import pytest
 from agents.guardrails import ModelGuardrails, RuleGuardrails
 from agents.narrator import ModelNarrator
 from agents.sql_writer import SQLWriter
-from benchmarks.model_memory import OwnTime, Replies
+from benchmarks.model_memory import OwnTime, Replies, what_is_asked
 from benchmarks.model_wire import Part, Reply, ToolCall
 from chat.markdown import MarkdownStream, as_markdown
 from tests.test_model_answers import DRAFT, QUESTION, ROWS, Analyst
@@ -117,6 +117,13 @@ async def test_a_reply_is_worked_out_once_however_many_ask_together() -> None:
     replies, worker = Replies(10), Worker()
     together = await asyncio.gather(*(replies.get(b"same", worker.work) for _ in range(5)))
     assert worker.calls == 1 and {reply.text for reply in [*together, await replies.get(b"same", worker.work)]} == {"1"}
+
+
+def test_the_same_is_asked_however_it_is_to_be_sent() -> None:
+    body = {"model": "a", "messages": [{"role": "user", "content": "Why?"}], "stream": True}
+    assert what_is_asked(body) == what_is_asked({**body, "model": "b", "stream": False})
+    assert what_is_asked(body) != what_is_asked({**body, "response_format": {"type": "json_object"}})
+    assert what_is_asked(body) != what_is_asked({**body, "messages": [{"role": "user", "content": "Who?"}]})
 
 
 async def test_the_reply_that_was_used_longest_ago_is_forgotten_first() -> None:
