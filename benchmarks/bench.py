@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.bench_parts import FULL, QUICK, Part, Run
-from benchmarks.bench_runs import PACE, Place, carry_out
+from benchmarks.bench_runs import PACE, QUICK_PACE, Place, carry_out
 from benchmarks.bench_servers import ROOT
 from benchmarks.model_speech import Pace
 from benchmarks.report_machine import describe_machine
@@ -38,9 +38,9 @@ def bench(
     from benchmarks.report import write_report
 
     signal.signal(signal.SIGTERM, _end)
-    kept, parts = (QUICK_KEPT, QUICK) if quick else (KEPT, FULL)
+    kept, parts, pace = (QUICK_KEPT, QUICK, QUICK_PACE) if quick else (KEPT, FULL, PACE)
     kept.mkdir(parents=True, exist_ok=True)
-    failed = [] if render else measure(_chosen(parts, only), kept)
+    failed = [] if render else measure(_chosen(parts, only), kept, pace)
     write_report(kept, kept if quick else DOCS)
     typer.echo(f"The report is {(kept if quick else DOCS) / 'performance.md'}.")
     if failed:

@@ -202,7 +202,7 @@ def test_every_run_has_a_name_of_its_own(parts: dict[str, bench_parts.Part]) -> 
 
 
 def test_a_run_is_measured_and_one_that_fails_does_not_cost_it(tmp_path: Path) -> None:
-    answered = ChatRun("answered", "ours", users=2, over=0.2, tokens=3, warm_up=1)
+    answered = ChatRun("answered", "ours", users=2, over=0.2, tokens=3)
     hopeless = AskRun("hopeless", rounds=0)
     assert measure([hopeless, answered], tmp_path, AT_ONCE) == ["hopeless"]
     measured = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in ("answered", "hopeless")}
