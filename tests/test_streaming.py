@@ -132,6 +132,16 @@ async def test_many_tokens_within_an_interval_cost_one_task(listener: Listener) 
     assert listener.pieces == ["a", "bcdefgh"]
 
 
+async def test_a_piece_that_waits_for_its_interval_is_said_at_once_when_the_block_ends(listener: Listener) -> None:
+    async with asyncio.timeout(10):
+        async with speaking(listener.say, LONG) as speaker:
+            await speaker.on_llm_new_token("one")
+            await speaker.on_llm_new_token(" two")
+            for _ in range(5):
+                await asyncio.sleep(0)  # until a task waits with it
+    assert listener.pieces == ["one", " two"]
+
+
 async def test_what_a_listener_fails_with_leaves_the_block_though_the_model_made_something_else_of_it() -> None:
     async def say(piece: str) -> None:
         raise ConnectionError("the page is gone")
