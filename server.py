@@ -30,7 +30,10 @@ ENOUGH_FILES = 4_096
 
 
 def build_app(settings: Settings) -> FastAPI:
-    """Return the app; Chainlit loads `app.py` on the way. Raises SettingsInvalid."""
+    """Return the app; Chainlit loads `app.py` on the way, which reads the same settings for itself.
+
+    Raises SettingsInvalid.
+    """
     # Chainlit looks for its files where it was started from, once, while it is imported.
     os.environ.setdefault("CHAINLIT_APP_ROOT", str(ROOT))
     import chainlit.server

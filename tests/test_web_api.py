@@ -174,6 +174,9 @@ LONE_SURROGATE = b'{"question": "\\ud800"}'
         (b"", JSON, "Send a JSON object"),
         (b"{", JSON, "The request is no JSON"),
         (b"[]", JSON, "Send a JSON object"),
+        (b"[" * 60_000, JSON, "nested too deep"),
+        (b'{"question": "\x00"}', JSON, "The request is no JSON: Invalid control character."),
+        (b"\xff", JSON, "cannot be read"),
         (b'"How many?"', JSON, "Send a JSON object"),
         (b"{}", JSON, "holds no “question”"),
         (b'{"question": ""}', JSON, "“question” cannot be used"),
@@ -244,7 +247,8 @@ async def test_the_description_names_what_can_be_asked_and_how_it_can_fail(web: 
     response = await web.client.post("/api/ask", json=example)
     assert response.status_code == 200
     told = described["components"]["schemas"]["Told"]["properties"]
-    assert set(response.json()) == set(told)
+    answer = asking["responses"]["200"]["content"]["application/json"]["example"]
+    assert set(response.json()) == set(told) == set(answer)
 
 
 async def test_a_database_that_is_away_is_told_with_the_time_to_try_again(tmp_path: Path) -> None:
@@ -257,6 +261,22 @@ async def test_a_database_that_is_away_is_told_with_the_time_to_try_again(tmp_pa
             assert response.status_code == 503
             assert response.headers["retry-after"] == "5"
             assert "none.db" in response.json()["detail"]
+
+
+async def test_who_finds_the_line_full_is_told_when_to_come_again(tmp_path: Path) -> None:
+    from tests.web_fixture import FOREVER, running, small_shop
+
+    settings = offline_settings(tmp_path / "home", database_url=small_shop(tmp_path))
+    async with running(settings.model_copy(update={"questions_at_once": 1, "queue_limit": 0})) as web:
+        asking = asyncio.create_task(web.ask(FOREVER))
+        await web.comes_to('quaestor_queue_in_turn{line="questions"}', 1)
+        response = await web.ask(DEAREST)
+        assert response.status_code == 503
+        assert int(response.headers["retry-after"]) >= 1
+        assert response.json()["detail"].startswith("Too many questions are being asked right now.")
+        asking.cancel()
+        await web.comes_to("quaestor_questions_in_flight", 0)
+        assert (await web.ask(DEAREST)).status_code == 200
 
 
 async def test_a_model_that_is_away_is_told_with_the_time_to_try_again(tmp_path: Path) -> None:

@@ -31,20 +31,43 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 EXAMPLE: JsonDict = {"question": "How many customers are there?"}
 
 
+ANSWER: JsonDict = {
+    "question": "How many customers are there?",
+    "status": "answered",
+    "sql": "SELECT\n  COUNT(*) AS number_of_customers\nFROM customers",
+    "columns": ["number_of_customers"],
+    "rows": [[1900]],
+    "truncated": False,
+    "answer": "There are 1,900 customers.",
+    "assumptions": [],
+    "followups": ["How many customers are there by city?"],
+    "chart": None,
+    "database": "sample",
+    "analyst": "offline analyst",
+    "reading": "How many customers are there?",
+    "suggestions": [],
+    "tables": [{"name": "customers", "rows": 1900}],
+    "seconds": {"look": 0.008, "write": 0.006, "check": 0.002, "run": 0.001, "tell": 0.001, "suggest": 0.029},
+    "tokens": 0,
+    "retry_after": None,
+}
+
+
 class EarlierTurn(BaseModel):
     """An earlier question of the conversation, as the answer to it told."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     question: str
-    reading: str = Field("", description="The answer's `reading`; the question itself where it is left out.")
+    reading: str = ""
+    """The answer's `reading`; the question itself where it is left out."""
     sql: str
 
 
 class Asked(BaseModel):
     """A question in plain words, or a SELECT statement."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE})
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, json_schema_extra={"example": EXAMPLE})
 
     question: Annotated[str, Field(min_length=1)]
     turns: Annotated[list[EarlierTurn], Field(max_length=TURNS_KEPT)] = []
@@ -107,7 +130,12 @@ class Told(Answer):
 class Problem(BaseModel):
     """Why there is no answer."""
 
-    detail: str = Field(description="One sentence for a person.")
+    model_config = ConfigDict(
+        use_attribute_docstrings=True, json_schema_extra={"example": {"detail": "The request holds no “question”."}}
+    )
+
+    detail: str
+    """One sentence for a person."""
 
 
 class _Basic(HTTPBasic):
@@ -120,7 +148,10 @@ class _Basic(HTTPBasic):
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer, or the events as they happen where `Accept` names `text/event-stream`.",
-        "content": {"text/event-stream": {"example": 'event: text_chunk\ndata: {"text": "There are 2,000"}\n\n'}},
+        "content": {
+            "application/json": {"example": ANSWER},
+            "text/event-stream": {"example": 'event: text_chunk\ndata: {"text": "There are 1,900 customers."}\n\n'},
+        },
     },
     401: {"model": Problem, "description": "There is a login, and no name and password that it knows."},
     403: {"model": Problem, "description": "The question may not be asked, or not by a page of this origin."},
@@ -136,7 +167,9 @@ def add_api(app: FastAPI, desk: Desk, today: date | None) -> None:
     router = APIRouter(prefix="/api")
 
     @router.post("/ask", summary="Ask one question", response_model=Told, responses=RESPONSES)
-    async def ask(asked: Asked, request: Request, _: Annotated[None, Depends(_Basic(auto_error=False))]) -> Response:
+    async def ask(
+        asked: Asked, request: Request, _: Annotated[None, Depends(_Basic(scheme_name="login", auto_error=False))]
+    ) -> Response:
         question = asked.as_question(today or date.today())
         try:
             asker = await desk.asker()
@@ -158,6 +191,7 @@ def add_api(app: FastAPI, desk: Desk, today: date | None) -> None:
 
     app.include_router(router)
     app.add_exception_handler(RequestValidationError, _explain)
+    app.add_exception_handler(400, _give_up)
 
 
 async def _listen(desk: Desk, question: Question, told: Told, request: Request) -> None:
@@ -182,12 +216,17 @@ async def _explain(_: Request, error: Exception) -> Response:
     return refusal(422, explain(error.errors()))
 
 
+async def _give_up(_: Request, __: Exception) -> Response:
+    """Answer what FastAPI could not even read, such as lists ten thousand deep."""
+    return refusal(422, "The request cannot be read: it is no JSON, or nested too deep.")
+
+
 def explain(errors: Sequence[Any]) -> str:
     """Return one sentence on the first thing that is wrong with a request."""
     first = errors[0]
     where = ".".join(str(part) for part in first["loc"][1:])
     if first["type"] == "json_invalid":
-        return f"The request is no JSON: {first['ctx']['error']}."
+        return f"The request is no JSON: {first['ctx']['error'].removesuffix(' at')}."
     if not where:
         return f"Send a JSON object, such as {json.dumps(EXAMPLE)}, with Content-Type: application/json."
     if first["type"] == "extra_forbidden":
