@@ -20,7 +20,7 @@ class Events:
 
     def __init__(self) -> None:
         self._rest = b""
-        self._lines: list[str] = []
+        self._lines: list[bytes] = []
         self._is_first = True
         self.has_ended = False
         """True after [DONE]: nothing that follows counts."""
@@ -49,19 +49,18 @@ class Events:
         if self._is_first:
             self._is_first = False
             lines = lines.removeprefix(b"\xef\xbb\xbf")
-        text = lines.decode()
-        if "\r" in text:
-            text = text.replace("\r\n", "\n").replace("\r", "\n")
-        for line in text.split("\n")[:-1]:
-            if line.startswith("data:"):
-                self._lines.append(line[6:] if line.startswith("data: ") else line[5:])
+        if b"\r" in lines:
+            lines = lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        for line in lines.split(b"\n")[:-1]:
+            if line.startswith(b"data:"):
+                self._lines.append(line[6:] if line.startswith(b"data: ") else line[5:])
             elif not line and self._lines and not self.has_ended:
-                whole = "\n".join(self._lines)
+                whole = b"\n".join(self._lines)
                 self._lines.clear()
-                if whole.startswith("[DONE]"):
+                if whole.startswith(b"[DONE]"):
                     self.has_ended = True
                 elif whole:
-                    yield _event(whole)
+                    yield _event(whole.decode())
 
 
 def _event(text: str) -> Event:
