@@ -62,29 +62,31 @@ def carry_out(one: Run, place: Place) -> dict[str, Any]:
 
 
 def _chat(one: ChatRun, place: Place) -> dict[str, Any]:
-    with _app_and_model(one.app, one.tokens, place) as server:
+    with _app_and_model(one.app, one.tokens, place) as (server, model):
         at = ["-m", "benchmarks", "chat", "--url", server.url]
         log = place.log(f"{one.name}-load")
         run([*at, *WARM_UP], core=LOAD_CORE, log=log, seconds=WARM_UP_SECONDS, well=(0, LOST_SOME))
         length = ["--minutes", str(one.minutes)] if one.minutes else ["--over", str(one.over)]
-        return _loaded(
-            [*at, "--users", str(one.users), *length, "--timeout", str(one.timeout)], server, log, one.longest
-        )
+        load = [*at, "--users", str(one.users), *length, "--timeout", str(one.timeout)]
+        return _loaded(load, server, model, log, one.longest)
 
 
 def _api(one: ApiRun, place: Place) -> dict[str, Any]:
-    with _app_and_model("ours", ANSWER_TOKENS, place) as server:
-        at = ["-m", "benchmarks", "api", "--url", f"{server.url}/api/ask", "--rate", str(one.rate)]
+    with _app_and_model("ours", ANSWER_TOKENS, place) as (server, model):
+        at = ["-m", "benchmarks", "api", "--url", f"{server.url}/api/ask", "--stream"]
         log = place.log(f"{one.name}-load")
-        return _loaded([*at, "--seconds", str(one.seconds), "--stream"], server, log, one.seconds + 180)
+        first = ["--rate", "3", "--seconds", "1", "--seed", "2"]
+        run([*at, *first], core=LOAD_CORE, log=log, seconds=WARM_UP_SECONDS, well=(0, LOST_SOME))
+        load = [*at, "--rate", str(one.rate), "--seconds", str(one.seconds)]
+        return _loaded(load, server, model, log, one.seconds + 180)
 
 
-def _loaded(load: list[str], server: Server, log: Path, seconds: float) -> dict[str, Any]:
-    """Run the load beside its server and return the figures that it wrote."""
-    figures = log.with_suffix(".json")
+def _loaded(load: list[str], server: Server, model: Server, log: Path, seconds: float) -> dict[str, Any]:
+    """Run the load beside its servers and return the figures that it wrote."""
+    figures, pids = log.with_suffix(".json"), ["--server-pid", str(server.pid), "--model-pid", str(model.pid)]
     figures.unlink(missing_ok=True)
     run(
-        [*load, "--server-pid", str(server.pid), "--json", str(figures)],
+        [*load, *pids, "--json", str(figures)],
         core=LOAD_CORE,
         log=log,
         seconds=seconds,
@@ -107,7 +109,7 @@ def _ask(one: AskRun, place: Place) -> dict[str, Any]:
 
 
 @contextmanager
-def _app_and_model(app: App, tokens: int, place: Place) -> Iterator[Server]:
+def _app_and_model(app: App, tokens: int, place: Place) -> Iterator[tuple[Server, Server]]:
     with ExitStack() as servers:
         model = servers.enter_context(_model(tokens, place.pace, place))
         port = free_port()
@@ -125,8 +127,10 @@ def _app_and_model(app: App, tokens: int, place: Place) -> Iterator[Server]:
         else:
             command = ["server.py"]
         path = "/" if app == "reference" else "/healthz"
-        yield servers.enter_context(
-            serving(command, port=port, core=SERVER_CORE, log=place.log(app), path=path, extra=extra)
+        log = place.log(app)
+        yield (
+            servers.enter_context(serving(command, port=port, core=SERVER_CORE, log=log, path=path, extra=extra)),
+            model,
         )
 
 

@@ -54,15 +54,27 @@ def waiting(measured: Measured) -> str:
 
 def spending(measured: Measured) -> str:
     """Return what each load cost the server, and how long a token was on its way."""
-    head = ("people", "app", "token's way p50", "p99", "p99.9", "CPU a question", "core busy", "memory", "load's core")
+    head = (
+        "people",
+        "app",
+        "token's way p50",
+        "p99",
+        "p99.9",
+        "CPU a question",
+        "core busy",
+        "memory",
+        "load",
+        "model",
+    )
     rows = []
     for load, app, figures in _chats(measured):
         spent, seconds = at(figures, "cpu_s"), at(figures, "seconds")
         busy = spent / seconds if spent is not None and seconds else None
         cost = number(at(figures, "cpu_per_question_ms"), "ms")
-        memory, share = number(at(figures, "rss_mib"), "MiB"), _percent(at(figures, "generator_cpu_share"))
+        memory = number(at(figures, "rss_mib"), "MiB")
+        shares = [_percent(at(figures, f"{who}_cpu_share")) for who in ("generator", "model")]
         transits = [_ms(figures, "transit_ms", p) for p in SHARES]
-        rows.append([people(measured, load), app, *transits, cost, _percent(busy), memory, share])
+        rows.append([people(measured, load), app, *transits, cost, _percent(busy), memory, *shares])
     return markdown(head, rows)
 
 

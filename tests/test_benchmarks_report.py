@@ -39,6 +39,7 @@ def chat(users: int, over: float, cpu: float, added: float, *, finished: int | N
         "seconds": over + 10,
         "rss_mib": 400.0,
         "generator_cpu_share": 0.25,
+        "model_cpu_share": 0.31,
     }
     return {"run": {"tokens": 100}, "figures": figures}
 
@@ -168,6 +169,7 @@ def test_the_report_shows_ours_beside_the_reference_and_what_was_lost() -> None:
     assert "- The run “rush-reference” failed: It was stopped after 190 seconds." in text
     assert "its last words" not in text
     assert "| sync | 200/s offered | 51 | 0 | 1,255 | 20,000 |" in text
+    assert "| 60 within 30 s | ours | 25 | 50 | 51 | 20 ms | 3 % | 400 MiB | 25 % | 31 % |" in text
     assert "Some CPU" in text
     assert "$" not in text
     assert lost(MEASURED.figures("crowd-reference")) == 1_500
