@@ -39,7 +39,7 @@ async def told(model_server: StandIn, rows: Rows = ROWS, model: str = "standin",
 
 async def test_the_models_words_are_said_in_pieces(model_server: StandIn) -> None:
     model_server.will_say("Rome spent most, 1,204.50, ahead of Oslo with 7.")
-    model_server.speaks(tokens_per_second=100)
+    model_server.speaks(tokens_per_second=20)
     pieces = await told(model_server)
     assert "".join(pieces) == "Rome spent most, 1,204.50, ahead of Oslo with 7."
     assert len(pieces) > 2
