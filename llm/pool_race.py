@@ -1,0 +1,110 @@
+"""Makes one call twice where the first is late, and goes on with whichever answers first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Generic, TypeVar
+
+from llm.pool_faults import CallFailed
+from llm.pool_seats import Turn
+
+T = TypeVar("T")
+
+_AHEAD = 64
+"""Items that a lane may be ahead of whoever reads them."""
+
+
+class _Lane(Generic[T]):
+    """One of the two calls, in a task of its own: a generator must be run from beginning to end by one task."""
+
+    def __init__(self, turn: Turn, call: Callable[[Turn], AsyncGenerator[T]]) -> None:
+        self.turn = turn
+        self.first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done with the first item, the end or the fault."""
+        self.fault: BaseException | None = None
+        self._items: asyncio.Queue[tuple[T] | None] = asyncio.Queue(_AHEAD)
+        self._task = asyncio.create_task(self._go(call))
+
+    async def _go(self, call: Callable[[Turn], AsyncGenerator[T]]) -> None:
+        try:
+            async with self.turn, aclosing(call(self.turn)) as items:
+                async for item in items:
+                    await self._items.put((item,))
+                    self._tell()
+        except Exception as error:
+            self.fault = error
+        await self._items.put(None)
+        self._tell()
+
+    def _tell(self) -> None:
+        if not self.first.done():
+            self.first.set_result(None)
+
+    async def items(self) -> AsyncGenerator[T]:
+        while (item := await self._items.get()) is not None:
+            yield item[0]
+        if self.fault is not None:
+            raise self.fault
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.wait((self._task,))
+        # A task that was cancelled before it ran has not given its turn back.
+        self.turn.leave()
+
+
+async def race(
+    turn: Turn,
+    call: Callable[[Turn], AsyncGenerator[T]],
+    late: float,
+    hedge: Callable[[], Turn | None],
+) -> AsyncGenerator[T]:
+    """Yield the items of the call that answers first ("The Tail at Scale", Dean and Barroso, 2013: hedged requests).
+
+    The second call is made where the first has not answered after `late` seconds and `hedge` returns its turn. One
+    that fails leaves the race to the other; where both do, the first one's failure is raised.
+    """
+    lanes = [_Lane(turn, call)]
+    try:
+        winner = await _winner(lanes, call, late, hedge)
+        if winner is not lanes[0] and lanes[0].fault is None:
+            lanes[0].turn.overtaken()
+        for lane in lanes:
+            if lane is not winner:
+                await lane.stop()
+        async with aclosing(winner.items()) as items:
+            async for item in items:
+                yield item
+    finally:
+        for lane in lanes:
+            await lane.stop()
+
+
+async def _winner(
+    lanes: list[_Lane[T]],
+    call: Callable[[Turn], AsyncGenerator[T]],
+    late: float,
+    hedge: Callable[[], Turn | None],
+) -> _Lane[T]:
+    timeout: float | None = late
+    while True:
+        running = [lane for lane in lanes if not lane.first.done()]
+        first = asyncio.FIRST_COMPLETED
+        done, _ = await asyncio.wait([lane.first for lane in running], timeout=timeout, return_when=first)
+        timeout = None
+        if not done:
+            second = hedge()
+            if second is not None:
+                lanes.append(_Lane(second, call))
+            continue
+        ahead = next((lane for lane in lanes if lane.first.done() and lane.fault is None), None)
+        if ahead is not None:
+            return ahead
+        fault = lanes[0].fault
+        if fault is not None and all(lane.first.done() for lane in lanes):
+            raise fault
+        broken = next((lane.fault for lane in lanes if lane.fault and not isinstance(lane.fault, CallFailed)), None)
+        if broken is not None:
+            raise broken
