@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     allow_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Other origins whose pages may open the chat (the copilot), comma-separated: `https://intranet.example`."""
     users: SecretStr | None = None
-    """`name:password` pairs, comma-separated; where set, the chat asks for a login."""
+    """`name:password` pairs, comma-separated; where set, the chat, the API and the metrics ask for a login."""
     allow_anonymous: bool = False
     """Serve without a login on an address that is not loopback."""
 
