@@ -19,7 +19,7 @@ from tools.catalog import Found, SavedQuestion
 from tools.sql_guard import SafeQuery
 from tools.sql_runner import Rows
 
-VERDICT_TOKENS, SQL_TOKENS, FOLLOWUPS_TOKENS = 4, 90, 350
+VERDICT_TOKENS, SQL_TOKENS, FOLLOWUPS_TOKENS = 4, 56, 316
 """How long the stand-in's replies are on benchmarks/questions.txt, half of them longer and half shorter."""
 
 DRAFT = Draft("SELECT name FROM stores", "What are the stores called?")
@@ -41,9 +41,6 @@ class Simulated:
     async def write(self, question: Question, found: Found, complaint: Complaint | None) -> Draft:
         await asyncio.sleep(self.pace.seconds(SQL_TOKENS))
         return DRAFT
-
-    async def dry_run(self, query: SafeQuery) -> None:
-        await asyncio.sleep(0)
 
     async def run(self, query: SafeQuery, **limits: object) -> Rows:
         await asyncio.sleep(self.run_seconds)
