@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the tests need and pip cannot give: a browser for tests/browser, a MariaDB for the second lock.
+# Installs what the tests need and pip cannot give: a browser for tests/browser, a MariaDB for the second
+# lock, a Redis for what several processes share.
 set -eu
 
 have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
@@ -9,6 +10,7 @@ missing=""
 # Ubuntu's chromium package is a snap, which does not run everywhere, so there Playwright's own is taken.
 have chromium || grep -qs '^ID=ubuntu' /etc/os-release || missing="$missing chromium"
 have mariadbd || missing="$missing mariadb-server"
+have redis-server || missing="$missing redis-server"
 
 if [ -n "$missing" ]; then
     if ! is_root || ! have apt-get; then
