@@ -14,6 +14,7 @@ import chainlit as cl
 import chainlit.socket
 from chainlit.chat_context import chat_contexts
 from chainlit.config import config
+from chainlit.context import init_ws_context
 from chainlit.server import sio
 from chainlit.session import WebsocketSession
 from chainlit.user_session import user_sessions
@@ -25,6 +26,9 @@ log = logging.getLogger("quaestor.chat")
 
 GRACE = 10.0
 """Seconds that a page may be away before its question is stopped; its tries to come back grow to 5 seconds apart."""
+
+MOST_AWAY = 500
+"""Pages that are away and still remembered, their rows and charts with them; past it the longest gone is forgotten."""
 
 _answers: WeakKeyDictionary[WebsocketSession, Answer] = WeakKeyDictionary()
 """The last answer of each page."""
@@ -45,21 +49,46 @@ async def leave() -> None:
     if not isinstance(session, WebsocketSession):
         return
     _stop_waiting(session)
+    session.environ = {}  # It holds the whole connection that has ended; a page that is back brings its own.
     if session.to_clear:
         await _stop(session)
-        chat_contexts.pop(session.id, None)
     else:
         _leaving[session] = asyncio.create_task(_see_off(session), name="see off")
+        while len(_leaving) > MOST_AWAY:
+            await _forget(next(iter(_leaving)))
+
+
+async def on_disconnection(sid: str, reason: str = "") -> None:
+    """Do what Chainlit does, without the timer that it would leave behind for every page that ever was here."""
+    session = WebsocketSession.get(sid)
+    if session is None:
+        return
+    init_ws_context(session)
+    if config.code.on_chat_end:
+        await config.code.on_chat_end()
+    await _keep(session)
+    if session.to_clear:
+        await _forget(session)
 
 
 async def _see_off(session: WebsocketSession) -> None:
-    """Stop what nobody will read, and later forget the messages, which Chainlit would keep for ever."""
+    """Stop what nobody will read, and later forget what Chainlit knows of the page."""
     await asyncio.sleep(GRACE)
     await _stop(session)
     await _keep(session)
     await asyncio.sleep(max(config.project.session_timeout - GRACE, 0))
-    chat_contexts.pop(session.id, None)
-    del _leaving[session]
+    await _forget(session)
+
+
+async def _forget(session: WebsocketSession) -> None:
+    """Forget a page for good: its messages, its turns and its session."""
+    leaving = _leaving.pop(session, None)
+    if leaving is not None and leaving is not asyncio.current_task():
+        leaving.cancel()
+    await _stop(session)
+    _forget_notes(session)
+    if WebsocketSession.get_by_id(session.id) is session:
+        await session.delete()
 
 
 async def _stop(session: WebsocketSession) -> None:
@@ -94,11 +123,13 @@ async def on_connection(sid: str) -> None:
     elif before := _before_reload(session):
         _stop_waiting(before)
         _take_over(session, before)
+        await before.delete()
     if answer := _answers.get(session):
         await answer.show_again()
 
 
 sio.on("connection_successful", on_connection)
+sio.on("disconnect", on_disconnection)
 make_lean()
 
 
@@ -118,4 +149,12 @@ def _take_over(session: WebsocketSession, before: WebsocketSession) -> None:
         user_sessions[session.id] = user_sessions[before.id]
     if answer := _answers.pop(before, None):
         _answers[session] = answer
-    chat_contexts.pop(before.id, None)
+    if before.current_task is None or before.current_task.done():
+        _forget_notes(before)
+    else:  # What is still being answered there is noted under the old name until its end.
+        before.current_task.add_done_callback(lambda _: _forget_notes(before))
+
+
+def _forget_notes(session: WebsocketSession) -> None:
+    chat_contexts.pop(session.id, None)  # Chainlit would keep the messages for ever.
+    user_sessions.pop(session.id, None)

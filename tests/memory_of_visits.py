@@ -1,0 +1,100 @@
+"""Serves the real chat to people who come, ask and go, and prints what is left of them; run by test_memory.py."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import sys
+import time
+import tracemalloc
+import warnings
+
+import aiohttp
+import uvicorn
+
+from benchmarks.measures import Visit
+from benchmarks.page import open_page
+from server import build_app, listen
+from settings import read_settings
+
+HUNDRED = 100
+AT_ONCE = 5
+
+
+def left_behind() -> dict[str, int]:
+    """Return how many entries each of the places has in which a page leaves something."""
+    from chainlit.chat_context import chat_contexts
+    from chainlit.server import sio
+    from chainlit.session import ws_sessions_id, ws_sessions_sid
+    from chainlit.user_session import user_sessions
+
+    import chat.presence as presence
+
+    gc.collect()
+    places = {
+        "messages": chat_contexts,
+        "turns": user_sessions,
+        "sessions": ws_sessions_id,
+        "sockets": ws_sessions_sid,
+        "answers": presence._answers,
+        "away": presence._leaving,
+        "connections": sio.eio.sockets,
+        "environments": sio.environ,
+    }
+    counts = {name: len(place) for name, place in places.items()}
+    return counts | {"tasks": sum(task.get_name() in ("see off", "ask", "show") for task in asyncio.all_tasks())}
+
+
+async def visit(http: aiohttp.ClientSession, url: str) -> None:
+    """Come, ask and go."""
+    async with open_page(http, url) as page:
+        asked = Visit("How many customers are there?")
+        await page.ask(asked, time.monotonic())
+        if asked.failure not in (None, "no answer"):  # No token bears a stamp: no stand-in model wrote it.
+            raise SystemExit(f"the question was not answered: {asked.failure}")
+
+
+async def a_hundred(http: aiohttp.ClientSession, url: str) -> int:
+    """Let a hundred people come and go; return the bytes that Python holds when they are forgotten."""
+    for _ in range(HUNDRED // AT_ONCE):
+        await asyncio.gather(*(visit(http, url) for _ in range(AT_ONCE)))
+    for _ in range(100):
+        if not any(left_behind().values()):
+            break
+        await asyncio.sleep(0.1)
+    return tracemalloc.get_traced_memory()[0]
+
+
+async def main(hundreds: int) -> None:
+    settings = read_settings()
+    app = build_app(settings)
+    from chainlit.config import config
+
+    import chat.presence as presence
+
+    presence.GRACE, config.project.session_timeout = 0.2, 1
+    listening = listen(settings.host, settings.port)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, log_level="warning", ws_per_message_deflate=False))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    url = f"http://{settings.host}:{settings.port}"
+    async with aiohttp.ClientSession() as http:
+        await visit(http, url)
+        tracemalloc.start()
+        held = [await a_hundred(http, url) for _ in range(hundreds)]
+        left = left_behind()
+        presence.GRACE, config.project.session_timeout, presence.MOST_AWAY = 600, 600, 10
+        for _ in range(15):
+            await visit(http, url)
+        for _ in range(100):  # The last ones may still be on their way out.
+            if left_behind()["sessions"] <= presence.MOST_AWAY:
+                break
+            await asyncio.sleep(0.1)
+    print(json.dumps({"left": left, "held": held, "remembered": left_behind()}))
+    server.should_exit = True
+    await serving
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")  # What Chainlit imports is written for older versions of what that imports.
+    asyncio.run(main(int(sys.argv[1])))
