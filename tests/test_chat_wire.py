@@ -85,7 +85,8 @@ DELTAS = st.one_of(
     st.builds(text, WORDS.filter(bool)).map(lambda delta: {"role": "assistant", **delta}),
     st.builds(lambda thought: {"content": None, "reasoning_content": thought}, WORDS),
     st.builds(call, st.integers(0, 2), WORDS),
-    st.builds(call, st.integers(0, 2), st.none() | WORDS, st.sampled_from(["a", "b"]), st.sampled_from(["f", "g"])),
+    st.builds(lambda index, *more: call(index, more[0], f"call_{index}", more[1]),
+              st.integers(0, 2), st.none() | WORDS, st.sampled_from(["f", "g"])),
     st.builds(lambda one, two: {"tool_calls": [*one["tool_calls"], *two["tool_calls"]]},
               st.builds(call, st.just(0), WORDS), st.builds(call, st.just(1), WORDS)),
     st.builds(lambda words: {"function_call": {"name": None, "arguments": words}}, WORDS),
@@ -95,7 +96,10 @@ USAGE = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
 
 @st.composite
 def streams(draw: st.DrawFn) -> bytes:
-    """Draw a stream that ends well; calls may begin twice at one place, or never begin."""
+    """Draw a stream that ends well; a call may be named in several pieces, or never.
+
+    Two calls at one index are left out: what LangChain's own sum makes of them depends on which pieces it adds first.
+    """
     end, space = draw(st.sampled_from([b"\n", b"\r\n"])), draw(st.sampled_from([b"", b" "]))
     only_ascii = draw(st.booleans())
     head = {"id": "c-1", "object": "chat.completion.chunk", "created": 1, "model": "m-1"}
@@ -142,6 +146,9 @@ ODD_STREAMS = {
     "carriage returns only": b"\r\r".join([HELLO, WORLD, STOP, DONE, b""]),
     "a byte order mark": b"\xef\xbb\xbf" + b"\n\n".join([HELLO, WORLD, STOP, DONE, b""]),
     "an event over two lines": b"\n\n".join([MULTI_LINE, WORLD, STOP, DONE, b""]),
+    "an event over two lines that end with two letters": b"\r\n\r\n".join(
+        [MULTI_LINE.replace(b"\n", b"\r\n"), WORLD, STOP, DONE, b""]
+    ),
     "a ping without data": b"\n\n".join([b"event: ping", HELLO, b"event: ping\ndata:", WORLD, STOP, DONE, b""]),
     "rubbish after [DONE]": b"\n\n".join([HELLO, WORLD, STOP, DONE, b"data: rubbish", b""]),
 }
