@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.report_measured import Figures, Measured, at
-from benchmarks.report_tables import LOADS, people
+from benchmarks.report_tables import LOADS, offered, people
 
 WORDS = "#7d8590"
 """A grey that stands out from white and from black alike."""
@@ -158,8 +158,7 @@ def flow(measured: Measured, axes: Axes) -> bool:
             run = measured.flow(variant, load)
             if run and run["quantiles_ms"]:
                 within = [milliseconds / 1e3 for milliseconds in run["quantiles_ms"]]
-                what = "200/s offered" if load == "paced" else "no pause"
-                label = f"{variant}, {what}: {run['per_s']:.0f}/s"
+                label = f"{variant}, {offered(measured, load)}: {run['per_s']:.0f}/s"
                 axes.plot(within, range(len(within)), line, color=colour, label=label)
                 drawn = True
     axes.axvline(1.25, color=WORDS, linewidth=1, linestyle="--", label="floor, 1.25 s")

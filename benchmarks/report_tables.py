@@ -111,10 +111,15 @@ def flow(measured: Measured) -> str:
                 continue
             spreads = [_ms(run, "ms", share) for share in SHARES]
             cost, memory = number(run["cpu_per_request_ms"], "ms"), number(run["rss_mib"], "MiB")
-            asked = "200/s offered" if run["every_s"] else "no pause"
+            asked = offered(measured, load)
             told = [number(run["per_s"]), number(flow_failed(run)), *spreads, cost, memory]
             rows.append([variant, asked, *told, _percent(run["generator_cpu_share"])])
     return markdown(head, rows)
+
+
+def offered(measured: Measured, load: str) -> str:
+    """Return how the flow's people ask."""
+    return f"{(measured.figures('flow') or {})['rate']:g}/s offered" if load == "paced" else "no pause"
 
 
 def machine(measured: Measured) -> str:

@@ -88,12 +88,14 @@ RUNS: Mapping[str, Mapping[str, Any]] = {
     "flow": {
         "run": {},
         "figures": {
+            "users": 1_000,
+            "rate": 200,
             "runs": [
                 flow_run("async", "paced", 199.0, 1_376.0),
                 flow_run("sync", "paced", 51.0, 20_000.0),
                 flow_run("async", "saturated", 540.0, 2_400.0),
                 flow_run("sync", "saturated", 50.0, 22_000.0),
-            ]
+            ],
         },
     },
     "ask": {"run": {}, "figures": {"markdown": "### offline analyst"}},
@@ -136,6 +138,12 @@ def test_every_target_is_held_against_its_own_limit() -> None:
 
 def test_what_was_not_measured_is_neither_met_nor_missed() -> None:
     assert {target.met for target in targets(Measured({}, {}))} == {"not measured"}
+
+
+def test_a_smaller_run_than_was_asked_for_meets_no_target() -> None:
+    flow = {"run": {}, "figures": {**RUNS["flow"]["figures"], "users": 100}}
+    small = Measured({"crowd-ours": chat(100, 6, 20.0, 10), "rush-ours": chat(40, 2, 20.0, 10), "flow": flow}, {})
+    assert {target.met for target in targets(small)} == {"not measured"}
 
 
 @pytest.mark.parametrize(
