@@ -18,6 +18,7 @@ from langchain_core.messages import AIMessageChunk
 
 from errors import ModelMisbehaved, ModelUnavailable
 from llm.chat import open_chat_model
+from llm.chat_events import Events
 from llm.chat_wire import INTERVAL_LONGEST, Interval
 from tests.recorded_endpoint import RecordedEndpoint, recorded_endpoint
 
@@ -159,6 +160,16 @@ ODD_STREAMS = {
 async def test_an_odd_stream_is_read_as_it_is_meant(endpoint: RecordedEndpoint, stream: bytes, size: int) -> None:
     endpoint.pieces = cut(stream, list(range(0, len(stream), size)))
     assert (await sum_of(endpoint.ours))["content"] == "Hello wörld"
+
+
+@pytest.mark.parametrize("stream", ODD_STREAMS.values(), ids=ODD_STREAMS.keys())
+def test_events_are_the_same_wherever_they_are_cut(stream: bytes) -> None:
+    def read(pieces: list[bytes]) -> list[Any]:
+        events = Events()
+        return [*(event for piece in pieces for event in events.feed(piece)), *events.end()]
+
+    assert len(read([stream])) == 3
+    assert read([bytes([byte]) for byte in stream]) == read([stream])
 
 
 async def test_a_packed_stream_is_unpacked(endpoint: RecordedEndpoint) -> None:
