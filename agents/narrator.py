@@ -33,7 +33,7 @@ class ModelNarrator:
     """Tells with a model; `interval` is the seconds between two pieces of the answer."""
 
     def __init__(self, model: BaseChatModel, interval: float = INTERVAL) -> None:
-        self._agent = _prompt | model
+        self._model = model
         self._interval = interval
 
     async def narrate(self, question: Question, draft: Draft, rows: Rows, say: Say) -> None:
@@ -52,7 +52,7 @@ class ModelNarrator:
 
         try:
             async with speaking(say_plainly, self._interval) as speaker:
-                async for _ in self._agent.astream((question, draft, rows), {"callbacks": [speaker]}):
+                async for _ in self._model.astream(_prompt(question, draft, rows), {"callbacks": [speaker]}):
                     pass
         except ModelUnavailable:
             await pass_on(unmarked.feed(clean.end()) + unmarked.end())
@@ -78,5 +78,5 @@ class _Unmarked:
         return self._held
 
 
-def _prompt(answer: tuple[Question, Draft, Rows]) -> Messages:
-    return [("system", PROMPT), ("human", "\n".join(write_answer_so_far(*answer)))]
+def _prompt(question: Question, draft: Draft, rows: Rows) -> Messages:
+    return [("system", PROMPT), ("human", "\n".join(write_answer_so_far(question, draft, rows)))]

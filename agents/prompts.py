@@ -52,6 +52,8 @@ def read_section(name: Section, prompt: str) -> str | None:
 
 def one_line(text: str, limit: int) -> str:
     """Return text of a database in one line of printable characters, at most `limit` long."""
+    if text.isprintable() and len(text) <= limit:  # As nearly all of it is.
+        return " ".join(text.split())
     printable = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text[: limit * 4])
     line = " ".join(printable.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"

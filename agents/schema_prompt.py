@@ -29,14 +29,12 @@ _WORD = re.compile(r"[^\W_]{3,}")
 
 @dataclass
 class _Described:
-    """A table on its way into the prompt: its lines, and which may go first when room is short."""
+    """A table on its way into the prompt: its lines."""
 
     table: Table
     head: str
     lines: dict[str, str]
     """By column name, in the table's order."""
-    spare: list[str]
-    """Columns neither key nor near the question, the last one first."""
     left_out: list[str] = field(default_factory=list)
 
     @property
@@ -65,12 +63,14 @@ def describe_tables(found: Found, question: str, dialect: Dialect, room: int) ->
     with the question, then tables from the end, then columns of the first table from its end. What was left out
     stands in the log.
     """
-    near = _words(question)
-    tables = [_described(table, near, found, dialect) for table in found.tables]
+    tables = [_described(table, dialect) for table in found.tables]
     total = sum(t.tokens for t in tables)
+    near = _words(question) if total > room else set()
     for table in reversed(tables):
-        while total > room and table.spare:
-            total -= table.leave_out(table.spare.pop(0))
+        for name in _spare(table.table, near, found) if total > room else ():
+            if total <= room:
+                break
+            total -= table.leave_out(name)
     gone: list[str] = []
     while total > room and len(tables) > 1:
         total -= tables[-1].tokens
@@ -120,19 +120,23 @@ def written_name(name: str, dialect: Dialect) -> str:
     return one_line(".".join(map(part, name.split("."))), NAME_LONGEST)
 
 
-def _described(table: Table, near: set[str], found: Found, dialect: Dialect) -> _Described:
+def _described(table: Table, dialect: Dialect) -> _Described:
     kind = "view" if table.is_view else "table"
     count = "" if table.row_count is None else f" ({table.row_count} rows)"
     head = f"{kind} {written_name(table.name, dialect)}{count}{_remark(table.description)}"
+    return _Described(table, head, {c.name: _column_line(c, table, dialect) for c in table.columns})
+
+
+def _spare(table: Table, near: set[str], found: Found) -> list[str]:
+    """Return the columns that are neither key nor near the question, the last one first."""
     named = {v.column for v in found.values if v.table == table.name}
     named |= {column for name, column in found.columns if name == table.name}
     keys = _keys(table, found)
-    spare = [
+    return [
         c.name
         for c in reversed(table.columns)
         if c.name not in keys and c.name not in named and not near & _words(_all_text(c))
     ]
-    return _Described(table, head, {c.name: _column_line(c, table, dialect) for c in table.columns}, spare)
 
 
 def _column_line(column: Column, table: Table, dialect: Dialect) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from errors import ModelMisbehaved, RequestRejected
+from errors import ModelMisbehaved
 
 if TYPE_CHECKING:  # LangChain takes a second to import, and a house without a model need not wait for it.
     from langchain_core.language_models import BaseChatModel
@@ -39,23 +39,20 @@ def json_agent(
     *,
     rescue: Callable[[str], Shape | None] = lambda text: None,
 ) -> Runnable[Asked, Shape]:
-    """Return prompt | model | parser; `name` tells the endpoint which shape is wanted.
+    """Return an agent that puts the prompt to the model and reads its reply; `name` tells the endpoint the shape.
 
-    LangChain runs the prompt's function in a thread, so describing a wide schema holds nobody up.
     An endpoint that takes no `response_format` is asked again without; the prompt itself must describe the shape
-    too. `rescue` may make something of a reply that holds no JSON. Raises ModelMisbehaved for one that cannot be
-    used.
+    too. The prompt's function runs on the event loop: it may take a few milliseconds at the most. `rescue` may make
+    something of a reply that holds no JSON. Raises ModelMisbehaved for one that cannot be used.
     """
+
+    from llm.chat_agent import ChatAgent
 
     def read(message: BaseMessage) -> Shape:
         return read_json(str(message.text), shape, rescue)
 
     strict = {"name": name, "strict": True, "schema": strict_schema(shape)}
-    structured = model.bind(response_format={"type": "json_schema", "json_schema": strict})
-    agent: Runnable[Asked, Shape] = (
-        prompt | structured.with_fallbacks([model], exceptions_to_handle=(RequestRejected,)) | read
-    )
-    return agent
+    return ChatAgent(prompt, model, {"type": "json_schema", "json_schema": strict}, read)
 
 
 def read_json(text: str, shape: type[Shape], rescue: Callable[[str], Shape | None] = lambda text: None) -> Shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -39,6 +40,7 @@ def build_web(settings: Settings, desk: Desk, start: Hook, stop: Hook) -> FastAP
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(desk.metrics.watch_loop)
             await start()
+            _settle()
             yield
             await readiness.close()
             await stop()
@@ -57,6 +59,16 @@ def build_web(settings: Settings, desk: Desk, start: Hook, stop: Hook) -> FastAP
     )
     app.add_middleware(SecurityHeaders, allow_origins=settings.allow_origins)
     return app
+
+
+def _settle() -> None:
+    """Take what is there after the start out of Python's garbage collection, and let that run less often.
+
+    Otherwise each full collection looks at every module's objects again: a third of a second in which nobody is served.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def is_loopback(host: str) -> bool:
