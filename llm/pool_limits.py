@@ -27,12 +27,12 @@ class Bucket:
     An amount is let through whole once anything is: what exceeds is a debt that the next one waits for.
     """
 
-    __slots__ = ("_burst", "_due", "_interval", "_place", "_times", "_window", "free_at", "rate")
+    __slots__ = ("_due", "_interval", "_place", "_times", "_window", "burst", "free_at", "rate")
 
     def __init__(self, rate: float, burst: float = SECOND_BURST, window: float = 0.0) -> None:
         self.rate = rate
         self._interval = 1.0 / rate
-        self._burst = burst
+        self.burst = burst
         # A little longer, so that what stands at both ends of a window is not in it.
         self._window = window * 1.0005
         watched = rate * window <= _MOST_WATCHED
@@ -52,7 +52,7 @@ class Bucket:
         if due < floor:
             due = floor
         self._due = due = due + amount * self._interval
-        free_at = due - self._burst
+        free_at = due - self.burst
         times = self._times
         if times is not None:
             place = self._place
@@ -67,7 +67,7 @@ class Bucket:
     def settle(self, amount: float) -> None:
         """Take so much more after the fact, or give it back where it is negative."""
         self._due += amount * self._interval
-        free_at = self._due - self._burst
+        free_at = self._due - self.burst
         times = self._times
         if times is not None:
             if amount < 0:

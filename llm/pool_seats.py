@@ -238,7 +238,7 @@ class Seats:
         self.choice = Choice(self.members)
         self.overall: Limit | None = second_bucket(per_second) if per_second else None
         self.lessor: Lessor | None = None
-        self.opened: Callable[[Member], None] | None = None
+        self.rests: Callable[[Member], None] | None = None
         """Told of each endpoint that is to be left alone from now on."""
         self.clock = clock
         self.line: OrderedDict[Turn, asyncio.Future[None]] = OrderedDict()
@@ -286,8 +286,8 @@ class Seats:
 
     def told(self, member: Member, *, opened: bool) -> None:
         """An endpoint's health, pause or limits have changed."""
-        if opened and self.opened is not None:
-            self.opened(member)
+        if self.rests is not None and member.is_resting(self.clock()):
+            self.rests(member)
         if self.line and (opened or self._is_sooner(member)):
             self.serve()
 
