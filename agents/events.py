@@ -21,7 +21,7 @@ class Waiting:
     """The question waits for its turn; told again whenever its place has changed."""
 
     place: int
-    """1 is next."""
+    """1 is next; 0 when the turn has come."""
     line: Literal["questions", "database"]
     """What is busy: as many questions as may be answered at once, or as many statements as the database is given."""
 

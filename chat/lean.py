@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from chainlit.server import sio
-from engineio.packet import MESSAGE, Packet  # type: ignore[import-untyped]
+from engineio.packet import MESSAGE, Packet
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 from fastapi import FastAPI
@@ -40,8 +40,8 @@ def build_web(settings: Settings, desk: Desk, start: Hook, stop: Hook) -> FastAP
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(desk.metrics.watch_loop)
             await start()
-            _settle()
-            yield
+            with _settled():
+                yield
             await readiness.close()
             await stop()
             tasks.cancel_scope.cancel()
@@ -61,14 +61,21 @@ def build_web(settings: Settings, desk: Desk, start: Hook, stop: Hook) -> FastAP
     return app
 
 
-def _settle() -> None:
+@contextmanager
+def _settled() -> Iterator[None]:
     """Take what is there after the start out of Python's garbage collection, and let that run less often.
 
     Otherwise each full collection looks at every module's objects again: a third of a second in which nobody is served.
     """
     gc.collect()
     gc.freeze()
+    usual = gc.get_threshold()
     gc.set_threshold(10_000, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 def is_loopback(host: str) -> bool:
