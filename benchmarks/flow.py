@@ -59,7 +59,7 @@ def _measure(variant: Variant, api_url: str, users: int, every: float, seconds: 
     """Run one variant under load; `every` is the seconds from a person's question to the next, 0 for no pause."""
     port, record = free_port(), folder / "record.json"
     app = ["-m", "benchmarks.flow_app", variant, "--port", str(port), "--api-url", api_url]
-    people = ["--users", str(users), "--spawn-rate", str(users), "--run-time", f"{SETTLING + seconds:.0f}s"]
+    people = ["--users", str(users), "--spawn-rate", str(users), "--run-time", f"{SETTLING + seconds + 1:.0f}s"]
     quiet = ["--headless", "--skip-log", "--only-summary", "--exit-code-on-error", "0"]
     own = ["--stop-timeout", f"{FINISHING:.0f}", "--record", str(record), "--every", str(every)]
     with serving(app, port=port, core=SERVER_CORE, log=folder / "app.log") as server:
@@ -91,7 +91,7 @@ def figures_of(told: Mapping[str, Any], settling: float, seconds: float) -> dict
     return {
         "finished": sum(wrong is None for _, _, wrong in requests),
         "failed": dict(Counter(wrong for _, _, wrong in requests if wrong is not None)),
-        "unfinished": told["started"] - len(requests),
+        "unfinished": sum(begin <= start < end for start in told["under_way"]),
         "per_s": round(ended / seconds, 2),
         "ms": spread(whole),
         "quantiles_ms": [round(percentile(whole, share / 100), 1) for share in range(101)] if whole else [],

@@ -14,7 +14,6 @@ from typing import Any
 
 from locust import FastHttpUser, events, task
 from locust.env import Environment
-from locust.user.wait_time import constant_pacing
 
 CLOSED_SPREAD = 1.25
 """Seconds within which people who ask without a pause begin, so that they do not come as one wave for ever."""
@@ -25,7 +24,7 @@ class Notes:
 
     def __init__(self) -> None:
         self.requests: list[tuple[float, float, str | None]] = []
-        self.started = 0
+        self.under_way: dict[object, float] = {}
         self.begin()
 
     def begin(self) -> None:
@@ -33,7 +32,12 @@ class Notes:
 
     def write(self, file: Path) -> None:
         spent = (time.process_time() - self._cpu) / (time.time() - self._wall)
-        told = {"began": self._wall, "cpu_share": spent, "started": self.started, "requests": self.requests}
+        told = {
+            "began": self._wall,
+            "cpu_share": spent,
+            "under_way": [*self.under_way.values()],
+            "requests": self.requests,
+        }
         file.write_text(json.dumps(told))
 
 
@@ -69,16 +73,24 @@ class Person(FastHttpUser):
     """Asks the flow."""
 
     def on_start(self) -> None:
-        every = self.environment.parsed_options.every
-        self._pace = constant_pacing(every)
-        time.sleep(random.uniform(0, every or CLOSED_SPREAD))  # Locust has made it gevent's.
+        self._every: float = self.environment.parsed_options.every
+        first = random.uniform(0, self._every or CLOSED_SPREAD)
+        self._due = time.monotonic() + first
+        time.sleep(first)  # Locust has made it gevent's.
 
     def wait_time(self) -> float:
-        return self._pace(self) if self.environment.parsed_options.every else 0.0
+        """Return the seconds until the next question is due; who is late asks at once.
+
+        Locust's own constant_pacing lets everybody ask twice at the beginning.
+        """
+        now = time.monotonic()
+        self._due = max(now, self._due + self._every) if self._every else now
+        return self._due - now
 
     @task
     def ask(self) -> None:
-        notes.started += 1
+        notes.under_way[self] = time.time()
         with self.client.post("/score", json={"question": "How many customers?"}, catch_response=True) as response:
             if response.status_code == 200 and "answer" not in response.json():
                 response.failure("no answer")
+        del notes.under_way[self]

@@ -57,16 +57,18 @@ def test_only_what_began_or_ended_in_the_time_counted_is_counted() -> None:
         (108.0, 10.0, "HTTPError(503)"),
         (114.0, 1_900.0, None),  # Began in time, ended too late.
     ]
-    told = {"began": 100.0, "cpu_share": 0.5, "started": 8, "requests": requests}
+    told = {"began": 100.0, "cpu_share": 0.5, "under_way": [106.5, 115.5], "requests": requests}
     figures = figures_of(told, settling=5.0, seconds=10.0)
-    assert (figures["finished"], figures["failed"], figures["unfinished"]) == (5, {"HTTPError(503)": 1}, 2)
+    assert (figures["finished"], figures["failed"], figures["unfinished"]) == (5, {"HTTPError(503)": 1}, 1)
     assert figures["per_s"] == 0.3
     assert figures["ms"]["p50"] == 1_270.0
     assert figures["ms"]["max"] == 1_900.0
 
 
 def test_a_run_without_any_answer_has_no_percentiles() -> None:
-    figures = figures_of({"began": 0.0, "cpu_share": 0.1, "started": 3, "requests": []}, settling=0.0, seconds=1.0)
+    figures = figures_of(
+        {"began": 0.0, "cpu_share": 0.1, "under_way": [0.1, 0.2, 0.3], "requests": []}, settling=0.0, seconds=1.0
+    )
     assert (figures["ms"], figures["quantiles_ms"], figures["unfinished"]) == (None, [], 3)
 
 
