@@ -18,7 +18,23 @@ from llm.pool_faults import Blame, Breakage, CallFailed, Fault, Kind, classify
 from llm.pool_health import Health
 from llm.pool_limits import Budget, full_jitter
 from llm.pool_race import race
-from llm.pool_seats import Seats, Turn
+from llm.pool_seats import Seats
+from llm.pool_turn import Turn
+
+__all__ = [
+    "Blame",
+    "Breakage",
+    "Budget",
+    "CallFailed",
+    "EndpointState",
+    "Fault",
+    "Health",
+    "Kind",
+    "Pool",
+    "Turn",
+    "classify",
+    "open_pool",
+]
 
 T = TypeVar("T")
 
@@ -264,7 +280,7 @@ class _Tries:
         if now + delay >= self.deadline:
             raise failed
         while not pool._retries.spend(pool._clock()):
-            if not pool._patient:
+            if not pool._patient or pool._clock() >= self.deadline:
                 raise failed
             await asyncio.sleep(full_jitter(pool._random, 0, 1.0, 1.0))
         if delay:

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Generic, TypeVar
 
 from llm.pool_faults import CallFailed
-from llm.pool_seats import Turn
+from llm.pool_turn import Turn
 
 T = TypeVar("T")
 

@@ -33,9 +33,10 @@ BESIDE = {
     "columns": {"runner"},
     "chart": {"columns", "runner"},
     "schema": {"reflection"},
-    "embeddings": {"local", "batcher"},
+    "embeddings": {"local", "batcher", "pool"},
     "guard": {"batcher"},
-    "chat": {"spending"},
+    "chat": {"spending", "pool"},
+    "requester": {"pool"},
 }
 NAMED = {
     "tools.sql_guard": "guard",

@@ -15,7 +15,7 @@ from llm.pool import Pool
 from llm.pool_faults import Breakage, CallFailed, Kind, classify
 from llm.pool_health import FAILURES_IN_A_ROW, Health
 from llm.pool_limits import Budget
-from llm.pool_seats import Turn
+from llm.pool_turn import Turn
 from tests.virtual_time import clock, virtually
 
 Call = Callable[[Turn], Awaitable[str]]

@@ -12,7 +12,7 @@ from endpoints import Endpoint
 from errors import ModelUnavailable
 from llm.pool import Pool
 from llm.pool_faults import Breakage, CallFailed, classify
-from llm.pool_seats import Turn
+from llm.pool_turn import Turn
 from tests.virtual_time import clock, virtually
 
 

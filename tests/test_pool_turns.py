@@ -13,7 +13,7 @@ from errors import ModelUnavailable
 from llm.pool import Pool
 from llm.pool_faults import CallFailed, classify
 from llm.pool_health import Health
-from llm.pool_seats import Turn
+from llm.pool_turn import Turn
 from tests.test_pool import endpoints_of, failing, pool_of
 from tests.test_pool_limits import most_in
 from tests.virtual_time import clock, virtually
