@@ -16,6 +16,8 @@ _SLOWEST = 0.02
 """What is left of its weight at least, so that its latency stays known."""
 _FEW = 8
 """Pending requests that say nothing yet."""
+SILENCE = 4.0
+"""How many times as long as the fastest takes an endpoint that has enough to answer may answer nothing at all."""
 _EVERY = 0.05
 _NEVER = float("-inf")
 
@@ -42,6 +44,7 @@ class Member:
         "endpoint",
         "failures",
         "free_at",
+        "heard_at",
         "in_flight",
         "latency",
         "pace",
@@ -70,6 +73,8 @@ class Member:
         self.in_flight = 0
         self.pending = 0
         """How many of these have not begun to answer."""
+        self.heard_at = _NEVER
+        """When it last answered anything, or was asked after it had nothing to answer."""
         self.successes = self.failures = 0
         self.reason = ""
         """Why it failed last."""
@@ -182,10 +187,17 @@ class Choice:
         members = self.members
         known = [member for member in members if member.latency.is_known(now, member.pending)]
         fastest = min((member.latency.mean for member in known if member.is_up(now)), default=0.0)
+        answering = (
+            member.latency.mean for member in members if member.latency.is_begun(member.pending) and member.is_up(now)
+        )
+        silence = SILENCE * min(answering, default=float("inf"))
         weights = sum(member.weight for member in members if member.is_up(now))
         for member in members:
             mean = member.latency.mean if fastest and member in known else 0.0
-            member.pace = max(_SLOWEST, ALIKE * fastest / mean) if mean > ALIKE * fastest else 1.0
+            is_silent = member.pending >= _FEW and now - member.heard_at > silence
+            pace = max(_SLOWEST, ALIKE * fastest / mean) if mean > ALIKE * fastest else 1.0
+            # Those that are pending there tell when it answers again.
+            member.pace = 0.0 if is_silent else pace
             member.share = member.weight * member.pace
             if member.pace < 0.5:
                 member.latency.doubt()

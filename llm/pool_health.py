@@ -149,6 +149,10 @@ class Latency:
         """Let the next calls count for more: an endpoint that is asked seldom is to be found well again soon."""
         self._count = min(self._count, 12)
 
+    def is_begun(self, pending: int) -> bool:
+        """Return whether there is a mean at all, if only a rough one."""
+        return self._seen >= 10 and self._seen > pending
+
     def is_known(self, now: float, pending: int) -> bool:
         """Return whether the mean is of enough calls, and the last of them within the minute.
 

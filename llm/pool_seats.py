@@ -72,6 +72,8 @@ class Seats:
         is_closed = breaker.health is Health.CLOSED
         turn.sit(member, breaker.epoch if is_closed else breaker.begin(), now)
         member.in_flight += 1
+        if not member.pending:
+            member.heard_at = now
         member.pending += 1
         self.choice.pending += 1
         if overall is not None:

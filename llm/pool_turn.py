@@ -85,6 +85,7 @@ class Turn:
             member.pending -= 1
             self._seats.choice.pending -= 1
             member.latency.add(now - self.started, now)
+            member.heard_at = now
 
     def succeeded(self, tokens: float | None = None, headers: Mapping[str, str] | None = None) -> None:
         """The call is answered. `tokens` are what it took in all; `headers` may say how much is left."""
@@ -98,6 +99,7 @@ class Turn:
         member.successes += 1
         if not self._has_begun:
             member.latency.add(now - self.started, now)
+            member.heard_at = now
         member.well(self.started)
         if headers is not None and (wait := read_hints(headers).wait_for(tokens or self.tokens)):
             member.pause(wait, now)
@@ -127,6 +129,8 @@ class Turn:
             # Refused, so not worked on: only what broke off may have cost tokens.
             self._settle(0.0)
         member.refresh()
+        if fault.status is not None:
+            member.heard_at = now
         seats.told(member, opened=opened)
 
     def _count(self, fault: Fault, wait: float, now: float) -> bool:
