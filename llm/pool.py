@@ -238,7 +238,7 @@ class Pool:
 class _Tries:
     """The attempts of one call: when they end, whom the next one avoids, and whether there is a next one."""
 
-    __slots__ = ("_pool", "_suspects", "_times", "_tried", "avoid", "deadline")
+    __slots__ = ("_pool", "_suspects", "_times", "avoid", "deadline")
 
     def __init__(self, pool: Pool, seconds: float | None) -> None:
         pool._retries.earn()

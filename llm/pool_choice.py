@@ -19,7 +19,7 @@ _FEW = 8
 SILENCE = 4.0
 """How many times as long as the fastest takes an endpoint that has enough to answer may answer nothing at all."""
 _EVERY = 0.05
-_NEVER = float("-inf")
+_LONG_AGO = float("-inf")
 
 
 class Limit(Protocol):
@@ -73,14 +73,14 @@ class Member:
         self.in_flight = 0
         self.pending = 0
         """How many of these have not begun to answer."""
-        self.heard_at = _NEVER
+        self.heard_at = _LONG_AGO
         """When it last answered anything, or was asked after it had nothing to answer."""
         self.successes = self.failures = 0
         self.reason = ""
         """Why it failed last."""
-        self.paused_until = self.paused_at = _NEVER
+        self.paused_until = self.paused_at = _LONG_AGO
         self._pause_level = 0
-        self.free_at = _NEVER
+        self.free_at = _LONG_AGO
         """When it may be given a request, as far as limits, pauses and health go."""
         self.current = 0.0
         """What it is owed, in nginx's smooth weighted round robin."""
@@ -138,14 +138,14 @@ class Choice:
 
     Every choice gives each endpoint its weight, takes the one that is owed most, and takes from that one what all
     were given. The weight counts less for an endpoint that is more than twice as slow as the fastest, or has more
-    than twice the others' load waiting for an answer to begin: in proportion to what is beyond. Among endpoints
-    that are alike the weights are kept.
+    than twice the others' load waiting for an answer to begin: in proportion to what is beyond. One that has gone
+    silent is given nothing. Among endpoints that are alike the weights are kept.
     """
 
     def __init__(self, members: Sequence[Member]) -> None:
         self.members = tuple(members)
         self.pending = 0
-        self._looked_at = _NEVER
+        self._looked_at = _LONG_AGO
 
     def choose(self, now: float, avoid: Collection[Member] = ()) -> Member | None:
         """Return the endpoint to ask now; None where each is resting, at a limit or full.

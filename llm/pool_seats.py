@@ -18,7 +18,7 @@ from llm.pool_turn import Turn
 _GRAIN = 0.002
 """Seconds between two looks at the line: timers are no finer, and buckets make up for it."""
 _PASSED_OVER = 16
-"""How many in line are passed over at most, for one behind them."""
+"""How many may stand in line because they avoid an endpoint; where more would, it is asked all the same."""
 _NEVER = float("inf")
 
 
@@ -148,13 +148,15 @@ class Seats:
             turn, future = line.popitem(last=False)
             if future.done():
                 continue
+            if len(passed_over) >= _PASSED_OVER:
+                turn.avoid = ()
             if self.seat(turn, queued=True):
                 future.set_result(None)
                 continue
             passed_over.append((turn, future))
             # Whoever avoids an endpoint holds nobody up who would take it.
             is_limited = self.overall is not None and self.overall.free_at > self.clock()
-            if not turn.avoid or is_limited or len(passed_over) == _PASSED_OVER:
+            if not turn.avoid or is_limited:
                 break
         for turn, future in reversed(passed_over):
             line[turn] = future

@@ -128,9 +128,8 @@ class Turn:
         if fault.status is not None:
             # Refused, so not worked on: only what broke off may have cost tokens.
             self._settle(0.0)
-        member.refresh()
-        if fault.status is not None:
             member.heard_at = now
+        member.refresh()
         seats.told(member, opened=opened)
 
     def _count(self, fault: Fault, wait: float, now: float) -> bool:

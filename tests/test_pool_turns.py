@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from random import Random
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from endpoints import Endpoint
 from errors import ModelUnavailable
 from llm.pool import Pool
 from llm.pool_faults import CallFailed, classify
@@ -182,6 +184,22 @@ def test_a_fault_in_one_of_them_does_not_hold_up_those_in_line_for_the_other() -
     async def take(pool: Pool, avoid: Any = ()) -> str:
         async with pool.take(avoid=avoid) as turn:
             return turn.endpoint.name
+
+    virtually(scene())
+
+
+def test_where_many_avoid_an_endpoint_it_is_asked_all_the_same() -> None:
+    async def scene() -> None:
+        pool = Pool([endpoints_of(1)[0], Endpoint("http://b/v1", "m", name="b", in_flight=1)], clock=clock)
+        first = pool.seats.members[0]
+
+        async def take() -> str:
+            async with pool.take(avoid=(first,)) as turn:
+                await asyncio.sleep(1)
+                return turn.endpoint.name
+
+        answers = await asyncio.gather(*(take() for _ in range(100)))
+        assert Counter(answers) == {"a": 83, "b": 17} and clock() == pytest.approx(17)
 
     virtually(scene())
 
