@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from agents.prompts import one_line, tokens_in
 from tools.catalog import Catalog, Column, Dialect, Found, SavedQuestion, Table, Value
+from tools.recent import Recent
 
 log = logging.getLogger("quaestor.prompt")
 
@@ -25,6 +26,9 @@ LEFT_OUT_TOKENS = 10
 _SIMPLE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _HEAD = re.compile(r"(?:table|view) (.+?)(?: \(\d+ rows\))?(?: -- .*)?\Z")
 _WORD = re.compile(r"[^\W_]{3,}")
+
+_TOLD: Recent[tuple[Table, str, dict[str, str]]] = Recent(1_000)
+"""The lines of tables, by dialect and name."""
 
 
 @dataclass
@@ -121,10 +125,19 @@ def written_name(name: str, dialect: Dialect) -> str:
 
 
 def _described(table: Table, dialect: Dialect) -> _Described:
+    """Return a table with a line for each column; the lines of one told before are remembered."""
+    told = _TOLD.get(f"{dialect} {table.name}")
+    if told is None or told[0] is not table:
+        told = (table, *_lines_of(table, dialect))
+        _TOLD.put(f"{dialect} {table.name}", told)
+    return _Described(table, told[1], dict(told[2]))
+
+
+def _lines_of(table: Table, dialect: Dialect) -> tuple[str, dict[str, str]]:
     kind = "view" if table.is_view else "table"
     count = "" if table.row_count is None else f" ({table.row_count} rows)"
     head = f"{kind} {written_name(table.name, dialect)}{count}{_remark(table.description)}"
-    return _Described(table, head, {c.name: _column_line(c, table, dialect) for c in table.columns})
+    return head, {c.name: _column_line(c, table, dialect) for c in table.columns}
 
 
 def _spare(table: Table, near: set[str], found: Found) -> list[str]:

@@ -7,7 +7,8 @@ import base64
 import json
 import logging
 import time
-from typing import Any, assert_never
+from collections.abc import Callable
+from typing import Any, ParamSpec, assert_never
 
 import chainlit as cl
 from asyncer import asyncify
@@ -37,6 +38,11 @@ from tools.chart import Chart, draw
 from tools.sql_runner import Rows
 
 log = logging.getLogger("quaestor.chat")
+
+P = ParamSpec("P")
+
+FEW_ROWS = 50
+"""So many are written and drawn in a millisecond, which is less than a thread costs the others."""
 
 TABLES_NAMED = 4
 """How many of the found tables the line about the stage names."""
@@ -185,7 +191,7 @@ class Answer:
 
     async def _show_rows(self, rows: Rows) -> None:
         self._rows = rows
-        self._evidence.props["table"] = await asyncify(_write_table)(rows)
+        self._evidence.props["table"] = await _for_rows(rows, _write_table, rows)
         self._evidence.props["seconds"] = rows.seconds
         self._change(self._evidence)
         self._stage("Telling the answer", f"from {count(rows)}")
@@ -194,7 +200,7 @@ class Answer:
         assert self._rows is not None, "rows come before their chart"
         if chart.kind == "number":
             return  # The words and the one row say it already.
-        figure = _Figure.at(await asyncify(_draw)(chart, self._rows))
+        figure = _Figure.at(await _for_rows(self._rows, _draw, chart, self._rows))
         figure.for_id = self._message.id
         self._change(figure)
 
@@ -259,6 +265,13 @@ class _Figure(Element):
     @classmethod
     def at(cls, address: str) -> _Figure:
         return cls(name="Chart", url=address, mime="application/json")
+
+
+async def _for_rows(rows: Rows, work: Callable[P, str], *args: P.args, **kwargs: P.kwargs) -> str:
+    """Return what work makes of rows: at once of a few, in a thread of many."""
+    if len(rows.values) <= FEW_ROWS:
+        return work(*args, **kwargs)
+    return await asyncify(work)(*args, **kwargs)
 
 
 def _draw(chart: Chart, rows: Rows) -> str:

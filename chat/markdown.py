@@ -17,6 +17,12 @@ _UNDECIDED = "_:\r"
 """How these are written depends on what follows; everything else depends on what stands before it at most."""
 
 
+_STARTING = re.compile(r"\s*\d*")
+"""A line of which it is not yet known whether it begins with a mark."""
+_CONTEXT = 8
+"""How many characters before a piece decide how it is written, once its line has begun."""
+
+
 def as_markdown(text: str) -> str:
     """Return Markdown that shows the text as it is: no link, image or markup can come out of it."""
     lines = _INDENT.sub("", _LINE_END.sub("\n", text))
@@ -46,6 +52,7 @@ class MarkdownStream:
         return self._write(rest)
 
     def _write(self, text: str) -> str:
-        written = as_markdown(self._line + text)[len(as_markdown(self._line)) :]
-        self._line = _LINE_END.sub("\n", self._line + text).rpartition("\n")[2]
+        before = self._line if _STARTING.fullmatch(self._line) else "x" + self._line[-_CONTEXT:]
+        written = as_markdown(before + text)[len(as_markdown(before)) :]
+        self._line = _LINE_END.sub("\n", before + text).rpartition("\n")[2]
         return written

@@ -45,7 +45,8 @@ async def test_large_results_are_drawn_and_written_beside_the_event_loop(
     monkeypatch.setattr(chat.answer, name, noting)
     init_http_context()
     answer = Answer("offline analyst", ())
-    for event in (RowsFound(ROWS), ChartDrawn(CHART)):
+    many = Rows(ROWS.columns, ROWS.values * 10, False, 0.0)
+    for event in (RowsFound(many), ChartDrawn(CHART)):
         await answer.show(event)
     assert threads
     assert threading.main_thread() not in threads
