@@ -50,6 +50,9 @@ REPAIRS = 3
 
 FOLLOWUPS_SHOWN = 3
 
+BUSY_FROM = 0.1
+"""From this share of the questions that may be answered at once, follow-ups are checked but no longer tried."""
+
 ROWS_AT_A_GLANCE = 500
 """More rows than this are looked through beside the event loop: ten thousand would hold it up for everybody."""
 
@@ -297,8 +300,13 @@ class _Asking:
             _Trials(asker.runner),
             wanted=FOLLOWUPS_SHOWN,
             tried=asker.tried,
-            is_busy=lambda: "wait" in self.seconds,  # Who had to wait does not make others wait for an offer.
+            is_busy=self._is_busy,
         )
+
+    def _is_busy(self) -> bool:
+        """Whether what nobody waits for had better not be done: somebody may soon have to wait for it."""
+        line = self.asker.line
+        return "wait" in self.seconds or line.in_turn > line.at_once * BUSY_FROM
 
     def _tell_place(self, line: Literal["questions", "database"]) -> TellPlace:
         """Return what tells the places in this line; the time in it is a stage of its own."""
