@@ -31,7 +31,7 @@ from agents.events import (
     TextChunk,
     Waiting,
 )
-from agents.followups import keep_runnable, remember_trials
+from agents.followups import keep_runnable, remember_trials, unlike
 from agents.question import Complaint, Draft, Followup, Question, Say
 from agents.typed_sql import looks_like_sql
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, SQLFailed, SQLRefused
@@ -50,8 +50,8 @@ REPAIRS = 3
 
 FOLLOWUPS_SHOWN = 3
 
-BUSY_FROM = 0.1
-"""From this share of the questions that may be answered at once, follow-ups are checked but no longer tried."""
+BUSY_FROM = 0.02
+"""From this share of the questions that may be answered at once, follow-ups are offered as they were proposed."""
 
 ROWS_AT_A_GLANCE = 500
 """More rows than this are looked through beside the event loop: ten thousand would hold it up for everybody."""
@@ -293,15 +293,12 @@ class _Asking:
             await self.tell(FollowupsSuggested(tuple(f.question for f in kept)))
 
     async def _runnable(self, ideas: list[Followup]) -> list[Followup]:
+        """Return the ideas to offer. Where many ask, all are offered as they were proposed: a click asks anew."""
         asker = self.asker
-        return await keep_runnable(
-            ideas,
-            asker.guard,
-            _Trials(asker.runner),
-            wanted=FOLLOWUPS_SHOWN,
-            tried=asker.tried,
-            is_busy=self._is_busy,
-        )
+        if self._is_busy():
+            return unlike(ideas)[:FOLLOWUPS_SHOWN]
+        trials = _Trials(asker.runner)
+        return await keep_runnable(ideas, asker.guard, trials, wanted=FOLLOWUPS_SHOWN, tried=asker.tried)
 
     def _is_busy(self) -> bool:
         """Whether what nobody waits for had better not be done: somebody may soon have to wait for it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -106,8 +106,12 @@ def remember_trials() -> Recent[bool]:
     return Recent(TRIALS_KEPT, seconds=TRIAL_HOLDS_SECONDS)
 
 
-def _never() -> bool:
-    return False
+def unlike(followups: Sequence[Followup]) -> list[Followup]:
+    """Return the follow-ups, each question once."""
+    by_question: dict[str, Followup] = {}
+    for followup in followups:
+        by_question.setdefault(followup.question.casefold(), followup)
+    return list(by_question.values())
 
 
 async def keep_runnable(
@@ -118,20 +122,15 @@ async def keep_runnable(
     wanted: int = 3,
     seconds: float = TRIAL_SECONDS,
     tried: Recent[bool] | None = None,
-    is_busy: Callable[[], bool] = _never,
 ) -> list[Followup]:
     """Return the first `wanted` follow-ups whose SQL passes the guard and gives at least one row, in their order.
 
     Only so many are tried as are wanted, side by side and each for its first row only; where one fails, whatever its
-    reason, the next is tried. What `tried` remembers is not tried again. While `is_busy`, the guard's word is enough:
-    a follow-up is a question, so one that was offered and then fails still goes to whoever writes the SQL.
+    reason, the next is tried. What `tried` remembers is not tried again.
     """
-    trial = _Trial(guard, runner, seconds, remember_trials() if tried is None else tried, is_busy)
-    by_question: dict[str, Followup] = {}
-    for followup in followups:
-        by_question.setdefault(followup.question.casefold(), followup)
+    trial = _Trial(guard, runner, seconds, remember_trials() if tried is None else tried)
     kept: dict[int, Followup] = {}
-    candidates = enumerate(by_question.values())
+    candidates = enumerate(unlike(followups))
 
     async def find_one() -> None:
         for place, followup in candidates:  # Shared: what one takes, the others do not.
@@ -151,7 +150,6 @@ class _Trial:
     runner: Runner
     seconds: float
     tried: Recent[bool]
-    is_busy: Callable[[], bool]
 
     async def passes(self, sql: str) -> bool:
         """Return whether the SQL may be offered; nothing it fails with is raised."""
@@ -159,8 +157,6 @@ class _Trial:
             return known
         try:
             query = await self.guard.check(sql)
-            if self.is_busy():
-                return True
             rows = await self.runner.run(query, limit=1, timeout=self.seconds)
             passed = bool(rows.values)
         except (SQLRefused, SQLFailed) as error:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
 from chainlit.server import sio
+from engineio.async_socket import AsyncSocket
+from engineio.exceptions import QueueEmpty
 from engineio.packet import MESSAGE, Packet
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
@@ -19,6 +22,7 @@ def make_lean() -> None:
     for name in ("chainlit.message", "chainlit.step"):
         vars(import_module(name))["time"] = SimpleNamespace(sleep=lambda seconds: None)
     sio.emit = _emit
+    AsyncSocket.poll = _poll
 
 
 _emit_to_all = sio.emit
@@ -33,3 +37,21 @@ async def _emit(event: str, data: Any, to: str | None = None) -> None:
         await _emit_to_all(event, data)
     elif page := sio.manager.eio_sid_from_sid(to, "/"):
         await sio.eio.send_packet(page, Packet(MESSAGE, "2" + _encode([event, data])))
+
+
+async def _poll(socket: AsyncSocket) -> list[Packet]:
+    """Wait for packets for a page.
+
+    engineio's own starts a task and a timer for each, against a page that is gone; but that is found by its pongs.
+    """
+    try:
+        packets = [await socket.queue.get()]
+    except asyncio.CancelledError:
+        raise QueueEmpty from None
+    while not socket.queue.empty() and packets[-1] is not None:
+        packets.append(socket.queue.get_nowait())
+    for _ in packets:
+        socket.queue.task_done()
+    if packets[-1] is None and len(packets) > 1:
+        socket.queue.put_nowait(packets.pop())
+    return packets if packets[0] is not None else []

@@ -12,6 +12,7 @@ import warnings
 
 import aiohttp
 import uvicorn
+import uvloop
 
 from benchmarks.measures import Visit
 from benchmarks.page import open_page
@@ -97,4 +98,4 @@ async def main(hundreds: int) -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")  # What Chainlit imports is written for older versions of what that imports.
-    asyncio.run(main(int(sys.argv[1])))
+    uvloop.run(main(int(sys.argv[1])))  # As the server: asyncio keeps the contexts of timers that were taken back.

@@ -155,17 +155,6 @@ async def test_a_database_that_was_away_says_nothing_about_the_sql(guard: Guard,
     assert await keep_runnable(followups, guard, watched, tried=tried) == followups
 
 
-async def test_a_busy_machine_takes_the_guards_word_and_remembers_nothing_of_it(
-    guard: Guard, runner: SQLRunner
-) -> None:
-    watched, tried = Watched(runner), remember_trials()
-    followups = [Followup("Drop?", "DROP TABLE orders"), Followup("Paris?", NOTHING)]
-    busy = await keep_runnable(followups, guard, watched, tried=tried, is_busy=lambda: True)
-    assert [f.question for f in busy] == ["Paris?"]
-    assert watched.ran == []
-    assert await keep_runnable(followups, guard, watched, tried=tried) == []
-
-
 async def test_a_followup_that_takes_too_long_is_dropped(guard: Guard, runner: SQLRunner) -> None:
     joined = ", ".join(f"orders o{i}" for i in range(30))
     followups = [Followup("Long?", f"SELECT count(*) FROM {joined}"), Followup("Short?", "SELECT count(*) FROM orders")]
