@@ -31,7 +31,7 @@ from llm.spending import spend
 OPENAI = "https://api.openai.com/v1"
 PATH = "/chat/completions"
 
-INTERVAL = 0.1
+INTERVAL = 0.15
 """Seconds between two chunks of a stream. What follows costs by the chunk, not by the token."""
 
 CONNECT_SECONDS = 5.0

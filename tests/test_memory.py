@@ -43,7 +43,7 @@ def visits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
 
 def test_nothing_of_a_page_is_left_when_it_is_gone(visits: dict[str, object]) -> None:
     left = visits["left"]
-    assert isinstance(left, dict) and len(left) == 9
+    assert isinstance(left, dict) and len(left) == 10
     assert left == dict.fromkeys(left, 0)
 
 
