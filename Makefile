@@ -23,7 +23,7 @@ lint:
 	$(BIN)/mypy
 
 bench: install-dev
-	$(BIN)/python -m benchmarks ask
+	$(BIN)/python -m benchmarks bench
 
 install: .venv/.installed
 

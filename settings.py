@@ -36,11 +36,6 @@ class Settings(BaseSettings):
     context_tokens: int = Field(16_000, ge=2_000)
     """How much of the model's context a prompt may fill."""
 
-    config: Path = Path("quaestor.toml")
-    """A TOML file that names several endpoints (`[[endpoints]]`); none need be there, unless it is named."""
-    redis_url: SecretStr | None = None
-    """A Redis through which several processes keep the endpoints' limits together; it may hold a password."""
-
     embedding_model: str | None = None
     """An embedding model at the same endpoint; None embeds locally."""
     qdrant_url: str | None = Field(None, validation_alias=AliasChoices("QDRANT_URL"))
@@ -96,8 +91,6 @@ def read_settings(database_url: str | None = None) -> Settings:
         name = name if name.isupper() else f"QUAESTOR_{name.upper()}"
         raise SettingsInvalid(f"The setting {name} cannot be used: {first['msg']}.") from None
     _check_home(settings.home)
-    if "config" in settings.model_fields_set and not settings.config.is_file():
-        raise SettingsInvalid(f"QUAESTOR_CONFIG names {settings.config}, and there is no such file.")
     return settings.model_copy(update={"database_url": SecretStr(database_url)}) if database_url else settings
 
 

@@ -62,10 +62,3 @@ def test_a_home_that_is_a_file_is_named_in_one_sentence(monkeypatch: pytest.Monk
     with pytest.raises(SettingsInvalid, match=r"^QUAESTOR_HOME cannot be .*home: File exists\."):
         read_settings()
 
-
-def test_a_config_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert read_settings().config == Path("quaestor.toml")
-    monkeypatch.setenv("QUAESTOR_CONFIG", "endpoints.toml")
-    with pytest.raises(SettingsInvalid, match=r"^QUAESTOR_CONFIG names endpoints.toml, and there is no such file\."):
-        read_settings()
