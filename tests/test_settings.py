@@ -61,4 +61,3 @@ def test_a_home_that_is_a_file_is_named_in_one_sentence(monkeypatch: pytest.Monk
     monkeypatch.setenv("QUAESTOR_HOME", str(home))
     with pytest.raises(SettingsInvalid, match=r"^QUAESTOR_HOME cannot be .*home: File exists\."):
         read_settings()
-
