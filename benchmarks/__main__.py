@@ -7,9 +7,11 @@ import typer
 from benchmarks.api import api
 from benchmarks.ask import ask
 from benchmarks.bench import bench
+from benchmarks.bench_servers import RunFailed
 from benchmarks.chat import chat
 from benchmarks.flow import flow
 from benchmarks.model_command import model
+from benchmarks.page import PageGone
 from benchmarks.reference.command import reference
 from errors import AskError
 
@@ -27,7 +29,7 @@ def main() -> None:
     """Run the command; an error that a person can mend is one sentence on stderr and exit code 1."""
     try:
         app()
-    except AskError as error:
+    except (AskError, PageGone, RunFailed) as error:
         print(error, file=sys.stderr)
         sys.exit(1)
 

@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from errors import AskError
-
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
 
@@ -31,7 +29,7 @@ START_SECONDS = 120.0
 STOP_SECONDS = 10.0
 
 
-class RunFailed(AskError):
+class RunFailed(Exception):
     """A part of the benchmark did not come to its end."""
 
 

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 import aiohttp
 
 from benchmarks.measures import Visit
-from errors import AskError
 
 SOCKET = "/ws/socket.io/?EIO=4&transport=websocket"
 
@@ -31,7 +30,7 @@ _OWN = re.compile(r"\bm(\d+) t\d{8}")
 _STATUS = re.compile(r'"status":\s?"(declined|refused|failed|stopped)"')
 
 
-class PageGone(AskError):
+class PageGone(Exception):
     """The page has no connection (any more)."""
 
 
