@@ -70,7 +70,7 @@ def _settled() -> Iterator[None]:
     gc.collect()
     gc.freeze()
     usual = gc.get_threshold()
-    gc.set_threshold(10_000, 20, 50)
+    gc.set_threshold(5_000, 10, 5)  # A full collection for some five hundred questions: what went in cycles must go.
     try:
         yield
     finally:
