@@ -50,6 +50,11 @@ def test_an_endpoint_without_a_key_is_a_model_too(monkeypatch: pytest.MonkeyPatc
     assert read_settings().has_model
 
 
+def test_the_key_that_chainlit_makes_up_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-FAKE-OPENAI-API-KEY")
+    assert not read_settings().has_model
+
+
 def test_origins_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUAESTOR_ALLOW_ORIGINS", "https://intranet.example/, http://127.0.0.1:9000")
     assert read_settings().allow_origins == ("https://intranet.example", "http://127.0.0.1:9000")

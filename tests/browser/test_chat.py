@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import traceback
 from pathlib import Path
 
 import pytest
@@ -258,20 +257,12 @@ async def test_only_people_with_a_password_get_in(browser: Browser, built_home: 
 async def test_chainlit_run_shows_the_same_chat(browser: Browser, built_home: Path, tmp_path: Path) -> None:
     home = copied_home(built_home, tmp_path)
     strangers = ("https://fonts.", "https://cdn.jsdelivr.net")  # Chainlit's own page asks them; ours does not.
-
-    async def asks(url: str) -> None:
-        async with opened(browser, url, *strangers) as page:
+    # With CI set, as in a pipeline or a cloud workspace, `chainlit run` makes up an OPENAI_API_KEY.
+    with serve(home, "-m", "chainlit", "run", "app.py", "--headless", CI="true") as served:
+        async with opened(browser, served.url, *strangers) as page:
             chat = ChatPage(page)
             await chat.is_ready()
             await expect((await chat.ask(FIVE)).rows).to_have_count(5)
-
-    with serve(home, "-m", "chainlit", "run", "app.py", "--headless") as served:
-        try:
-            await asks(served.url)
-        except AssertionError as lost:
-            # Chainlit's own server lost a page's table twice in some sixty runs, ours never; why is not known.
-            print("".join(traceback.format_exception(lost)), served.log.read_text())
-            await asks(served.url)
 
 
 async def test_the_readmes_picture(browser: Browser, offline: Served) -> None:
