@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.offline.lexicon import Lexicon
-from agents.offline.words import Word, split
+from agents.offline.english.words import Word, split
+from agents.offline.meaning.lexicon import Lexicon
 from tools.reflection import read_catalog
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.offline.clues import Clues, read_clues
 from agents.offline.narrator import OfflineNarrator
+from agents.offline.telling.clues import Clues, read_clues
 from agents.question import Draft, Question
 from tools.sql_runner import Rows
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from agents.offline.times import NoSuchDay, read_period
+from agents.offline.english.times import NoSuchDay, read_period
 
 TODAY = date(2026, 11, 20)
 

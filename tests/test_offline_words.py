@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.offline.words import name_words, split, stem
+from agents.offline.english.words import name_words, split, stem
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import zip_longest
 
-from agents.offline.lexicon import SYNONYM, Lexicon
-from agents.offline.linking import link
-from agents.offline.periods_kept import still_holds
+from agents.offline.english.words import split, stem
+from agents.offline.meaning.lexicon import SYNONYM, Lexicon
+from agents.offline.meaning.linking import link
+from agents.offline.meaning.resolving import NotUnderstood, Resolver
 from agents.offline.plan import Col, Condition, During, Group, Measure, Plan
-from agents.offline.reading import Reading, read
-from agents.offline.resolving import NotUnderstood, Resolver
-from agents.offline.saying import Speaker
-from agents.offline.sql import SQLBuilder
-from agents.offline.turns import bare, change, is_elliptic
-from agents.offline.words import split, stem
+from agents.offline.reading.periods_kept import still_holds
+from agents.offline.reading.reading import Reading, read
+from agents.offline.reading.turns import bare, change, is_elliptic
+from agents.offline.sql.statement import SQLBuilder
+from agents.offline.telling.saying import Speaker
 from tools.catalog import Catalog, Value
 
 CHAIN = " → "

@@ -9,10 +9,10 @@ from datetime import date
 from asyncer import asyncify
 
 from agents.offline.analyst import Analyst
+from agents.offline.english.times import read_period
+from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Col, Condition, During, Grain, Group, Measure, Order, Plan, Related
-from agents.offline.resolving import NotUnderstood
 from agents.offline.starting import is_link
-from agents.offline.times import read_period
 from agents.question import Draft, Followup, Question
 from tools.catalog import Found
 from tools.sql_runner import Rows

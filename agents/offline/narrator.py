@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agents.offline.clues import Clues, read_clues
-from agents.offline.comparing import (
+from agents.offline.telling.clues import Clues, read_clues
+from agents.offline.telling.comparing import (
     age,
     calendar_key,
     difference,
@@ -19,7 +19,7 @@ from agents.offline.comparing import (
     percent,
     total,
 )
-from agents.offline.phrases import (
+from agents.offline.telling.phrases import (
     TIED,
     count_sentence,
     counted,

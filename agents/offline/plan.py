@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agents.offline.times import Period
+from agents.offline.english.times import Period
 
 Function = Literal["count", "distinct", "sum", "avg", "min", "max"]
 Grain = Literal["day", "week", "month", "quarter", "year", "month of year", "weekday", "hour"]

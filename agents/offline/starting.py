@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from datetime import date
 
 from agents.offline.analyst import Analyst
-from agents.offline.english import NOT_ADDED
+from agents.offline.english.vocabulary import NOT_ADDED
 from agents.offline.plan import Group, Measure, Order, Plan, Related
 from tools.catalog import Table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncer import asyncify
 
 from agents.offline.analyst import Analyst
-from agents.offline.resolving import NotUnderstood
+from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.starting import first_questions
 from agents.question import Complaint, Draft, Question
 from errors import QuestionDeclined, SQLFailed

@@ -1,0 +1,1 @@
+"""What the analyst knows of English, whatever the database."""

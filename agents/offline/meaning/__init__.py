@@ -1,0 +1,1 @@
+"""What words may mean in one database."""

@@ -1,0 +1,358 @@
+"""Turns a question's words into items: operators, times, numbers, and what they may mean in the database."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from agents.offline.english.operators import GRADED, GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, NOUNS, OPERATORS, ROLES
+from agents.offline.english.times import NoSuchDay, read_period
+from agents.offline.english.vocabulary import COMPARATIVES, CURRENCIES, MONEY_EARNED, SUPERLATIVES
+from agents.offline.english.words import Word, split
+from agents.offline.meaning.lexicon import EXACT, SYNONYM, Lexicon, Meaning
+from tools.catalog import Value
+
+_COMPARING = frozenset(
+    {
+        "over",
+        "above",
+        "below",
+        "under",
+        "more",
+        "less",
+        "greater",
+        "higher",
+        "lower",
+        "is",
+        "between",
+        "than",
+        ">",
+        "<",
+        "exceeding",
+    }
+)
+_PARTICLES = frozenset("back again away off out".split())
+"""Words that change a verb, but not one that asks: "find out"."""
+_DIRECTIONS = frozenset(
+    "ascending descending alphabetical alphabetic increasing decreasing lexicographical chronological reverse".split()
+)
+"""Words after "ordered in" that say how rows are sorted, not when or where something was ordered."""
+_ASKING = frozenset("find figur point pull list giv tell show pick break work get mak check turn".split())
+_FILLERS = frozenset({"of", "in", "and", "or", "by", "relative", "but", "not", "per", "than"})
+"""Operators of one word that a value or name of the same word never replaces."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """Some words of the question, and what they are."""
+
+    kind: str
+    """A kind of operator (see english.OPERATORS), or name, number, period, grain, superlative, comparative, verb or
+    unknown."""
+    text: str
+    value: Any = None
+    meanings: tuple[Meaning, ...] = ()
+    sentence: int = 0
+    quoted: bool = False
+    capital: bool = False
+    tables: tuple[Meaning, ...] = ()
+    columns: tuple[Meaning, ...] = ()
+    stem: str = ""
+    held: bool = False
+    """Whether "have" or "has" stands just before it."""
+    only: bool = False
+    """Whether "only" stands just before it."""
+    position: int = 0
+    """The number of its first word in the question."""
+    values: tuple[Meaning, ...] = ()
+
+
+@dataclass(frozen=True)
+class Linked:
+    items: tuple[Item, ...]
+    corrections: tuple[tuple[str, str], ...] = ()
+    """Words that were taken for another, misspelled: as typed, as read."""
+
+
+def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Linked:
+    """Return the question's items in order; words that change nothing are left out."""
+    words = split(text)
+    extra = _by_first(found)
+    items: list[Item] = [Item("yes or no", words[0].text)] if _asks_yes_or_no(words) else []
+    corrections: list[tuple[str, str]] = []
+    at = 0
+    while at < len(words):
+        item, used = _item_at(words, at, lexicon, extra, today, items[-1] if items else None)
+        described = item is not None and item.kind == "role" and lexicon.described_by(words[at].stem, alone=False)
+        if item is not None and (item.kind == "unknown" or described):
+            corrected = _corrected(words, at, lexicon, extra, today)
+            if corrected:
+                item, used, said = corrected
+                corrections.extend([(words[at].text, said)] if said else [])
+        if item is not None:
+            held = any(w.stem == "hav" for w in words[max(0, at - 2) : at])
+            only = any(w.lower == "only" for w in words[max(0, at - 2) : at])
+            item = replace(item, sentence=words[at].sentence, position=at, stem=words[at].stem, held=held, only=only)
+            items.append(item)
+        at += used
+    return Linked(tuple(items), tuple(corrections))
+
+
+def _asks_yes_or_no(words: Sequence[Word]) -> bool:
+    lowers = tuple(w.lower for w in words[:3])
+    begins = lowers[:1] and lowers[0] in {"is", "are", "does", "do", "did", "has", "was", "were"}
+    return bool(begins) and not any(lowers[:n] in _PHRASES for n in (2, 3))
+
+
+_Extra = dict[str, list[Value]]
+
+
+def _by_first(found: Iterable[Value]) -> _Extra:
+    by_first: _Extra = defaultdict(list)
+    for value in found:
+        words = split(value.text)
+        if words:
+            by_first[words[0].stem].append(value)
+    return by_first
+
+
+def _item_at(
+    words: Sequence[Word], at: int, lexicon: Lexicon, extra: _Extra, today: date, before: Item | None
+) -> tuple[Item | None, int]:
+    word, rest = words[at], words[at : at + 12]
+    if word.quoted:
+        return _quoted(rest, lexicon, extra), 1
+    if len(word.text) == 1 and word.capital and before is not None and before.columns:
+        letters = [m for used, m in lexicon.letters(word) if m.col in {c.col for c in before.columns}]
+        if letters:
+            return _named_item(word.text, (), tuple(letters), word), 1  # "grade A"
+    if word.lower in {"first", "last"} and _ranks(rest, before, lexicon):
+        return Item("superlative", word.lower, (word.lower == "last", "late" if word.lower == "last" else "early")), 1
+    lowers = tuple(w.lower for w in rest if not w.quoted)
+    named = _named(rest, lexicon, extra)
+    operator = _operator(lowers)
+    time = _time(rest, lowers, today, before)
+    computed = before is not None and before.kind in {"aggregate", "superlative"}
+    if computed and named and operator and operator[0].kind == "share" and named[0].columns:
+        return named  # "the maximum share of …"
+    for found in sorted((f for f in (time, operator, named) if f), key=lambda f: -f[1]):
+        if (
+            named
+            and found is operator
+            and found[1] == named[1]
+            and _name_wins(found[0], named[0], before, lowers[1] if len(lowers) > 1 else None)
+        ):
+            return named
+        return found
+    if word.lower in _PARTICLES and at and not any(w.stem in _ASKING for w in words[max(0, at - 2) : at]):
+        return Item("unknown", word.text), 1  # "came back", "still out": not what came or was
+    after = before is not None and before.position + len(before.text.split()) == at
+    if word.lower == "value" and after and before is not None and before.kind == "aggregate":
+        return Item("amount", word.text), 1
+    if word.lower == "time" and after and before is not None and before.kind in {"aggregate", "verb", "name"}:
+        return Item("unknown", word.text), 1  # "total waiting time": no name here, and more than a filler
+    return _single(word, before), 1
+
+
+def _ranks(rest: Sequence[Word], before: Item | None, lexicon: Lexicon) -> bool:
+    """Whether "first" or "last" ranks by date: "joined first", "the last 5 orders", "the first order"."""
+    if before is not None and before.kind in {"verb", "name"} and _ends(rest):
+        return True
+    named = [m for used, m in lexicon.names_at(rest) if used > 1]
+    after = rest[1] if len(rest) > 1 else None
+    if after is None or named:
+        return False
+    tables = [m for used, m in lexicon.names_at(rest[1:]) if m.column is None and m.score >= SYNONYM]
+    return after.number is not None or bool(tables)
+
+
+def _ends(rest: Sequence[Word]) -> bool:
+    """Whether the clause ends after the first word."""
+    return (
+        len(rest) == 1
+        or rest[1].sentence != rest[0].sentence
+        or rest[1].lower in {",", "in", "and", "of", "at", "among"}
+    )
+
+
+def _single(word: Word, before: Item | None) -> Item | None:
+    if word.number is not None:
+        return Item("number", word.text, word.number)
+    if before is not None and before.kind == "number" and word.stem in CURRENCIES:
+        return None
+    if word.lower in NOISE or not word.text[0].isalnum():
+        return None
+    if word.stem in ROLES:
+        return Item("role", word.text, ROLES[word.stem])
+    if word.stem in LIGHT_VERBS:
+        return Item("verb", word.text)
+    return Item("unknown", word.text, capital=word.capital)
+
+
+def _operator(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
+    best: tuple[Item, int] | None = None
+    for length in range(min(len(lowers), _LONGEST_PHRASE), 0, -1):
+        found = _PHRASES.get(lowers[:length])
+        bought = lowers[:2] == ("ordered", "in") and lowers[2:3] and lowers[2] not in _DIRECTIONS and length <= 2
+        if found and not bought:
+            best = Item(found[0], " ".join(lowers[:length]), found[1]), length
+            break
+    first = lowers[0]
+    if best is None or best[1] == 1:
+        if (told := _direction(lowers)) is not None:
+            return told
+        for length in (4, 3, 2):
+            grain = LONG_GRAINS.get(lowers[:length])
+            if grain:
+                return Item("grain", " ".join(lowers[:length]), grain), length
+        if first in GRAINS:
+            return Item("grain", first, GRAINS[first]), 1
+        if first in {"most", "least"} and lowers[1:2] and lowers[1] in GRADED:
+            return Item("superlative", " ".join(lowers[:2]), (first == "most", lowers[1])), 2
+        if first in SUPERLATIVES and best is None:
+            return Item("superlative", first, SUPERLATIVES[first]), 1
+        if first in COMPARATIVES and best is None:
+            used = 2 if lowers[1:2] == ("than",) else 1
+            return Item("comparative", " ".join(lowers[:used]), COMPARATIVES[first]), used
+    return best
+
+
+def _direction(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
+    """Return "cheapest first" or "most expensive first" as an order."""
+    used = 2 if lowers[0] in {"most", "least"} and lowers[1:2] and lowers[1] in GRADED else 1
+    if lowers[0] not in SUPERLATIVES or lowers[used : used + 1] != ("first",):
+        return None
+    greatest = SUPERLATIVES[lowers[0]][0]
+    return Item("direction", " ".join(lowers[: used + 1]), "desc" if greatest else "asc"), used + 1
+
+
+def _time(rest: Sequence[Word], lowers: tuple[str, ...], today: date, before: Item | None) -> tuple[Item, int] | None:
+    if before is not None and before.kind in {"compare", "comparative", "than"} and rest[0].number is not None:
+        return None
+    try:
+        read = read_period(lowers, today)
+    except NoSuchDay as error:
+        return Item("no date", str(error)), len(str(error).split())
+    if read is None:
+        return None
+    period, used = read
+    return Item("period", " ".join(w.text for w in rest[:used]), period), used
+
+
+def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra) -> tuple[Item, int] | None:
+    names = lexicon.names_at(rest)
+    first = rest[0]
+    if _is_noise(first):
+        names = []
+    if (first.stem in LIGHT_VERBS and not _is_verb(first)) or first.lower in NOUNS:
+        names = [n for n in names if n[0] > 1 or n[1].score >= EXACT]
+    names = [n for n in names if n[0] == 1 or not _is_noise(rest[n[0] - 1])]
+    values = lexicon.values_at(rest, extra.get(first.stem, ()))
+    longest = max((used for used, _ in [*names, *values]), default=0)
+    if not longest:
+        return None
+    kept = tuple(m for used, m in names if used == longest)
+    held = tuple(m for used, m in values if used == longest)
+    text = " ".join(w.text for w in rest[:longest])
+    after = rest[longest : longest + 1]
+    if after and after[0].lower in {"name", "names"} and kept and all(m.column is not None for m in kept) and not held:
+        longest += 1  # "region name" says no more than "region"
+    elif after and after[0].lower in {"date", "dates", "day"} and kept and not held and _any_date(kept, lexicon):
+        longest += 1  # nor "discharge date" more than "discharged on"
+    if longest == 1 and _is_verb(first) and not held and all(m.score < EXACT for m in kept):
+        tables, columns = tuple(m for m in kept if not m.column), tuple(m for m in kept if m.column)
+        return Item("verb", text, meanings=kept, tables=tables, columns=columns), 1
+    return _named_item(text, kept, held, first), longest
+
+
+def _any_date(meanings: Iterable[Meaning], lexicon: Lexicon) -> bool:
+    return any(m.column is not None and lexicon.column(m.col).kind == "date" for m in meanings)
+
+
+def _is_noise(word: Word) -> bool:
+    return word.lower in NOISE and word.lower not in NOUNS
+
+
+def _named_item(text: str, names: tuple[Meaning, ...], values: tuple[Meaning, ...], word: Word) -> Item:
+    return Item(
+        "name",
+        text,
+        GRAINS.get(word.lower),
+        (*names, *values),
+        capital=word.capital,
+        tables=tuple(m for m in names if m.column is None),
+        columns=tuple(m for m in names if m.column is not None),
+        values=values,
+    )
+
+
+def _quoted(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra) -> Item:
+    inner = split(rest[0].text)
+    everything = [v for values in extra.values() for v in values]
+    values = tuple(m for used, m in lexicon.values_at(inner, everything) if used == len(inner))
+    return Item("name", rest[0].text, None, values, quoted=True, values=values)
+
+
+def _is_verb(word: Word) -> bool:
+    return word.lower.endswith(("ed", "ing")) or word.lower in {
+        "made",
+        "sold",
+        "born",
+        "bought",
+        "paid",
+        "won",
+        "wrote",
+        "written",
+        "sent",
+        "left",
+    }
+
+
+def _name_wins(operator: Item, named: Item, before: Item | None, after: str | None) -> bool:
+    """Whether words that are an operator as well as a name are meant as the name."""
+    if operator.kind in _FILLERS or not named.meanings:
+        return False
+    if operator.kind == "aggregate" and after is not None and after in _COMPARING:
+        return any(m.score >= EXACT for m in named.columns)  # "have a total over 10"
+    if before is not None and before.kind in {"aggregate", "superlative", "order", "compare"}:
+        return any(m.score >= EXACT for m in named.meanings)
+    return len(operator.text.split()) > 1 or (
+        operator.kind == "grain" and any(m.score >= EXACT for m in (*named.columns, *named.tables))
+    )
+
+
+def _corrected(
+    words: Sequence[Word], at: int, lexicon: Lexicon, extra: _Extra, today: date
+) -> tuple[Item, int, str] | None:
+    """Return what an unknown word means by its description in the catalog, or as a misspelling."""
+    word = words[at]
+    if word.stem in MONEY_EARNED:
+        return None
+    described = tuple(lexicon.described_by(word.stem, alone=not _is_verb(word)))
+    if described and not word.capital and _is_verb(word):
+        return Item("verb", word.text, meanings=described, columns=tuple(m for m in described if m.column)), 1, ""
+    if described and not word.capital:
+        return _named_item(word.text, described, (), word), 1, " ".join(_names_of(described, lexicon))
+    near = lexicon.nearest_name(word)
+    if near is None:
+        return None
+    changed = [*words[:at], replace(word, stem=near, lower=near), *words[at + 1 :]]
+    item, used = _item_at(changed, at, lexicon, extra, today, None)
+    return (item, used, near) if item is not None and item.kind == "name" else None
+
+
+def _names_of(meanings: Iterable[Meaning], lexicon: Lexicon) -> Iterable[str]:
+    for m in meanings:
+        yield lexicon.naming.say_column(m.table, m.column) if m.column else lexicon.naming.say_table(m.table)
+
+
+_PHRASES: dict[tuple[str, ...], tuple[str, str]] = {
+    tuple(phrase.split()): (kind, value)
+    for kind, values in OPERATORS.items()
+    for value, phrases in values.items()
+    for phrase in phrases
+}
+_LONGEST_PHRASE = max(len(p) for p in _PHRASES)

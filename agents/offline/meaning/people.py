@@ -1,0 +1,84 @@
+"""Finds the table of the people that a question calls people, staff or customers, where no table is named so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agents.offline.english.vocabulary import BUYERS, PEOPLE, STAFF
+from agents.offline.english.words import singular
+from agents.offline.meaning.lexicon import SYNONYM, Meaning
+from agents.offline.meaning.linking import Item
+from agents.offline.reading.reader import Reader
+
+_ANYBODY = frozenset({"person", "folk", "somebody", "everybody"})
+_CUSTOMERS = BUYERS | {"user", "guest", "visitor"}
+_EMPLOYED = frozenset({"salary", "wage", "hired", "hire", "employed"})
+"""Words of columns that only people have who work here."""
+
+
+def name_people(r: Reader) -> None:
+    """Give each unknown word for people the one table it can mean; leave it unknown where it may mean several."""
+    for n, item in enumerate(r.items):
+        named = item.kind == "unknown" or (item.kind == "verb" and singular(item.text.lower()) in STAFF)
+        if not named or item.meanings or item.capital:
+            continue
+        table = _meant(r, item)
+        if table is not None:
+            r.items[n] = replace(item, kind="name", tables=(Meaning(table, score=SYNONYM),), meanings=(Meaning(table),))
+            r.assumptions.append(f"I took “{item.text}” to mean {r.naming.say_table(table)}.")
+
+
+def drop_still(r: Reader) -> None:
+    """Leave out "still" before what says the state itself: "still open", "still not shipped", "still unpaid"."""
+    for n, item in enumerate(r.items[:-1]):
+        following = r.items[n + 1]
+        if item.kind == "unknown" and item.text.lower() == "still":
+            if following.kind in {"not", "lacking"} or following.values:
+                del r.items[n]
+            return
+
+
+def drop_new(r: Reader) -> None:
+    """Leave out "new" of "new customers this year": those of the year, where a row has no other date."""
+    for n, item in enumerate(r.items[:-1]):
+        table = r.resolver.table(r.items[n + 1]) if r.items[n + 1].kind == "name" else None
+        if item.kind != "unknown" or item.text.lower() != "new" or table is None:
+            continue
+        dates = [c for c in r.lexicon.table(table).columns if c.kind == "date"]
+        if len(dates) == 1 and any(i.kind in {"period", "grain"} for i in r.items):
+            del r.items[n]
+            return
+
+
+def _meant(r: Reader, item: Item) -> str | None:
+    people = [t.name for t in r.lexicon.catalog if not t.is_view and _are_people(r, t.name)]
+    staff = [t for t in people if _work_here(r, t)]
+    if singular(item.text.lower()) in STAFF:
+        return staff[0] if len(staff) == 1 else None
+    others = [t for t in people if t not in staff]
+    if item.stem in _CUSTOMERS:
+        return others[0] if len(others) == 1 else None
+    if item.stem not in _ANYBODY:
+        return None
+    if any(i.kind == "verb" and i.stem in {"work", "employ"} for i in r.items):
+        return staff[0] if len(staff) == 1 else None
+    return people[0] if len(people) == 1 else _who_did_it(r, people)
+
+
+def _who_did_it(r: Reader, people: list[str]) -> str | None:
+    """Return the people that the one thing which is said to have happened belongs to: members, of visits."""
+    happened = {m.table for i in r.items for m in i.tables if m.score >= SYNONYM}
+    named = {m.table for i in r.items if i.kind == "verb" for m in i.columns} & set(people)
+    if len(named) == 1:
+        return named.pop()  # "how many people joined": those who have a date of it
+    did = [p for p in people if any(s.target == p and s.to_one for t in happened for s in r.joins.steps_from(t))]
+    return did[0] if len(did) == 1 else None
+
+
+def _are_people(r: Reader, table: str) -> bool:
+    return bool(PEOPLE & set(r.naming.table(table))) or len(r.naming.label(table)) == 2 or _work_here(r, table)
+
+
+def _work_here(r: Reader, table: str) -> bool:
+    columns = (r.naming.column(table, c.name) for c in r.lexicon.table(table).columns)
+    return bool(STAFF & set(r.naming.table(table))) or any(_EMPLOYED & set(words) for words in columns)

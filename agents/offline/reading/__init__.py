@@ -1,0 +1,1 @@
+"""Reads a question, and a follow-up, into a plan."""

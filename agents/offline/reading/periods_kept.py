@@ -1,0 +1,26 @@
+"""Tells which assumptions still hold after a follow-up has replaced a period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from agents.offline.english.times import Period
+from agents.offline.plan import AnyOf, During, Filter, Pick, Plan, Related, Through
+
+
+def still_holds(assumption: str, plan: Plan) -> bool:
+    """Whether an assumption is about no period, or about one that the plan still has."""
+    if " means " not in assumption:
+        return True
+    periods = [*(plan.compare or ()), *_periods(plan.where)]
+    return any(assumption.lower().startswith(p.words.lower()) for p in periods)
+
+
+def _periods(filters: Iterable[Filter]) -> Iterator[Period]:
+    for condition in filters:
+        if isinstance(condition, During):
+            yield condition.period
+        elif isinstance(condition, AnyOf):
+            yield from _periods(condition.options)
+        elif isinstance(condition, Related | Pick | Through):
+            yield from _periods(condition.where)

@@ -1,0 +1,114 @@
+"""Declines plans whose parts can be joined but do not belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from agents.offline.english.vocabulary import SOLD
+from agents.offline.meaning.resolving import NotUnderstood
+from agents.offline.plan import Col, Condition, Filter, Measure, Related
+from agents.offline.reading.reader import Reader
+from agents.offline.reading.take_money import sold_lines
+
+
+def refuse_leftovers(r: Reader) -> None:
+    """Decline a question word that asks for something more at the end, and a comparison with one period only."""
+    *_, before, last = [None, None, *r.items]
+    if last is not None and last.kind == "relative" and before is not None and before.kind in {"and", "in", "of"}:
+        raise NotUnderstood(f"I did not understand “{before.text} {last.text}” in this question.")
+    for item, following in pairwise(r.items):
+        if item.kind == "versus" and following.kind == "period" and not r.periods:
+            unit = following.text.split()[-1]
+            both = f"this {unit} versus last {unit}" if following.text.startswith("last") else "2026 versus 2025"
+            raise NotUnderstood(f"Name both periods to compare, like “{both}”.")
+
+
+def group_by_listed(r: Reader, measures: Sequence[Measure]) -> bool:
+    """Whether rows are listed with a number for each: "shops and their number of employees"."""
+    named = next((n for n, i in enumerate(r.items) if i.kind == "name" and r.resolver.table(i) == r.subject), None)
+    number = next((n for n, i in enumerate(r.items) if i.kind in {"count", "aggregate"}), None)
+    if named is None or number != named + 2 or r.items[named + 1].text not in {"and", "with", "along with"}:
+        return False
+    bare = not (r.groups or r.columns or r.having or r.ranking or r.share)
+    return bare and bool(measures) and all(m.table != r.subject for m in measures)
+
+
+def refuse_only(r: Reader, filters: Sequence[Filter]) -> None:
+    """Decline "who only ordered online": that there is such a row does not say that there is no other."""
+    start = next((i.position for i in r.items if i.kind == "name" and r.resolver.table(i) == r.subject), 0)
+    only = any(i.only and i.position > start for i in r.items)
+    if only and any(isinstance(f, Related) and not f.absent for f in filters):
+        raise NotUnderstood("I cannot tell yet who did “only” this: ask who did it, or who did not do something else.")
+
+
+def _refuse_sums(r: Reader, measures: Sequence[Measure]) -> None:
+    for measure in measures:
+        column = Col(measure.table, measure.column) if measure.column is not None else None
+        if column is not None and measure.function in {"sum", "avg"} and not r.resolver.is_numeric(column):
+            said = r.naming.say_column(column.table, column.name)
+            raise NotUnderstood(f"I cannot add up the {said}: it is not a number.")
+
+
+def refuse_strangers(r: Reader, measures: Sequence[Measure], related: Sequence[str]) -> None:
+    """Decline rows that only share an owner nobody named, ranks within groups, and sales found in other tables."""
+    _refuse_sums(r, measures)
+    for measure in measures:
+        tied = r.joins.to_one(measure.table, r.subject) or r.joins.to_one(r.subject, measure.table)
+        alone = len(measures) == 1 and not r.groups and r.ranking is None and r.subject_named
+        if alone and not tied and measure.function in {"sum", "avg"}:
+            one, other = r.naming.say_table(measure.table), r.naming.say_table(r.subject)
+            raise NotUnderstood(f"What you ask to compute belongs to {one}, not to {other}.")
+    named = {m.table for i in r.items for m in i.tables}
+    pairs = [(m.table, g.table) for m in measures for g in r.groups] + [(r.subject, table) for table in related]
+    for one, other in pairs:
+        owner = _shared_owner(r, one, other)
+        if owner is not None and owner not in named:
+            first, second = r.naming.say_table(one), r.naming.say_table(other)
+            raise NotUnderstood(f"I find nothing that ties {first} to {second}: both only belong to the same {owner}.")
+    grouped = {g.table for g in r.groups if g.column is None}
+    counted = {m.table for m in measures}
+    if r.ranking is not None and r.subject_named and r.groups and r.subject not in grouped | counted:
+        raise NotUnderstood(f"I cannot rank {r.naming.say_table(r.subject)} within each group yet.")
+    _refuse_other_ways(r, related)
+
+
+def _shared_owner(r: Reader, one: str, other: str) -> str | None:
+    """Return the table where the way between two tables turns from owners to what they own, or None."""
+    way = r.joins.path(one, other) or ()
+    for step, following in pairwise(way):
+        if step.to_one and not following.to_one:
+            return step.target
+    return None
+
+
+def through_sales(r: Reader, filters: Sequence[Filter]) -> list[Filter]:
+    """Return the conditions with those on what was bought asked of the sales: not of reviews, that lead there too."""
+    lines = sold_lines(r) if any(i.stem in SOLD for i in r.items) else None
+    if lines is None or any(m.table != r.subject for m in r.measures):
+        return list(filters)
+    found: list[Filter] = []
+    for f in filters:
+        table = f.column.table if isinstance(f, Condition) else f.table if isinstance(f, Related) else lines
+        far = table != lines and not r.joins.to_one(r.subject, table) and r.joins.to_one(lines, table)
+        if far and isinstance(f, Condition):
+            f = Related(lines, (f,))
+        elif far and isinstance(f, Related) and f.count == 0 and f.operator in {">", "="}:
+            f = replace(f, table=lines)
+        found.append(f)
+    return found
+
+
+def _refuse_other_ways(r: Reader, related: Sequence[str]) -> None:
+    """Decline who bought what, where the shortest way between them is not what was sold, like reviews."""
+    if not any(i.stem in SOLD for i in r.items):
+        return
+    lines = sold_lines(r)
+    for table in related:
+        way = [s.target for s in (r.joins.path(r.subject, table) or ())]
+        if lines is not None and len(way) > 1 and lines not in way and lines != table:
+            between = " and ".join(r.naming.say_table(t) for t in way[:-1])
+            raise NotUnderstood(
+                f"I would find {r.naming.say_table(table)} through {between} only, not through what was sold."
+            )

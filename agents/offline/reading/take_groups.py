@@ -1,0 +1,294 @@
+"""Reads what rows are grouped by, what they are ranked by, and the order they come in."""
+
+from __future__ import annotations
+
+from agents.offline.english.vocabulary import ADJECTIVES, SUPERLATIVES
+from agents.offline.meaning.lexicon import EXACT
+from agents.offline.meaning.linking import Item
+from agents.offline.meaning.resolving import NotUnderstood, stem_of_adjective
+from agents.offline.plan import Col, Grain, Group, Measure, Order
+from agents.offline.reading.reader import Reader
+from agents.offline.reading.take_measures import rank_by, take_aggregate, take_count
+from agents.offline.reading.take_money import sold_of, take_money
+
+
+def take_per(r: Reader) -> None:
+    """per store, for each month, by make and model"""
+    word = r.take()
+    r.settle()
+    if not r.next_is("name", "grain", "distinct"):
+        if word.text in {"each", "every", "of each", "to each", "for each"} and (r.measures or r.groups or r.columns):
+            return
+        raise r.not_understood(word)
+    if "every" in word.text and r.verb_said and not r.measures:
+        raise NotUnderstood("I cannot find what belongs to every one of them yet.")
+    while True:
+        r.skip("distinct", "of")
+        _take_group(r, word)
+        here = r.at
+        if not (r.skip("and") and r.next_is("name", "grain") and _may_group(r)):
+            r.at = here
+            return
+
+
+def _may_group(r: Reader) -> bool:
+    item = r.peek()
+    if item is None or item.kind == "grain":
+        return item is not None
+    after = r.peek(1)
+    named = bool(item.tables or item.columns) or not item.values
+    return named and not (after is not None and after.kind in {"compare", "comparative"})
+
+
+def _take_group(r: Reader, word: Item) -> None:
+    item = r.take()
+    if item.kind == "grain":
+        r.groups.append(_time_group(r, item.value))
+        return
+    context = tuple(dict.fromkeys((*(m.table for m in r.measures), r.subject)))
+    table = r.resolver.table(item)
+    if table is not None and (following := r.peek()) is not None and following.kind == "name":
+        part = r.resolver.table(following) if r.touches(item, following) else None
+        if part is not None and part != table and r.joins.to_one(table, part):
+            item, table = r.take(), part  # "product category"
+    column = r.resolver.column(item, context) if item.columns else None
+    if column is not None and (table is None or _group_column_wins(r, item, column, table)):
+        if not _owner_of(r, column):
+            r.resolver.mentioned.append(column.table)
+        r.groups.append(_column_group(r, column))
+    elif table is not None and word.text.startswith("across") and any(m.table == table for m in r.measures):
+        return  # "across all shops": over them, not for each
+    elif table is not None:
+        if (
+            r.next_is("name")
+            and (following := r.peek())
+            and r.touches(item, following)
+            and any(m.table == table for m in following.columns)
+            and not following.tables
+        ):
+            _take_group(r, word)
+            return
+        r.groups.append(r.entity_group(table))
+        r.subject_named = r.subject_named or table == r.subject
+    elif item.value is not None:
+        r.groups.append(_time_group(r, item.value))
+    else:
+        raise r.not_understood(item)
+
+
+def _group_column_wins(r: Reader, item: Item, column: Col, table: str) -> bool:
+    best = max(m.score + 0.3 * m.owned for m in item.columns if m.col == column)
+    return best > EXACT or (
+        column.table == r.subject and best >= EXACT and table != r.subject and r.lexicon.column(column).kind == "text"
+    )
+
+
+def _column_group(r: Reader, column: Col) -> Group:
+    """Return the group of a column; a key stands for the rows of its table."""
+    for key in r.lexicon.table(column.table).foreign_keys:
+        if key.columns == (column.name,):
+            return Group(column.table, column.name)
+    if r.lexicon.column(column).kind == "date":
+        return Group(column.table, column.name, "day")
+    return Group(column.table, column.name)
+
+
+def _owner_of(r: Reader, column: Col) -> bool:
+    """Step over "of pet" in "each type of pet"."""
+    if r.next_is("of") and (following := r.peek(1)) is not None and following.kind == "name":
+        table = r.resolver.table(following)
+        if table == column.table:
+            r.at += 2
+            r.resolver.mentioned.append(table)
+            return True
+    return False
+
+
+def _time_group(r: Reader, grain: Grain) -> Group:
+    tables = tuple(dict.fromkeys((*(m.table for m in r.measures), *r.context)))
+    column = r.resolver.date_near(tables, r.verb)
+    if column is None:
+        raise NotUnderstood(f"I found no dates in this database to group by {grain}.")
+    if r.lexicon.column(column).kind != "date":
+        if grain != "year":
+            raise NotUnderstood(f"{r.naming.say_table(column.table)} only know their year, not the {grain}.")
+        return Group(column.table, column.name)
+    return Group(column.table, column.name, grain)
+
+
+def take_by(r: Reader) -> None:
+    """by: a group, a rank's measure, or nothing but a verb's preposition"""
+    r.take()
+    item = r.peek()
+    if r.ranking is not None and r.ranking.by is None:
+        _rank_by_next(r)
+        return
+    only_value = item is not None and bool(item.values) and not item.tables and not item.columns
+    if item is None or only_value or item.kind in {"per", "superlative", "compare", "relative", "verb"}:
+        return
+    if r.sorts:
+        r.sorts = False
+        r.at -= 1
+        take_order(r)
+        return
+    before = r.peek(-2)
+    after_verb = before is not None and before.kind == "verb"
+    _refuse_second_rank(r, item)
+    grouping = item.kind == "grain" or (item.kind == "name" and (bool(r.measures) or r.versus) and not after_verb)
+    table = r.resolver.table(item) if item.kind == "name" else None
+    own = table == r.subject and all(m.table == table for m in r.measures)
+    grouping = grouping or (item.kind == "name" and _heads_a_table(r, item))
+    if grouping and not (table is not None and (_describes_more(r) or own)):
+        r.at -= 1
+        take_per(r)
+
+
+def _heads_a_table(r: Reader, item: Item) -> bool:
+    """Whether a question is but the heading of a table of counts: "Orders by channel?"."""
+    first = r.items[0]
+    bare = first.position == 0 and r.at == 2 and r.resolver.table(first) == r.subject and not first.values
+    if not bare or r.columns or r.verb_said:
+        return False
+    column = r.resolver.column(item, r.context) if item.columns else None
+    kept_apart = column is not None and r.lexicon.column(column).kind in {"text", "boolean"}
+    return kept_apart or r.resolver.table(item) not in (None, r.subject)
+
+
+def _refuse_second_rank(r: Reader, item: Item) -> None:
+    """Decline "the most sold … by price": ranked by how often and by a number at once."""
+    if r.ranking is None or item.kind != "name" or item.values or not item.columns:
+        return
+    if max((m.score for m in item.tables), default=0.0) >= max(m.score for m in item.columns):
+        return
+    column = r.resolver.column(item, r.context, numeric=True)
+    if column is not None and not r.resolver.is_year(column) and r.resolver.yes(column) is None:
+        raise NotUnderstood(f"I did not understand whether to rank by “{item.text}” or by what was said before it.")
+
+
+def _describes_more(r: Reader) -> bool:
+    """Whether the table after "by" goes on into a condition: "by users who joined"."""
+    return r.next_is("relative", "not", "comparative", "compare", ahead=1)
+
+
+def _rank_by_next(r: Reader) -> None:
+    if r.next_is("count"):
+        take_count(r)
+        return
+    if r.next_is("aggregate"):
+        take_aggregate(r)
+        return
+    item = r.peek()
+    if item is None or item.kind not in {"name", "verb", "unknown"}:
+        raise NotUnderstood("I did not understand what to rank by.")
+    column = r.resolver.column(item, r.context, numeric=True) if item.columns else None
+    table = r.resolver.table(item)
+    if column is not None and not (r.resolver.is_money(item.text) and table):
+        r.take()
+        r.refuse_unclear_sum(column, item)
+        rank_by(r, column)
+    elif r.resolver.is_money(item.text):
+        rank_by(r, take_money(r))
+    elif table is not None:
+        r.take()
+        rank_by(r, sold_of(r, Measure("count", table)))
+    else:
+        raise r.not_understood(item)
+
+
+def take_order(r: Reader) -> None:
+    """ordered by X descending"""
+    first = r.take()
+    if r.at == 1 and not r.next_is("by") and not first.text.endswith("by"):
+        r.sorts = True  # "Sort the names by age": what it is sorted by comes later
+        return
+    r.settle()
+    r.head = False
+    r.skip("by", "in", "of", "per")
+    descending = _direction(r)
+    r.skip("by", "of")
+    while r.next_is("name", "count", "aggregate", "verb", "superlative", "grain"):
+        by = _order_key(r)
+        descending = _direction(r) if descending is None else descending
+        greatest_first = isinstance(by, Measure) and r.items[0].text.startswith("rank")
+        r.order.append(Order(by, greatest_first if descending is None else descending))
+        here = r.at
+        if not (r.skip("and") and r.next_is("name", "count", "aggregate")):
+            r.at = here
+            break
+    if not r.order:
+        r.descending = bool(descending)
+
+
+def _direction(r: Reader) -> bool | None:
+    r.skip("in")
+    if r.next_is("direction"):
+        return bool(r.take().value == "desc")
+    return None
+
+
+def _order_key(r: Reader) -> Col | Measure | Group:
+    item = r.peek()
+    assert item is not None
+    if item.kind in {"count", "aggregate"}:
+        kept, ranking = list(r.measures), r.ranking
+        r.ranking = None
+        r.measures = []
+        was_head, r.head = r.head, True
+        (take_count if item.kind == "count" else take_aggregate)(r)
+        measure, r.measures, r.ranking, r.head = r.measures[0], kept, ranking, was_head
+        return next(
+            (m for m in kept if m.function in {measure.function, "count", "distinct"} and m.table == measure.table),
+            measure,
+        )
+    r.take()
+    owner = r.resolver.table(item)
+    if owner is not None and r.next_is("name") and (following := r.peek()) and following.columns:
+        r.resolver.mentioned.append(owner)
+        return _order_key(r)
+    column = r.resolver.column(item, r.context) if item.columns else None
+    if column is not None:
+        grouped = next((g for g in r.groups if g.column == column.name and g.table == column.table), None)
+        averaged = next((m for m in r.measures if m.table == column.table and m.column == column.name), None)
+        return grouped or averaged or column
+    if item.value is not None or item.kind == "grain":
+        grouped = next((g for g in r.groups if g.grain or g.column), None)
+        if grouped:
+            return grouped
+    if owner is not None:
+        return next((g for g in r.groups if g.table == owner), Col(owner, r.naming.label(owner)[0]))
+    raise r.not_understood(item)
+
+
+def take_direction(r: Reader) -> None:
+    """A direction on its own: of the last order, or of what follows ("in descending order of age")."""
+    item = r.take()
+    if r.order and not item.text.endswith("of"):
+        last = r.order.pop()
+        r.order.append(Order(last.by, item.value == "desc"))
+        return
+    word = next((w for w in item.text.split() if w in SUPERLATIVES), "")
+    if word and not r.next_is("name"):
+        _order_by_degree(r, word, item)
+        return
+    r.at -= 1
+    r.items.insert(r.at, Item("order", item.text))
+    take_order(r)
+
+
+def _order_by_degree(r: Reader, word: str, item: Item) -> None:
+    """oldest first: by the adjective's column; highest first: by what is computed"""
+    greatest, adjective = SUPERLATIVES[word]
+    graded = stem_of_adjective(item.text.split()[1]) if word in {"most", "least"} else ""
+    if graded in ADJECTIVES:
+        greatest, adjective = ADJECTIVES[graded][0] == greatest, graded
+    r.settle()
+    r.head = False
+    if not adjective:
+        r.descending, r.alphabetic = item.value == "desc", False
+        return
+    column = r.resolver.degree(adjective, r.context)
+    if column is None:
+        raise r.not_understood(item)
+    if r.columns == [column] and r.subject_named:
+        r.columns[:0] = [Col(r.subject, name) for name in r.naming.label(r.subject)]
+    r.order.append(Order(column, greatest != r.resolver.is_birth(column)))

@@ -1,0 +1,290 @@
+"""Reads what is computed: counts, sums and averages, and what ranks first."""
+
+from __future__ import annotations
+
+from agents.offline.meaning.lexicon import EXACT
+from agents.offline.meaning.linking import Item
+from agents.offline.meaning.resolving import NotUnderstood
+from agents.offline.plan import Col, Function, Having, Measure, Operand, Operator, Pick
+from agents.offline.reading.reader import Reader
+from agents.offline.reading.take_money import main_amount, sold_of, take_money
+
+EXTREMES = frozenset({"minimum", "maximum", "highest", "lowest", "largest", "smallest"})
+_COMPARING = ("compare", "comparative", "between")
+
+
+def take_count(r: Reader) -> None:
+    """how many X, the number of X"""
+    counted = r.take()
+    distinct = r.skip("distinct", "of")
+    values: list[Item] = []
+    while r.next_is("name") and (_is_value_only(r.peek()) or _is_flag_before_table(r)) and r.next_is("name", ahead=1):
+        values.append(r.take())
+    named_before = r.subject_named
+    measure = _counted(r, counted, distinct)
+    measure = sold_of(r, measure)
+    for value in values:
+        r.items.insert(r.at, value)  # "how many French singers": the value is a condition like any other
+    if r.ranking is not None and r.ranking.by is None:
+        rank_by(r, measure)
+    elif (not r.head or named_before) and not r.pending and compares_next(r):
+        r.pending_measure = measure
+    else:
+        r.measures.append(measure)
+
+
+def _is_flag_before_table(r: Reader) -> bool:
+    """Whether a yes-or-no column stands before a table like an adjective: "insured patients"."""
+    item, following = r.peek(), r.peek(1)
+    if item is None or following is None or not following.tables or item.tables:
+        return False
+    return any(r.resolver.yes(m.col) is not None for m in item.columns if m.score >= EXACT)
+
+
+def _is_value_only(item: Item | None) -> bool:
+    return item is not None and bool(item.values) and not item.tables and not item.columns
+
+
+def _counted(r: Reader, counted: Item, distinct: bool) -> Measure:
+    item = r.peek()
+    if item is None or item.kind not in {"name", "verb"}:
+        return Measure("count", r.subject)
+    table = r.resolver.table(item) or (r.resolver.table(item, 0.7) if not item.columns else None)
+    column = r.resolver.column(item, r.context) if item.columns else None
+    if column is not None and (table is None or beats(item)):
+        r.take()
+        if r.lexicon.column(column).kind == "date" and not distinct:
+            r.verb = item  # "employees hired": when, not what
+            return Measure("count", column.table)
+        if not distinct and (yes := r.resolver.yes(column)) is not None and not compares_next(r):
+            r.compare(column, "=", yes)  # "how many admins": the rows that are one
+            r.subject_named = r.subject_named or column.table == r.subject
+            return Measure("count", column.table)
+        if r.resolver.is_numeric(column) and not distinct and compares_next(r):
+            r.pending = column  # "how many books cost more than 10"
+            return Measure("count", column.table)
+        if r.resolver.is_numeric(column) and not distinct and not is_key(r, column):
+            return Measure("sum", column.table, column.name)
+        _owner_after(r, column)
+        if distinct:
+            _more_distinct(r)
+        return Measure("distinct", column.table, column.name)
+    if table is not None:
+        r.take()
+        r.subject_named = r.subject_named or table == r.subject
+        return Measure("count", table)
+    if item.kind == "verb" and r.touches(counted, item):
+        raise r.not_understood(item)  # "how many visits": a thing here, not what somebody does
+    if item.kind == "verb" or item.values:
+        return Measure("count", r.subject)
+    raise r.not_understood(item)
+
+
+def _more_distinct(r: Reader) -> None:
+    """different series and contents: each is counted"""
+    while r.head and r.next_is("and") and (item := r.peek(1)) is not None and item.kind == "name" and item.columns:
+        column = r.resolver.column(item, r.context)
+        if column is None or item.tables or item.values:
+            return
+        r.at += 2
+        r.measures.append(Measure("distinct", column.table, column.name))
+
+
+def beats(item: Item) -> bool:
+    """Whether the column is meant although a table has the same name: it is the subject's own."""
+    best_table = max(m.score for m in item.tables)
+    return max(m.score + (0.02 if m.length > 1 else 0) for m in item.columns) > best_table
+
+
+def is_key(r: Reader, column: Col) -> bool:
+    return r.naming.key(column.table) == column.name or any(
+        column.name in key.columns for key in r.lexicon.table(column.table).foreign_keys
+    )
+
+
+def _owner_after(r: Reader, column: Col) -> None:
+    """Step over "of pets" after "types"."""
+    if r.next_is("of") and r.next_is("name", ahead=1):
+        following = r.peek(1)
+        if following is not None and r.resolver.table(following) == column.table:
+            r.at += 2
+
+
+def take_aggregate(r: Reader) -> None:
+    """average X, minimum and maximum X, total X"""
+    take_functions(r, [_function(r)])
+
+
+def take_functions(r: Reader, functions: list[Function]) -> None:
+    while True:
+        here = r.at
+        r.skip("and")
+        if r.next_is("aggregate"):
+            functions.append(_function(r))
+            continue
+        item = r.peek()
+        if item is not None and item.text in EXTREMES and here != r.at:
+            functions.append("max" if r.take().value[0] else "min")
+            continue
+        r.at = here
+        break
+    r.skip("of", "aggregate")
+    before = r.peek(-2)
+    closes = r.peek() is None or (before is not None and before.kind == "in" and before.text == "in")
+    if closes and r.measures and functions == ["sum"]:
+        return  # "how many … in total"
+    if functions == ["avg"] and not r.measures and _averages_what_was_named(r):
+        return
+    _finish_measures(r, functions)
+
+
+def _averages_what_was_named(r: Reader) -> bool:
+    """what does a book cost on average: the number is named before"""
+    said = r.peek(-1)
+    if said is None or said.text != "on average" or not (r.peek() is None or r.next_is("per", "by", "period", "in")):
+        return False
+    column = r.pending or (r.columns[-1] if len(r.columns) == 1 else None)
+    if column is None or not r.resolver.is_numeric(column) or is_key(r, column):
+        return False
+    r.pending, r.columns = None, [c for c in r.columns if c != column]
+    r.measures.append(Measure("avg", column.table, column.name))
+    return True
+
+
+def _function(r: Reader) -> Function:
+    function: Function = r.take().value
+    return function
+
+
+def _finish_measures(r: Reader, functions: list[Function]) -> None:
+    found = [_measure(r, function, r.at) for function in functions[:1]]
+    first = found[0]
+    found += [Measure(f, first.table, first.column, first.times) for f in functions[1:]]
+    if r.ranking is not None and r.ranking.by is None:
+        rank_by(r, first)
+    elif (not r.head or r.subject_named) and not r.pending and compares_next(r):
+        r.pending_measure = first
+    else:
+        r.measures.extend(found)
+        _more_columns(r, functions)
+
+
+def _more_columns(r: Reader, functions: list[Function]) -> None:
+    """average weight and age: the second column is averaged too, where nothing else claims it."""
+    while r.head and r.next_is("and") and r.next_is("name", ahead=1):
+        item = r.peek(1)
+        assert item is not None
+        column = r.resolver.column(item, r.context, numeric=True) if item.columns and not item.tables else None
+        after = r.peek(2)
+        if column is None or not _is_plain_number(r, column) or (after is not None and after.kind == "name"):
+            return
+        r.at += 2
+        r.measures.extend(Measure(f, column.table, column.name) for f in functions)
+
+
+def _is_plain_number(r: Reader, column: Col) -> bool:
+    words = r.naming.column(column.table, column.name)
+    return "year" not in words
+
+
+def _measure(r: Reader, function: Function, at: int) -> Measure:
+    r.skip("distinct")
+    item = r.peek()
+    if item is None:
+        raise NotUnderstood("I did not understand what should be computed.")
+    if item.kind == "count":  # "total number of singers"
+        r.take()
+        r.skip("distinct")
+        if function != "sum":
+            named = r.peek()
+            column = r.resolver.column(named, r.context, numeric=True) if named is not None and named.columns else None
+            if column is None:
+                raise _nested(item)
+            r.take()
+            return Measure(function, column.table, column.name)
+        return (item.text == "amount of" and _amount_of(r)) or _counted(r, item, False)
+    if item.kind == "amount":
+        return _worth(r, function)
+    if item.kind in {"name", "verb"} and (item.columns or item.tables):
+        column = r.resolver.column(item, r.context, numeric=function not in {"min", "max"})
+        if column is not None and not (r.resolver.is_money(item.text) and item.tables):
+            r.take()
+            _owner_after(r, column)
+            return Measure(function, column.table, column.name)
+        table = r.resolver.table(item)
+        if table is not None:
+            following = r.peek(1)
+            if following is not None and following.kind == "name" and following.columns:
+                r.take()
+                r.resolver.mentioned.append(table)
+                return _measure(r, function, at)
+            if function == "sum" and not r.resolver.is_money(item.text):
+                before = r.peek(-1)
+                adds = before is not None and (before.kind == "of" or before.text == "sum of")
+                r.take()
+                if adds and (amount := main_amount(r, table)) is not None:
+                    return Measure("sum", table, amount.name)  # "the total of fees"
+                return Measure("count", table)
+    if item.kind in {"name", "verb", "unknown"} and r.resolver.is_money(item.text):
+        return take_money(r, function)
+    raise r.not_understood(item) if item.kind in {"unknown", "name"} else _nested(item)
+
+
+def _worth(r: Reader, function: Function) -> Measure:
+    """total value of the orders: the amount that each of them is worth"""
+    word = r.take()
+    r.skip("of")
+    item = r.peek()
+    table = r.resolver.table(item) if item is not None and item.kind == "name" else None
+    column = r.resolver.degree("worth", (table,)) if table is not None else None
+    if column is None:
+        raise r.not_understood(word)
+    return Measure(function, column.table, column.name)
+
+
+def _amount_of(r: Reader) -> Measure | None:
+    """the total amount of fees: their amounts, where they have one"""
+    named = r.peek()
+    table = r.resolver.table(named) if named is not None and named.kind == "name" else None
+    amount = main_amount(r, table) if table is not None else None
+    if amount is None:
+        return None
+    r.take()
+    return Measure("sum", amount.table, amount.name)
+
+
+def _nested(item: Item) -> NotUnderstood:
+    return NotUnderstood(f"I cannot compute an average, minimum or maximum of “{item.text}” yet.")
+
+
+def rank_by(r: Reader, by: Col | Measure) -> None:
+    """Rank the subject, or pick the one row of a clause's table that is first."""
+    ranking = r.ranking
+    assert ranking is not None
+    ranking.by = by
+    entity = r.scope.entity
+    own = isinstance(by, Col) and entity is not None and by.table == entity
+    if entity and entity != r.subject and r.measures and (own or isinstance(by, Measure)) and not r.groups:
+        r.scope.filters.append(Pick(entity, by, ranking.descending))
+        r.ranking = None
+
+
+def compares_next(r: Reader) -> bool:
+    here = r.at
+    while r.next_is("verb", "in", "not") or (r.next_is("relative") and not _opens_with(r.peek())):
+        r.at += 1
+    found = r.next_is(*_COMPARING) or (r.next_is("number") and r.next_is("or more", ahead=1))
+    r.at = here
+    return found
+
+
+def _opens_with(item: Item | None) -> bool:
+    """Whether a clause goes on to other rows: "years with more than one plot" compares no year."""
+    return item is not None and item.text in {"with", "having", "where"}
+
+
+def having(r: Reader, operator: Operator, *values: Operand) -> None:
+    measure = r.pending_measure
+    assert measure is not None
+    r.having.append(Having(measure, operator, values))
+    r.pending_measure = None

@@ -1,0 +1,173 @@
+"""Reads what sales brought in, and what was sold, where no column's name says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agents.offline.english.vocabulary import PEOPLE, SOLD, STAFF
+from agents.offline.english.words import split
+from agents.offline.meaning.lexicon import EXACT
+from agents.offline.meaning.linking import Item
+from agents.offline.meaning.resolving import NotUnderstood
+from agents.offline.plan import Col, Function, Measure
+from agents.offline.reading.reader import Reader
+
+MONEY_NAMES = frozenset("revenu sale turnov turnover incom income proce proceed".split())
+"""Stems of words that name the sum well: "amount" and "money" do not."""
+
+_AMOUNTS = frozenset("amount total price cost fee fine value sum".split())
+
+
+def take_money(r: Reader, function: Function = "sum") -> Measure:
+    """revenue, sales, earned: the sum of what the sales brought in"""
+    item = r.take()
+    dims = [g.table for g in r.groups] + [
+        m.table for i in r.items for m in i.tables if m.score >= EXACT and not r.resolver.is_money(i.text)
+    ]
+    people = {*dims, r.subject, *(m.table for i in r.items for m in i.values)}
+    if item.text.lower().startswith("earn") and any(STAFF & set(r.naming.table(t)) for t in people):
+        raise NotUnderstood("I found nothing in this database about what people earn.")
+    held = [{m.table for m in i.values} for i in r.items]
+    narrowed = [t for tables in held if len(tables) == 1 for t in tables]  # "revenue for the product …"
+    found = r.resolver.money(tuple(dict.fromkeys((*dims, *narrowed)))) if narrowed else None
+    found = found or r.resolver.money(tuple(dict.fromkeys(dims))) or r.resolver.money(tuple(dims[:1]))
+    found = found or r.resolver.money(())
+    if found is None:
+        raise NotUnderstood(f"I found no amounts in this database that could be “{item.text}”.")
+    parts = " times ".join(f"{found.table}.{c}" for c in (found.column, found.times) if c)
+    said = item.text.lower() if item.kind != "verb" and item.stem in MONEY_NAMES else "revenue"
+    r.assumptions.append(f"{said[:1].upper()}{said[1:]} {'are' if said == 'sales' else 'is'} the sum of {parts}.")
+    return Measure(function, found.table, found.column, found.times, said=said)
+
+
+def take_how_much(r: Reader) -> None:
+    """how much did customers spend; how much did we refund; how much does it weigh"""
+    asked = r.take()
+    item = r.peek()
+    if (
+        item is not None
+        and item.kind == "verb"
+        and item.position == asked.position + len(asked.text.split())
+        and not item.columns
+    ):
+        raise r.not_understood(item)  # "how much rent": a thing, not what somebody does
+    if item is not None and item.kind in {"name", "verb"} and item.columns and not _any_superlative(r):
+        column = r.resolver.column(item, r.context, numeric=True)
+        if column is not None and not (r.resolver.is_money(item.text) and item.tables):
+            r.take()
+            r.measures.append(Measure("sum", column.table, column.name))
+            return
+    index = next((n for n, i in enumerate(r.items) if n >= r.at and _brings_money(r, i)), None)
+    if index is not None and r.items[index].stem == "mak" and _names_staff(r):
+        raise r.not_understood(r.items[index])  # what people make is their wage
+    if index is not None:
+        r.items.insert(r.at, r.items.pop(index))
+        r.measures.append(take_money(r))
+        return
+    _amount_named_later(r, asked)
+
+
+def _names_staff(r: Reader) -> bool:
+    tables = {m.table for i in r.items for m in (*i.tables, *i.values)}
+    words = {w for t in tables for c in r.lexicon.table(t).columns for w in r.naming.column(t, c.name)}
+    return bool(words & {"salary", "wage"})
+
+
+def _amount_named_later(r: Reader, asked: Item) -> None:
+    """how much did members pay in fines: the number that is named after the verb"""
+    for n, item in enumerate(r.items[r.at :], r.at):
+        column = r.resolver.column(item, r.context, numeric=True) if item.kind == "name" and item.columns else None
+        if column is not None:
+            if not _any_superlative(r):
+                del r.items[n]
+                r.measures.append(Measure("sum", column.table, column.name))
+            return
+    amount = _amount_done(r)
+    if amount is None or _any_superlative(r):
+        raise r.not_understood(asked)
+    r.measures.append(Measure("sum", amount.table, amount.name))
+
+
+def _amount_done(r: Reader) -> Col | None:
+    """how much did members pay; how much was collected in fees: the one amount of what was done"""
+    for n, item in enumerate(r.items[r.at :], r.at):
+        table = r.resolver.table(item) if item.kind == "name" else None
+        if table is not None and r.items[n - 1].kind == "in" and r.items[n - 1].text == "in":
+            return main_amount(r, table)
+    done: set[str] = set()
+    for n, item in enumerate(r.items[r.at :], r.at):
+        named = [m for _, m in r.lexicon.names_at(split(item.text))] if item.kind == "verb" else []
+        dates = tuple(m for m in named if m.column is not None and r.lexicon.column(m.col).kind == "date")
+        done |= {m.table for m in dates}
+        r.items[n] = replace(item, columns=item.columns or dates)
+    return main_amount(r, done.pop()) if len(done) == 1 else None
+
+
+def _any_superlative(r: Reader) -> bool:
+    return any(i.kind == "superlative" for i in r.items[r.at :])
+
+
+def _brings_money(r: Reader, item: Item) -> bool:
+    if item.kind not in {"name", "verb", "unknown"}:
+        return False
+    exact = any(m.score >= EXACT and r.lexicon.column(m.col).kind == "number" for m in item.columns)
+    return not exact and (
+        r.resolver.is_money(item.text) or (item.kind == "verb" and item.stem in SOLD | {"bring", "mak", "tak"})
+    )
+
+
+def asks_what_was_made(r: Reader) -> bool:
+    """Whether "how much did we make" is asked: of what sales brought in, where it names nothing else."""
+    return any(i.kind == "how much" for i in r.items) and any(_brings_money(r, i) for i in r.items)
+
+
+def main_amount(r: Reader, table: str) -> Col | None:
+    """Return the one amount of money that a thing has: what "orders over 500" are over."""
+    words = {c.name: r.naming.column(table, c.name) for c in r.lexicon.table(table).columns if c.kind == "number"}
+    found = [name for name, said in words.items() if said[-1] in _AMOUNTS]
+    if len(found) != 1 or PEOPLE & set(r.naming.table(table)):
+        return None
+    return Col(table, found[0])
+
+
+def wage_of(r: Reader, verb: Item) -> Col | None:
+    """Return the column of what people earn, where the question is about people who do."""
+    return r.resolver.degree("paid", r.context) if verb.stem == "earn" else None
+
+
+def sold_of(r: Reader, measure: Measure) -> Measure:
+    """Return what a count means where something was sold: pieces where the sales know their quantity."""
+    daily = counted_daily(r, measure)
+    if daily != measure:
+        return daily
+    if any(i.kind == "not" for i in r.items) or PEOPLE & set(r.naming.table(measure.table)):
+        return measure
+    if measure.function != "count" or not any(i.kind == "verb" and i.stem in SOLD for i in r.items):
+        return measure
+    pieces = r.resolver.pieces(measure.table)
+    if pieces is None:
+        return measure
+    r.assumptions.append(f"What was sold is the sum of {pieces.table}.{pieces.column}.")
+    return pieces
+
+
+def counted_daily(r: Reader, measure: Measure) -> Measure:
+    """Return the measure, or the sum of what a table counts for each day: of visits the visitors."""
+    table = r.lexicon.table(measure.table)
+    keyed_by_day = any(c.kind == "date" and c.name in table.primary_key for c in table.columns)
+    numbers = [
+        c for c in table.columns if c.kind == "number" and not any(c.name in key.columns for key in table.foreign_keys)
+    ]
+    if measure.function != "count" or not keyed_by_day or len(numbers) != 1 or numbers[0].name in table.primary_key:
+        return measure
+    own, said = r.naming.table(table.name)[-1], r.naming.column(table.name, numbers[0].name)[-1]
+    if min(len(own), len(said)) < 5 or own[:5] != said[:5]:
+        return measure
+    r.assumptions.append(f"What is counted is the sum of {table.name}.{numbers[0].name}.")
+    return Measure("sum", table.name, numbers[0].name)
+
+
+def sold_lines(r: Reader) -> str | None:
+    """Return the table whose rows are sales of the subject's rows."""
+    found = r.resolver.pieces(r.subject) or r.resolver.money((r.subject,))
+    return found.table if found is not None and found.table != r.subject else None

@@ -1,0 +1,336 @@
+"""Reads names: what is shown, whose rows, and clauses about other tables' rows."""
+
+from __future__ import annotations
+
+from agents.offline.english.vocabulary import SOLD
+from agents.offline.meaning.lexicon import EXACT, PART
+from agents.offline.meaning.linking import Item
+from agents.offline.meaning.resolving import NotUnderstood
+from agents.offline.plan import Col, Condition, Measure
+from agents.offline.reading.reader import Reader
+from agents.offline.reading.take_measures import compares_next, rank_by
+from agents.offline.reading.take_money import sold_lines, take_money, wage_of
+from agents.offline.reading.take_values import table_before, take_literal, take_value
+
+
+def take_name(r: Reader) -> None:
+    item = r.take()
+    if r.resolver.is_money(item.text) and not r.measures and all(m.score < EXACT for m in item.meanings):
+        r.at -= 1
+        take_unknown(r)
+        return
+    if item.values and not _means_name(r, item):
+        for m in item.columns:
+            _refuse_own_key(r, item, m.col)
+        take_value(r, item)
+        return
+    if item.quoted:
+        take_literal(r, item)
+        return
+    table = r.resolver.table(item)
+    column = r.resolver.column(item, _owner_said(r) + r.context) if item.columns else None
+    if table is not None and (column is None or not _column_beats_table(r, item, table)):
+        _take_table(r, item, table)
+    elif column is not None:
+        _take_column(r, item, column)
+    elif r.resolver.table(item, 0.7):
+        _take_table(r, item, r.resolver.table(item, 0.7) or "")
+    else:
+        raise r.not_understood(item)
+
+
+def _owner_said(r: Reader) -> tuple[str, ...]:
+    """Return the table that follows an "of": "the name of the shop"."""
+    item, following = r.peek(1), r.peek()
+    table = r.resolver.table(following) if following is not None and following.kind == "name" else None
+    named = r.peek(-1)
+    if table is not None and named is not None:
+        flags = [m for m in named.columns if m.table == table and r.resolver.yes(m.col) is not None]
+        if flags:
+            return (table,)  # "deleted flags": the column that says it of flags
+    if not r.head or not r.next_is("of") or item is None or item.kind != "name":
+        return ()
+    table = r.resolver.table(item)
+    return (table,) if table is not None else ()
+
+
+def _means_name(r: Reader, item: Item) -> bool:
+    """Whether words that are a name as well as a value are meant as the name."""
+    if item.quoted:
+        return False
+    name = max((m.score + 0.1 * m.length for m in (*item.tables, *item.columns)), default=0.0)
+    if not name:
+        return False
+    written_like_a_name = item.capital and item.text.isalpha() and r.at > 1
+    return name >= EXACT and not written_like_a_name
+
+
+def _column_beats_table(r: Reader, item: Item, table: str) -> bool:
+    if max(m.score for m in item.columns) > max(m.score for m in item.tables):
+        return True
+    if table == r.subject:
+        return False
+    own = [m for m in item.columns if m.table == r.subject and m.score >= max(t.score for t in item.tables)]
+    return bool(own) and not any(r.joins.to_one(r.subject, table) and m.score < EXACT for m in own)
+
+
+def _take_table(r: Reader, item: Item, table: str) -> None:
+    following = r.peek()
+    if following is not None and following.kind == "name" and following.columns and not following.tables and r.head:
+        owned = [m for m in following.columns if m.table == table]
+        if owned and not following.values:  # "airline names": a column said with its table
+            return
+    if table == r.subject:
+        r.subject_named = True
+        if r.scope.negated and not r.scope.filters:
+            return
+        if r.head and (r.columns or r.measures):
+            r.head = False
+        return
+    if r.head and not r.measures and not r.columns and not r.subject_named and not r.groups:
+        return
+    before = r.peek(-2)
+    listed = r.head or _after_subject(r)
+    if listed and before is not None and before.kind == "and" and (r.columns or r.subject_named) and not r.measures:
+        if not r.columns:
+            r.columns.extend(Col(r.subject, name) for name in r.naming.label(r.subject))
+        r.columns.extend(Col(table, name) for name in r.naming.label(table))
+        return
+    counted = {m.table for m in r.measures} | {g.table for g in r.groups if g.column is None}
+    if table in counted and not r.scope.negated:
+        return
+    if (
+        r.ranking is not None
+        and isinstance(r.ranking.by, Measure)
+        and r.ranking.by.table == table
+        and not r.scope.negated
+    ):
+        return
+    _enter(r, table)
+
+
+def _after_subject(r: Reader) -> bool:
+    """Whether "and" joins this table to the subject: "gardeners and the plots they tend"."""
+    item = r.peek(-3)
+    return item is not None and item.kind == "name" and r.resolver.table(item) == r.subject and not r.scope.filters
+
+
+def _enter(r: Reader, table: str) -> None:
+    """Conditions that follow are about rows of this table."""
+    r.settle()
+    r.head = False
+    if r.scope.entity is None:
+        r.scope.entity = table
+        return
+    if r.scope.entity == table:
+        return
+    if r.joins.to_one(r.scope.entity, table):
+        return  # "cartoons on channels": a channel is part of what is known of a cartoon
+    if r.joins.to_one(table, r.scope.entity) and not r.scope.filters:
+        r.scope.entity = table
+        return
+    if not r.scope.filters and not r.scope.negated:
+        if not _value_of(r, table):
+            r.scope.entity = table
+        return
+    r.open_scope(negated=False)
+    r.scope.entity = table
+
+
+def _value_of(r: Reader, table: str) -> bool:
+    """Whether the table's name only says what the value after it is: "in the domain Physics"."""
+    item = r.peek()
+    return item is not None and any(m.table == table for m in item.values)
+
+
+def _take_column(r: Reader, item: Item, column: Col) -> None:
+    if item.text.lower() in {"cost", "costs"} and compares_next(r):
+        column = r.resolver.price(column.table) or column  # what a product costs is its price
+    if not r.scope.negated or _value_follows(r):
+        _refuse_own_key(r, item, column)
+    flagged = _is_flag(r, item, column) and (r.measures or _describes(r, column))
+    if r.head and not flagged:
+        comparable = r.resolver.is_numeric(column) or r.lexicon.column(column).kind == "date"
+        compared = compares_next(r) or _period_next(r)
+        if (r.next_is("name") and _is_same_column(r, column)) or (comparable and compared):
+            r.pending = column
+            r.head = False
+            return
+        held_by_rows = item.held and r.asked and r.subject_named and not r.columns and not r.ranking
+        if held_by_rows and r.lexicon.column(column).nullable and column.table == r.subject and r.peek() is None:
+            r.add(Condition(column, "not null"))  # "which members have a phone"
+            return
+        if item.held and r.measures:
+            r.pending, r.head = column, False
+            return
+        _show(r, item, column)
+        return
+    if _narrows(r, column):
+        return
+    if _is_flag(r, item, column) and (
+        _describes(r, column) or not r.next_is("compare", "name", "number", "comparative")
+    ):
+        _take_flag(r, column)
+        return
+    r.settle()
+    if r.scope.negated and not _value_follows(r):
+        if not r.lexicon.column(column).nullable and r.lexicon.column(column).kind == "number":
+            raise NotUnderstood(
+                f"Every row has a {r.naming.say_column(column.table, column.name)}: say which is meant."
+            )
+        r.add(Condition(column, "not null"))
+        return
+    r.pending = column
+
+
+def _refuse_own_key(r: Reader, item: Item, column: Col) -> None:
+    """Decline a column that refers to its own table, as an employee's manager does: its number says nothing."""
+    keys = r.lexicon.table(column.table).foreign_keys
+    own = any(key.columns == (column.name,) and key.table == column.table for key in keys)
+    if own and not item.text.lower().split()[-1].startswith(("id", "number", "no", "code")):
+        raise NotUnderstood(f"I can only tell the number of the “{item.text}” yet, not who or what that is.")
+
+
+def _period_next(r: Reader) -> bool:
+    """Whether a period follows, which the column is then about: "hired before 2020"."""
+    return r.next_is("period") or (r.next_is("in", "of") and r.next_is("period", ahead=1))
+
+
+def _show(r: Reader, item: Item, column: Col) -> None:
+    """Show a column; "name" shows all columns that a row is called by."""
+    label = r.naming.label(column.table)
+    named = item.text.lower().endswith(("name", "names")) and column.name == label[0]
+    exact = any(m.col == column and m.score >= EXACT for m in item.columns)
+    for name in label if named and not exact else (column.name,):
+        if Col(column.table, name) not in r.columns:
+            r.columns.append(Col(column.table, name))
+
+
+def _is_same_column(r: Reader, column: Col) -> bool:
+    following = r.peek()
+    return following is not None and any(m.col == column for m in following.values)
+
+
+def _value_follows(r: Reader) -> bool:
+    here = r.at
+    r.skip("verb", "relative", "of", "in", "not")
+    item = r.peek()
+    found = item is not None and (
+        bool(item.values)
+        or item.kind in {"compare", "comparative", "number", "between", "like", "period", "unknown"}
+        or item.quoted
+    )
+    r.at = here
+    return found
+
+
+def _narrows(r: Reader, column: Col) -> bool:
+    """Whether the column only says what the value before it is: "the Caribbean region"."""
+    if not r.scope.filters:
+        return False
+    last = r.scope.filters[-1]
+    before = r.peek(-2)
+    return isinstance(last, Condition) and last.column == column and before is not None and bool(before.values)
+
+
+def _describes(r: Reader, column: Col) -> bool:
+    """Whether a yes-or-no column stands beside rows like an adjective: "deleted flags", "which flags are deleted"."""
+    before, after = r.peek(-2), r.peek()
+    ahead = 0
+    while after is not None and (after.kind == "and" or any(r.resolver.yes(m.col) for m in after.columns)):
+        ahead += 1
+        after = r.peek(ahead)  # "active and verified members"
+    if after is not None and after.kind == "name" and r.resolver.table(after) == column.table:
+        return True
+    after = r.peek()
+    described = before is not None and before.kind == "name" and r.resolver.table(before) == column.table
+    return described and not r.columns and (after is None or after.kind not in {"and", "of"})
+
+
+def _is_flag(r: Reader, item: Item, column: Col) -> bool:
+    sure = max((m.score for m in item.columns if m.col == column), default=0.0) >= PART + 0.1
+    return sure and bool(r.resolver.yes(column))
+
+
+def _take_flag(r: Reader, column: Col) -> None:
+    if column.table != r.subject and not r.joins.to_one(r.subject, column.table):
+        _enter(r, column.table)  # "no deleted comments": none that is deleted
+    r.head = False
+    yes = r.resolver.yes(column) or 1
+    if not r.scope.negated or r.scope.entity is not None:
+        r.compare(column, "=", yes)
+        return
+    r.scope.negated = False
+    r.compare(column, "!=", yes)
+
+
+def take_unknown(r: Reader) -> None:
+    """A word we do not know: a name's value where it is written like one after what it names, else not understood."""
+    item = r.take()
+    if r.resolver.is_money(item.text):
+        r.at -= 1
+        measure = take_money(r)
+        if r.ranking is not None and r.ranking.by is None:
+            rank_by(r, measure)
+        elif measure not in r.measures:
+            r.measures.append(measure)
+        return
+    if (
+        item.capital
+        and table_before(r) is not None
+        and not r.lexicon.column(Col(table_before(r) or "", r.naming.label(table_before(r) or "")[-1])).values
+    ):
+        take_literal(r, item)
+        return
+    raise r.not_understood(item)
+
+
+def take_verb(r: Reader) -> None:
+    item = r.take()
+    r.verb_said = True
+    wage = wage_of(r, item)
+    if wage is not None:
+        r.pending, r.head = wage, False
+        return
+    if r.resolver.is_money(item.text) and not r.measures and r.ranking is not None and r.ranking.by is None:
+        r.at -= 1
+        rank_by(r, take_money(r))
+        return
+    if item.columns:
+        r.verb = item
+    if r.scope.negated and not r.scope.filters and r.scope.entity is None:
+        _take_negated_verb(r, item)
+        return
+    if not r.measures:
+        r.head = r.head and not (r.columns or r.subject_named)
+
+
+def _missing_date(r: Reader, verb: Item) -> Col | None:
+    """Return the date of rows that belong to the subject, which is empty until the verb has happened."""
+    dates = [m.col for m in verb.columns if r.lexicon.column(m.col).kind == "date" and r.lexicon.column(m.col).nullable]
+    belonging = [d for d in dates if r.joins.path(r.subject, d.table) and not r.joins.to_one(r.subject, d.table)]
+    return belonging[0] if len(belonging) == 1 else None
+
+
+def _none_at_all(r: Reader, table: str) -> bool:
+    """Whether no such row may be, rather than one without its date: "never returned", "has not sent any letters"."""
+    word, following = r.peek(-2), r.peek()
+    named = following is not None and following.kind == "name" and r.resolver.table(following) == table
+    return named or (word is not None and word.text in {"never", "did not ever"})
+
+
+def _take_negated_verb(r: Reader, item: Item) -> None:
+    """never ordered, not sold, not arrived: no such rows, or no such date"""
+    table = r.resolver.table(item)
+    dates = [m.col for m in item.columns if m.table == r.subject and r.lexicon.column(m.col).kind == "date"]
+    if table is not None and table != r.subject:
+        r.scope.entity = table
+    elif dates and r.lexicon.column(dates[0]).nullable:
+        r.add(Condition(dates[0], "not null"))
+        r.open_scope()
+    elif (missing := _missing_date(r, item)) is not None:
+        r.scope.entity = missing.table
+        r.scope.negated = _none_at_all(r, missing.table)
+        r.add(Condition(missing, "not null" if r.scope.negated else "null"))
+    elif item.stem in SOLD and not r.next_is("name", "by", "unknown") and (lines := sold_lines(r)) is not None:
+        r.scope.entity = lines

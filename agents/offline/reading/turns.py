@@ -1,0 +1,207 @@
+"""Reads a follow-up as a change to the question before it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agents.offline.meaning.lexicon import Lexicon
+from agents.offline.meaning.linking import Item
+from agents.offline.meaning.resolving import NotUnderstood
+from agents.offline.plan import AnyOf, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan
+from agents.offline.reading.finishing import filters_of
+from agents.offline.reading.reader import Reader
+from agents.offline.reading.reading import Reading, walk
+
+_ELLIPTIC = re.compile(
+    r"""(?: and | but | or | also | only | just | what\ about | how\ about | (?:the\ )?same | why\ not | instead
+    | now | then | by | per | in | for | as | without | exclude | excluding | except | not | with | since
+    | before | after | during | from
+    | last | this | previous | (?:top|bottom)\ \d+(?:\ instead|\W*$) | ordered | sorted | sort | order | split | break
+    | broken | group | add | compared?\ (?:with|to) | versus | vs | make\ (?:it|that) | ok(?:ay)?,?\ (?:and|now)
+    | show\ (?:me\ )?(?:only|it|them|that|this|the\ same|just)
+    | the\ (?:average|total|maximum|minimum|lowest|highest)\W*$ )\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_WHOLE = re.compile(
+    r"(?:in|for|from|by|at|since|before|after|during|with|last|this|now|then|show|sort|add)\b.*"
+    r"\b(?:how many|how much|which|what|who|when|where|is there|are there|number of|average|total)\b",
+    re.IGNORECASE,
+)
+"""Begins like a change, but is a question of its own: "In which year …", "For each store, how many …"."""
+_LEAD = re.compile(
+    r"""^(?:(?: and | but | or | also | only | just | now | then | ok | okay | instead | please | what\ about
+    | how\ about
+    | (?:the\ )?same | why\ not
+    | make\ (?:it|that) | show\ me | show | it | them | that | this | break | down | add
+    )\b[\s,]*)+""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_TAIL = re.compile(r"[\s,]*\b(?:instead|too|as well|only|please|again|though)\b[\s?.!]*$", re.IGNORECASE)
+
+
+def is_elliptic(text: str) -> bool:
+    """Whether a text begins like a change to what was asked before: "and by store?", "only 2025"."""
+    return _ELLIPTIC.match(text.strip()) is not None and _WHOLE.match(text.strip()) is None
+
+
+def bare(text: str) -> str:
+    """Return the follow-up without the words that only tie it to the question before."""
+    text = text.strip()
+    if re.match(r"(?:compare(?:d)?|versus|vs)\b", text, re.IGNORECASE):
+        return text
+    return _TAIL.sub("", _LEAD.sub("", text)).strip() or text
+
+
+@dataclass(frozen=True)
+class _Said:
+    """The parts of a follow-up that stand alone: "top 3", "the average"."""
+
+    limit: int | None = None
+    descending: bool | None = None
+    function: Function | None = None
+
+
+def change(base: Plan, items: Sequence[Item], lexicon: Lexicon) -> Reading:
+    """Return the earlier question's plan with what the follow-up says changed; raises NotUnderstood."""
+    kept, said = _standing_alone(items)
+    reader = Reader(lexicon, kept)
+    reader.subject, reader.head = base.subject, False
+    reader.resolver.mentioned.extend(_tables(base))
+    reader.measures = list(base.measures)
+    walk(reader)
+    plan = _changed(base, reader, said)
+    if plan == base:
+        raise NotUnderstood("I did not understand what to change in the question before.")
+    return Reading(plan, tuple(dict.fromkeys(reader.assumptions)))
+
+
+def _standing_alone(items: Sequence[Item]) -> tuple[list[Item], _Said]:
+    kept, said = list(items), _Said()
+    for n, item in enumerate(items):
+        after = items[n + 1] if n + 1 < len(items) else None
+        last = after is None or (after.kind == "number" and n + 2 == len(items))
+        if item.kind == "superlative" and last:
+            limit = int(after.value) if after is not None else None
+            kept, said = list(items[:n]), _Said(limit, bool(item.value[0]))
+        elif item.kind == "aggregate" and after is None:
+            kept, said = list(items[:n]), _Said(function=item.value)
+    if len(kept) == 1 and kept[0].kind == "number":
+        return [], _Said(limit=int(kept[0].value))
+    return kept, said
+
+
+def _tables(plan: Plan) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*(m.table for m in plan.measures), plan.subject, *(g.table for g in plan.groups)]))
+
+
+def _changed(base: Plan, r: Reader, said: _Said) -> Plan:
+    plan = _with_filters(base, [f for part in filters_of(r) for f in part])
+    if r.groups:
+        plan = _regrouped(plan, r.groups)
+    if r.share:
+        plan = replace(plan, share=True)
+    new = [m for m in r.measures if m not in base.measures]
+    if new:
+        plan = _remeasured(plan, new, r)
+    if r.order or r.descending is not None:
+        plan = replace(plan, order=tuple(r.order) or _flipped(plan, bool(r.descending)))
+    if r.columns:
+        plan = _with_columns(plan, r.columns)
+    if said.function is not None:
+        plan = _with_function(plan, said.function)
+    if said.limit is not None or said.descending is not None:
+        plan = _limited(plan, said)
+    return _with_periods(plan, r)
+
+
+def _with_filters(plan: Plan, filters: Sequence[Filter]) -> Plan:
+    where = list(plan.where)
+    for new in filters:
+        replaced = [n for n, old in enumerate(where) if _about_the_same(old, new)]
+        for n in reversed(replaced):
+            del where[n]
+        where.append(new)
+    return replace(plan, where=tuple(where))
+
+
+def _about_the_same(old: Filter, new: Filter) -> bool:
+    columns = [_column(old), _column(new)]
+    return columns[0] is not None and columns[0] == columns[1] and type(old) is not AnyOf
+
+
+def _column(condition: Filter) -> Col | None:
+    if isinstance(condition, Condition | During):
+        return condition.column
+    if isinstance(condition, AnyOf):
+        return _column(condition.options[0])
+    return None
+
+
+def _regrouped(plan: Plan, groups: Sequence[Group]) -> Plan:
+    if not plan.measures:
+        plan = replace(
+            plan, measures=(Measure("count", plan.subject),), columns=(), order=(), limit=None, distinct=False
+        )
+    order = tuple(o for o in plan.order if isinstance(o.by, Measure))
+    limit = plan.limit if plan.limit != 1 and not any(g.grain for g in groups) else None
+    return replace(plan, groups=tuple(groups), order=order if limit else (), limit=limit)
+
+
+def _remeasured(plan: Plan, measures: Sequence[Measure], r: Reader) -> Plan:
+    kept = [o for o in plan.order if not isinstance(o.by, Measure)]
+    if plan.limit is not None:
+        kept = [Order(measures[0], plan.order[0].descending if plan.order else True)]
+    return replace(plan, measures=tuple(measures), order=tuple(kept), columns=(), having=())
+
+
+def _flipped(plan: Plan, descending: bool) -> tuple[Order, ...]:
+    if plan.order:
+        return (replace(plan.order[0], descending=descending), *plan.order[1:])
+    if plan.measures:
+        return (Order(plan.measures[0], descending),)
+    return (Order(plan.columns[0], descending),)
+
+
+def _with_columns(plan: Plan, columns: Sequence[Col]) -> Plan:
+    if not plan.measures:
+        return replace(plan, columns=tuple(dict.fromkeys((*plan.columns, *columns))))
+    groups = list(plan.groups)
+    for column in columns:
+        index = next((n for n, g in enumerate(groups) if g.column is None and g.table == column.table), None)
+        if index is None:
+            groups.append(Group(column.table, column.name))
+        else:
+            groups[index] = replace(groups[index], shown=(*groups[index].shown, column))
+    return replace(plan, groups=tuple(groups))
+
+
+def _with_function(plan: Plan, function: Function) -> Plan:
+    measured = [m for m in plan.measures if m.column is not None and m.function in {"sum", "avg", "min", "max"}]
+    if not measured:
+        raise NotUnderstood("There is nothing in the question before that this could be computed of.")
+    changed = tuple(replace(m, function=function) for m in measured)
+    order = tuple(replace(o, by=changed[0]) if isinstance(o.by, Measure) else o for o in plan.order)
+    return replace(plan, measures=changed, order=order)
+
+
+def _limited(plan: Plan, said: _Said) -> Plan:
+    if plan.measures and not plan.groups:
+        raise NotUnderstood("The question before has one number as its answer: there is nothing to rank.")
+    descending = said.descending if said.descending is not None else True
+    if plan.order and said.descending is None:
+        descending = plan.order[0].descending
+    return replace(plan, order=_flipped(plan, descending), limit=said.limit if said.limit is not None else plan.limit)
+
+
+def _with_periods(plan: Plan, r: Reader) -> Plan:
+    """compared with last year: the period before beside the one that was asked for"""
+    if not r.versus:
+        return plan
+    new = [f for f in plan.where if isinstance(f, During)]
+    raise (
+        NotUnderstood("Ask for both periods, like “this year versus last year”.")
+        if not new
+        else NotUnderstood("Ask for both periods in one question, like “this year versus last year”.")
+    )

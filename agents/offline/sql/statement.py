@@ -1,0 +1,323 @@
+"""Writes a plan as SQL in the database's dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from agents.offline.meaning.lexicon import Lexicon
+from agents.offline.meaning.resolving import NotUnderstood
+from agents.offline.plan import (
+    AnyOf,
+    Col,
+    Condition,
+    During,
+    Filter,
+    Group,
+    Measure,
+    Order,
+    Plan,
+    Related,
+)
+from agents.offline.sql.frame import Frame, Names
+from agents.offline.sql.grains import truncate
+from agents.offline.sql.predicates import Predicates, is_known
+from agents.offline.sql.titles import group_title, measure_title
+
+_PURE_BRIDGE_COLUMNS = 3
+_FUNCTIONS = {"sum": exp.Sum, "avg": exp.Avg, "min": exp.Min, "max": exp.Max}
+
+
+class SQLBuilder:
+    def __init__(self, lexicon: Lexicon) -> None:
+        self._lexicon = lexicon
+        self._dialect = lexicon.catalog.dialect
+        self._names = Names(lexicon.catalog)
+
+    def build(self, plan: Plan) -> str:
+        """Return the plan's SQL; raises NotUnderstood where its tables cannot be put together rightly."""
+        query = self._listing(plan) if not plan.measures else self._aggregate(plan)
+        if len(list(query.find_all(exp.Table))) == 1:
+            for column in query.find_all(exp.Column):
+                column.set("table", None)
+        return query.sql(dialect=self._dialect, pretty=True)
+
+    def _frame(self, base: str) -> tuple[Frame, Predicates]:
+        frame = Frame(self._lexicon, self._names, base)
+        return frame, Predicates(self._lexicon, self._names, frame)
+
+    def _listing(self, plan: Plan) -> exp.Select:
+        frame, predicates = self._frame(plan.subject)
+        shown = [frame.column(c, optional=True) for c in plan.columns]
+        filters = [f for f in merged(self._lexicon, plan.subject, plan.where) if not _is_joined(f, frame)]
+        where = [predicates.filter(f, plan.subject) for f in filters]
+        order = [self._ordered(self._sortable(frame, o.by), o.descending) for o in plan.order if isinstance(o.by, Col)]
+        if plan.limit is not None:
+            where += [
+                self._known(frame, o.by) for o in plan.order if isinstance(o.by, Col) and self._may_be_missing(o.by)
+            ]
+        query = frame.select(_unlike_names(shown, plan.columns, self._lexicon))
+        query = query.where(*where) if where else query
+        query = query.order_by(*order) if order else query
+        query = query.distinct() if plan.distinct else query
+        return query.limit(plan.limit) if plan.limit is not None else query
+
+    def _sortable(self, frame: Frame, col: Col) -> exp.Expr:
+        """Return a column as it sorts: numbers that are kept as text by their size."""
+        samples = self._lexicon.column(col).samples
+        numbers = self._lexicon.column(col).kind == "text" and bool(samples) and all(s.isdigit() for s in samples)
+        return frame.number(col) if numbers else frame.column(col, optional=True)
+
+    def _may_be_missing(self, col: Col) -> bool:
+        return self._lexicon.column(col).nullable
+
+    def _known(self, frame: Frame, col: Col) -> exp.Expr:
+        return is_known(frame.column(col, optional=True))
+
+    def _aggregate(self, plan: Plan) -> exp.Select:
+        base = self._base(plan)
+        frame, predicates = self._frame(base)
+        groups = [(g, self._group(frame, g)) for g in plan.groups]
+        filters = merged(self._lexicon, base, plan.where, joined={g.table for g in plan.groups})
+        timeless: list[Filter] = [f for f in filters if not isinstance(f, During)]
+        parts = timeless or list(filters)  # the share of what happened in a period, where more than that is said
+        parts = parts if plan.share and not plan.groups else []
+        where = [predicates.filter(f, plan.subject) for f in filters if f not in parts and not _is_joined(f, frame)]
+        dated = [Col(g.table, g.column) for g in plan.groups if g.column is not None and g.grain is not None]
+        where += [is_known(frame.column(c)) for c in dated if self._may_be_missing(c)]
+        if parts:
+            query = self._part_of_whole(frame, predicates, plan, parts)
+            return query.where(*where) if where else query
+        if plan.compare is not None:
+            return self._periods(frame, predicates, plan, groups, where)
+        measures = [(m, self._measure(frame, m, base)) for m in plan.measures]
+        query = frame.select([*self._labelled(groups), *(exp.alias_(e, self._say(m)) for m, e in measures)])
+        if plan.share:
+            query = self._with_share(query, measures[0][1])
+        query = self._grouped(query, frame, groups, where)
+        for having in plan.having:
+            left = next(e for m, e in measures if m == having.measure)
+            query = query.having(predicates.comparison(left.copy(), having.operator, having.values))
+        query = query.order_by(*self._orders(frame, plan, groups, measures)) if plan.groups else query
+        return query.limit(plan.limit) if plan.limit is not None else query
+
+    def _grouped(
+        self,
+        query: exp.Select,
+        frame: Frame,
+        groups: Sequence[tuple[Group, list[exp.Expr]]],
+        where: Sequence[exp.Expr],
+    ) -> exp.Select:
+        query = query.where(*where) if where else query
+        keys = [key for group, shown in groups for key in self._keys(frame, group, shown)]
+        return query.group_by(*keys) if keys else query
+
+    def _base(self, plan: Plan) -> str:
+        """Return the table whose rows are counted: the one from which every other measured table is reached."""
+        tables = list(dict.fromkeys(m.table for m in plan.measures))
+        for table in tables:
+            if all(self._lexicon.joins.to_one(table, other) for other in tables):
+                return table
+        raise NotUnderstood("These numbers come from tables that cannot be counted together: ask for them one by one.")
+
+    def _group(self, frame: Frame, group: Group) -> list[exp.Expr]:
+        if group.column is None:
+            return [frame.column(c) for c in group.shown]
+        column = frame.column(Col(group.table, group.column))
+        return [truncate(column, group.grain, self._dialect) if group.grain else column]
+
+    def _labelled(self, groups: Sequence[tuple[Group, list[exp.Expr]]]) -> list[exp.Expr]:
+        """Return what the groups show, each under a name of its own."""
+        titles = [group_title(group, self._lexicon) for group, _ in groups]
+        labelled: list[exp.Expr] = []
+        for title, (group, shown) in zip(titles, groups, strict=True):
+            if group.grain is not None:
+                labelled += [exp.alias_(e.copy(), title) for e in shown]
+            elif title is not None and titles.count(title) == 1:
+                labelled += [exp.alias_(e.copy(), self._names.identifier(title)) for e in shown]
+            else:
+                labelled += [e.copy() for e in shown]
+        names = [e.alias_or_name for e in labelled]
+        return [
+            exp.alias_(e, f"{e.table}_{e.name}".lower()) if isinstance(e, exp.Column) and names.count(e.name) > 1 else e
+            for e in labelled
+        ]
+
+    def _keys(self, frame: Frame, group: Group, shown: Sequence[exp.Expr]) -> list[exp.Expr]:
+        """Return what makes rows of the group one: a table's key beside its names, so that namesakes stay apart."""
+        keys = [e.copy() for e in shown]
+        key = self._lexicon.naming.key(group.table) if group.column is None else None
+        if key is not None and all(c.name != key for c in group.shown):
+            keys.insert(0, frame.column(Col(group.table, key)))
+        return keys
+
+    def _measure(self, frame: Frame, measure: Measure, base: str) -> exp.Expr:
+        value = self._value(frame, measure)
+        return self._apply(frame, measure, base, value)
+
+    def _value(self, frame: Frame, measure: Measure) -> exp.Expr | None:
+        if measure.column is None:
+            return None
+        if measure.function == "distinct":
+            return frame.column(Col(measure.table, measure.column))
+        value = frame.number(Col(measure.table, measure.column))
+        if measure.times is not None:
+            return exp.Mul(this=value, expression=frame.number(Col(measure.table, measure.times)))
+        return value
+
+    def _apply(self, frame: Frame, measure: Measure, base: str, value: exp.Expr | None) -> exp.Expr:
+        if measure.function == "count":
+            return self._count(frame, measure.table, base)
+        assert value is not None
+        if measure.function == "distinct":
+            return exp.Count(this=exp.Distinct(expressions=[value]))
+        if measure.function in {"sum", "avg"} and (measure.table != base or frame.multiplies(_PURE_BRIDGE_COLUMNS)):
+            raise NotUnderstood("A sum would count some rows twice here: ask for it without the other table.")
+        return _FUNCTIONS[measure.function](this=value)
+
+    def _count(self, frame: Frame, table: str, base: str) -> exp.Expr:
+        key = self._lexicon.naming.key(table)
+        if table == base and (key is None or not frame.multiplies(0)):
+            return exp.Count(this=exp.Star())
+        if key is None:
+            raise NotUnderstood(f"I cannot count {self._lexicon.naming.say_table(table)} here: they have no key.")
+        column = frame.column(frame.near(Col(table, key)))
+        return exp.Count(this=exp.Distinct(expressions=[column]))
+
+    def _say(self, measure: Measure) -> exp.Identifier:
+        return self._names.identifier(measure_title(measure, self._lexicon))
+
+    def _orders(
+        self,
+        frame: Frame,
+        plan: Plan,
+        groups: Sequence[tuple[Group, list[exp.Expr]]],
+        measures: Sequence[tuple[Measure, exp.Expr]],
+    ) -> list[exp.Ordered]:
+        order = plan.order or _default_order(plan)
+        return [self._ordered(self._order_key(frame, o, groups, measures), o.descending) for o in order]
+
+    def _order_key(
+        self,
+        frame: Frame,
+        order: Order,
+        groups: Sequence[tuple[Group, list[exp.Expr]]],
+        measures: Sequence[tuple[Measure, exp.Expr]],
+    ) -> exp.Expr:
+        if isinstance(order.by, Measure):
+            return exp.column(self._say(order.by))
+        if isinstance(order.by, Group):
+            return next(shown[0].copy() for group, shown in groups if group == order.by)
+        expression = frame.column(order.by)
+        if all(expression != shown for _, each in groups for shown in each):
+            raise NotUnderstood("I cannot order these groups by something that differs within them.")
+        return expression
+
+    def _ordered(self, expression: exp.Expr, descending: bool) -> exp.Ordered:
+        # Said as the dialect sorts by itself, so that no NULLS FIRST or LAST is written.
+        nulls_first = {"postgres": descending, "duckdb": False}.get(self._dialect, not descending)
+        return exp.Ordered(this=expression, desc=descending, nulls_first=nulls_first)
+
+    def _with_share(self, query: exp.Select, measure: exp.Expr) -> exp.Select:
+        whole = exp.Window(this=exp.Sum(this=measure.copy()))
+        share = _percent(measure.copy(), whole)
+        return query.select(exp.alias_(exp.Round(this=share, decimals=exp.Literal.number(2)), "share_percent"))
+
+    def _part_of_whole(self, frame: Frame, predicates: Predicates, plan: Plan, parts: Sequence[Filter]) -> exp.Select:
+        """The measure over the rows that fulfil the conditions, in percent of the measure over all."""
+        measure = plan.measures[0]
+        within = exp.and_(*(predicates.filter(f, plan.subject) for f in parts))
+        if measure.function not in {"count", "sum"} or frame.multiplies(0):
+            raise NotUnderstood("I can only tell the share of a count or of a sum.")
+        value = self._value(frame, measure) or exp.Literal.number(1)
+        part = exp.Sum(this=exp.Case(ifs=[exp.If(this=within, true=value.copy())], default=exp.Literal.number(0)))
+        whole = exp.Count(this=exp.Star()) if measure.function == "count" else exp.Sum(this=value)
+        share = _percent(part, exp.Nullif(this=whole, expression=exp.Literal.number(0)))
+        return frame.select([exp.alias_(exp.Round(this=share, decimals=exp.Literal.number(2)), "share_percent")])
+
+    def _periods(
+        self,
+        frame: Frame,
+        predicates: Predicates,
+        plan: Plan,
+        groups: Sequence[tuple[Group, list[exp.Expr]]],
+        where: list[exp.Expr],
+    ) -> exp.Select:
+        """One column for each of two periods, and the change from the older to the newer."""
+        assert plan.compare is not None and plan.compare_on is not None
+        measure = plan.measures[0]
+        sides = [predicates.filter(During(plan.compare_on, p), plan.subject) for p in plan.compare]
+        columns = [self._within(frame, measure, side) for side in sides]
+        names = [self._names.identifier(_period_name(p.words)) for p in plan.compare]
+        both = frame.select([*self._labelled(groups), *(exp.alias_(c, n) for c, n in zip(columns, names, strict=True))])
+        both = self._grouped(both, frame, groups, [*where, exp.or_(*(s.copy() for s in sides))])
+        newer, older = (exp.column(name) for name in names)
+        change = _percent(
+            exp.Paren(this=exp.Sub(this=newer, expression=older)),
+            exp.Nullif(this=older.copy(), expression=exp.Literal.number(0)),
+        )
+        query = exp.select("*", exp.alias_(exp.Round(this=change, decimals=exp.Literal.number(2)), "change_percent"))
+        return query.from_(both.subquery("periods")).order_by(self._ordered(newer.copy(), True))
+
+    def _within(self, frame: Frame, measure: Measure, side: exp.Expr) -> exp.Expr:
+        value = self._value(frame, measure)
+        if measure.function == "count":
+            return exp.Sum(
+                this=exp.Case(ifs=[exp.If(this=side.copy(), true=exp.Literal.number(1))], default=exp.Literal.number(0))
+            )
+        assert value is not None
+        case = exp.Case(ifs=[exp.If(this=side.copy(), true=value)])
+        return self._apply(frame, measure, frame.base, case)
+
+
+def _is_joined(condition: Filter, frame: Frame) -> bool:
+    """Whether rows must belong to a row only because its table is joined already."""
+    bare = isinstance(condition, Related) and not condition.where and condition.operator == ">" and condition.count == 0
+    return bare and isinstance(condition, Related) and frame.has(condition.table)
+
+
+def merged(lexicon: Lexicon, base: str, filters: Sequence[Filter], joined: set[str] | None = None) -> list[Filter]:
+    """Return the filters with those on one far table made one: the same row there must fulfil them all."""
+    far: dict[str, list[Filter]] = {}
+    kept: list[Filter] = []
+    for f in filters:
+        table = f.column.table if isinstance(f, Condition | During) else None
+        if table is None and isinstance(f, AnyOf):
+            tables = {o.column.table for o in f.options if isinstance(o, Condition | During)}
+            table = (
+                tables.pop() if len(tables) == 1 and all(isinstance(o, Condition | During) for o in f.options) else None
+            )
+        if table is None or table in (joined or set()) or lexicon.joins.to_one(base, table):
+            kept.append(f)
+        else:
+            far.setdefault(table, []).append(f)
+    return kept + [Related(table, tuple(conditions)) for table, conditions in far.items()]
+
+
+def _default_order(plan: Plan) -> list[Order]:
+    """Return time in its order, and otherwise the greatest first."""
+    grained = [g for g in plan.groups if g.grain]
+    if grained:
+        return [Order(g) for g in grained]
+    return [Order(plan.measures[0], descending=True)]
+
+
+def _unlike_names(shown: Sequence[exp.Expr], columns: Sequence[Col], lexicon: Lexicon) -> list[exp.Expr]:
+    names = [c.name.lower() for c in columns]
+    return [
+        exp.alias_(e, f"{'_'.join(lexicon.naming.table(c.table))}_{c.name}".lower())
+        if names.count(c.name.lower()) > 1
+        else e
+        for e, c in zip(shown, columns, strict=True)
+    ]
+
+
+def _percent(part: exp.Expr, whole: exp.Expr) -> exp.Div:
+    # `typed`: 100.0 makes the division one of fractions already, so no cast is needed.
+    return exp.Div(this=exp.Mul(this=exp.Literal.number("100.0"), expression=part), expression=whole, typed=True)
+
+
+def _period_name(words: str) -> str:
+    name = "_".join(w for w in words.lower().replace(",", " ").split() if w not in {"the", "in", "of"})
+    return name if name[:1].isalpha() else f"in_{name}"

@@ -1,0 +1,50 @@
+"""Names the columns of a result as a person would head them."""
+
+from __future__ import annotations
+
+from agents.offline.meaning.lexicon import Lexicon
+from agents.offline.meaning.naming import plural
+from agents.offline.plan import Col, Group, Measure
+
+_FUNCTIONS = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest"}
+_BARE = frozenset({("name",), ("title",)})
+"""Names that do not say of what."""
+
+
+def measure_title(measure: Measure, lexicon: Lexicon) -> str:
+    """Return what a number is: "number_of_orders", "revenue", "average_rating", "total_visitors"."""
+    naming = lexicon.naming
+    if measure.column is None:
+        return _joined("number of", naming.say_table(measure.table))
+    words = naming.column(measure.table, measure.column)
+    if measure.function == "distinct":
+        return _joined("different", *words[:-1], plural(words[-1]))
+    function = _FUNCTIONS[measure.function]
+    said = measure.said or ("revenue" if measure.times else "")
+    if said:
+        # A name that a column has already would be ambiguous in HAVING.
+        own = {c.name.lower() for c in lexicon.table(measure.table).columns}
+        return _joined(said) if measure.function == "sum" and said not in own else _joined(function, said)
+    column = naming.say_column(measure.table, measure.column)
+    if measure.function == "sum" and "total" in words:
+        return _joined(column, "of", naming.say_table(measure.table))
+    if len(words) > 1 and words[0] in {*_FUNCTIONS.values(), "minimum", "maximum"}:
+        return _joined(function, column.partition(" ")[2])
+    return _joined(function, column)
+
+
+def group_title(group: Group, lexicon: Lexicon) -> str | None:
+    """Return what the rows of a group are called, "month" or "product"; None where its columns say so themselves."""
+    if group.grain is not None:
+        return _joined(group.grain)
+    shown = group.shown if group.column is None else (Col(group.table, group.column),)
+    if len(shown) != 1 or shown[0].name not in lexicon.naming.label(group.table):
+        return None
+    own = {c.name.lower() for c in lexicon.table(group.table).columns}
+    title = _joined(*lexicon.naming.table(group.table))
+    bare = lexicon.naming.column(group.table, shown[0].name) in _BARE
+    return title if bare and title not in own else None
+
+
+def _joined(*words: str) -> str:
+    return "_".join(" ".join(words).split())

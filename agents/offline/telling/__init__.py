@@ -1,0 +1,1 @@
+"""Words for rows and for plans."""
