@@ -28,6 +28,7 @@ from tools.saved_questions import SavedQuestions, read_saved_questions
 from tools.schema import Progress, Schema, open_schema
 from tools.sql_guard import Guard
 from tools.sql_runner import SQLRunner, open_runner
+from tools.zero_rows import ZeroRows
 
 OFFLINE = "offline analyst"
 
@@ -71,6 +72,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             narrator=people.narrator,
             suggester=people.suggester,
             analyst=people.name,
+            explainer=ZeroRows(guard, runner, schema.catalog),
             starters=database.starters or first_questions(analyst, settings.today or date.today()),
             checks={**checks, **people.checks},
             line=Line(settings.questions_at_once, settings.queue_limit),

@@ -32,6 +32,7 @@ from agents.events import (
     Waiting,
 )
 from agents.followups import keep_runnable, remember_trials, unlike
+from agents.nothing_found import ask_instead, say_why
 from agents.question import Complaint, Draft, Followup, Question, Say
 from agents.typed_sql import looks_like_sql
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, SQLFailed, SQLRefused
@@ -42,6 +43,7 @@ from tools.line import Line, TellPlace
 from tools.recent import Recent
 from tools.sql_guard import SafeQuery
 from tools.sql_runner import Rows
+from tools.zero_rows import Emptying, found_nothing
 
 log = logging.getLogger("quaestor.ask")
 
@@ -112,6 +114,11 @@ class Suggester(Protocol):
         """Return next questions, best first, some more than are needed: those that do not run are dropped."""
 
 
+class Explainer(Protocol):
+    async def explain(self, sql: str) -> tuple[Emptying, ...]:
+        """Return which filters of this SQL leave no rows, and what the data holds instead."""
+
+
 Tell = Callable[[Event], Awaitable[None]]
 
 Check = Callable[[], Awaitable[object]]
@@ -136,6 +143,8 @@ class Asker:
     suggester: Suggester
     analyst: str
     """Who answers: a model's name, or "offline analyst"."""
+    explainer: Explainer | None = None
+    """Looks into answers that are empty; None leaves them as they are."""
     starters: tuple[str, ...] = ()
     """Questions to begin with."""
     line: Line = field(default_factory=lambda: Line(500))
@@ -216,7 +225,20 @@ class _Asking:
             await self.tell(ChartDrawn(chart))
         async with together() as tasks:
             tasks.soonify(self._narrate)(draft, rows)
-            tasks.soonify(self._suggest)(draft, rows, found)
+            if self.asker.explainer is None or not found_nothing(rows):
+                tasks.soonify(self._suggest)(draft, rows, found)
+                return
+            emptying = tasks.soonify(self._explain)(self.asker.explainer, draft)
+        if why := say_why(emptying.value):
+            await self.tell(TextChunk(why))
+        if instead := ask_instead(self.question, draft, emptying.value):
+            await self.tell(FollowupsSuggested(tuple(followup.question for followup in unlike(instead))))
+        else:
+            await self._suggest(draft, rows, found)
+
+    async def _explain(self, explainer: Explainer, draft: Draft) -> tuple[Emptying, ...]:
+        with self._stage("explain"):
+            return await explainer.explain(draft.sql)
 
     async def _look(self) -> Found:
         with self._stage("look"):

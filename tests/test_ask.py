@@ -42,6 +42,7 @@ from tools.reflection import read_catalog
 from tools.saved_questions import SavedQuestions
 from tools.sql_guard import Guard, SafeQuery
 from tools.sql_runner import Rows, SQLRunner, open_runner
+from tools.zero_rows import ZeroRows
 
 TODAY = date(2026, 11, 20)
 FOREVER = (
@@ -206,6 +207,19 @@ async def test_a_followup_that_does_not_run_is_not_suggested(parts: tuple[Catalo
     asker = replace(asker_with(parts, Script(["SELECT count(*) FROM orders"])), suggester=ideas)
     events = await told(asker, "How many orders?")
     assert [e for e in events if isinstance(e, FollowupsSuggested)] == [FollowupsSuggested(("By city?",))]
+
+
+async def test_an_empty_answer_says_why_and_offers_what_the_data_holds(
+    parts: tuple[Catalog, Guard, SQLRunner],
+) -> None:
+    catalog, guard, runner = parts
+    script = Script(["SELECT id FROM orders WHERE city = 'Oslow'"])
+    asker = replace(asker_with(parts, script), explainer=ZeroRows(guard, runner, catalog))
+    events = await told(asker, "Which orders are from Oslow?")
+    said = "".join(e.text for e in events if isinstance(e, TextChunk))
+    assert said.endswith("there would be 3 rows. The data does hold “Oslo” (2 rows).")
+    assert FollowupsSuggested(("Which orders are from Oslo?",)) in events
+    assert events[-1] == Finished("answered", events[-1].seconds)  # type: ignore[union-attr]
 
 
 async def test_what_was_said_stays_when_the_narrator_fails(parts: tuple[Catalog, Guard, SQLRunner]) -> None:

@@ -35,6 +35,7 @@ BESIDE = {
     "schema": {"reflection"},
     "embeddings": {"local", "batcher", "pool"},
     "guard": {"batcher"},
+    "zero": {"guard", "runner"},
     "chat": {"spending", "pool"},
     "requester": {"pool"},
 }

@@ -1,0 +1,228 @@
+"""Takes a statement's filters apart: what each asks for, and how many rows there are when it is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp, parse_one
+from sqlglot.optimizer.scope import Scope, traverse_scope
+
+from tools.catalog import Catalog, Column, Dialect, Table
+from tools.wording import clean, in_words, say_number, say_time
+
+FILTERS = 8
+"""Of a statement with more filters, the first ones are looked at."""
+
+_COMPARED: dict[type[exp.Expr], str] = {
+    exp.EQ: "is",
+    exp.NEQ: "is not",
+    exp.GT: "is above",
+    exp.GTE: "is at least",
+    exp.LT: "is below",
+    exp.LTE: "is at most",
+}
+_DATES: dict[type[exp.Expr], str] = {
+    exp.EQ: "is",
+    exp.GT: "is after",
+    exp.GTE: "is not before",
+    exp.LT: "is before",
+    exp.LTE: "is not after",
+}
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_NUMBER_NAMES = (exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One condition that every row must meet."""
+
+    words: str | None
+    """As people say it: "city is Berln"; None where it is none of the plain ones."""
+    table: Table | None
+    """The table of the one column that it is about, None where it is about none or several."""
+    column: Column | None
+    wanted: tuple[str, ...] = ()
+    """The texts that the column must equal or be like, as the statement spells them, without wildcards."""
+    is_bound: bool = False
+    """Whether it bounds the column: at least, below, between, or a part of a date."""
+
+
+class Filters:
+    """The filters of one statement. Parsing takes milliseconds: make and use it beside the event loop."""
+
+    def __init__(self, sql: str, dialect: Dialect, catalog: Catalog) -> None:
+        """Raises sqlglot's ParseError for what is no SQL."""
+        self._dialect = dialect
+        self._catalog = catalog
+        self._tree = parse_one(sql, dialect=dialect)
+        self._conditions = list(_conditions(self._tree))[:FILTERS]
+        scopes = _scopes_of(self._tree)
+        self.all = tuple(self._filter(condition, scopes) for condition in self._conditions)
+
+    def count_without(self, left_out: Sequence[int]) -> str:
+        """Return SQL that counts the rows without the filters at these places; of an aggregate, those it is made of."""
+        return self._count(left_out, {})
+
+    def count_with(self, place: int, old: str, new: str) -> str:
+        """Return SQL that counts the rows where the filter at this place asks for another text."""
+        return self._count((), {place: (old, new)})
+
+    def with_value(self, place: int, old: str, new: str) -> str:
+        """Return the statement where the filter at this place asks for another text."""
+        return self._changed((), {place: (old, new)}).sql(dialect=self._dialect)
+
+    def _count(self, left_out: Sequence[int], replaced: dict[int, tuple[str, str]]) -> str:
+        return _counting(self._changed(left_out, replaced)).sql(dialect=self._dialect)
+
+    def _changed(self, left_out: Sequence[int], replaced: dict[int, tuple[str, str]]) -> exp.Expr:
+        tree = self._tree.copy()
+        for place, condition in enumerate(list(_conditions(tree))[:FILTERS]):
+            if place in left_out:
+                condition.replace(exp.true())
+            elif place in replaced:
+                old, new = replaced[place]
+                new = new.lower() if condition.find(exp.Lower) else new
+                for literal in condition.find_all(exp.Literal):
+                    if literal.is_string and old in literal.this:
+                        literal.set("this", literal.this.replace(old, new))
+        return tree
+
+    def _filter(self, condition: exp.Expr, scopes: dict[int, Scope]) -> Filter:
+        table, column = self._column(condition, scopes)
+        wanted: tuple[str, ...] = ()
+        if (
+            column is not None
+            and column.kind == "text"
+            and isinstance(condition, exp.EQ | exp.In | exp.Like | exp.ILike)
+        ):
+            texts = [literal.this.strip("%") for literal in condition.find_all(exp.Literal) if literal.is_string]
+            wanted = tuple(text for text in texts if text)
+        has_bound = isinstance(condition, exp.Between | exp.GT | exp.GTE | exp.LT | exp.LTE | exp.EQ)
+        is_bound = (
+            has_bound and column is not None and column.kind in ("number", "date") and not _has_aggregate(condition)
+        )
+        return Filter(_in_words(condition), table, column, wanted, is_bound)
+
+    def _column(self, condition: exp.Expr, scopes: dict[int, Scope]) -> tuple[Table | None, Column | None]:
+        """Return the one column of the catalog that the condition is about."""
+        columns = list(condition.find_all(exp.Column))
+        select = condition.find_ancestor(exp.Select)
+        scope = scopes.get(id(select)) if select is not None else None
+        if scope is None or len({(c.table, c.name) for c in columns}) != 1 or condition.find(exp.Select):
+            return None, None
+        sources = scope.sources
+        asked = [sources.get(columns[0].table)] if columns[0].table else list(sources.values())
+        for source in asked:
+            table = self._catalog.table(_name_of(source)) if isinstance(source, exp.Table) else None
+            if table is not None and (column := table.column(columns[0].name)) is not None:
+                return table, column
+        return None, None
+
+
+def _conditions(tree: exp.Expr) -> Iterator[exp.Expr]:
+    """Yield the conditions that every row must meet, in the order of the text. What joins two tables is none."""
+    for select in tree.find_all(exp.Select, bfs=False):
+        if select.find_ancestor(exp.Not) is not None:
+            continue
+        places = [select.args.get("where"), select.args.get("having")]
+        places += [join for join in select.args.get("joins") or () if not join.side and join.args.get("on")]
+        for place in places:
+            if place is not None:
+                whole = place.args["on"] if isinstance(place, exp.Join) else place.this
+                yield from (part for part in _conjuncts(whole) if not _joins(part))
+
+
+def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
+    while isinstance(condition, exp.Paren) and isinstance(condition.this, exp.And | exp.Paren):
+        condition = condition.this
+    if isinstance(condition, exp.And):
+        yield from _conjuncts(condition.left)
+        yield from _conjuncts(condition.right)
+    elif not isinstance(condition, exp.Boolean):
+        yield condition
+
+
+def _joins(condition: exp.Expr) -> bool:
+    return isinstance(condition, exp.EQ) and all(
+        isinstance(side, exp.Column) for side in (condition.left, condition.right)
+    )
+
+
+def _counting(tree: exp.Expr) -> exp.Expr:
+    if isinstance(tree, exp.Query):
+        for part in ("order", "limit", "offset"):
+            tree.set(part, None)
+    grouped = tree.args.get("group") or tree.args.get("distinct")
+    if isinstance(tree, exp.Select) and not grouped:
+        has_aggregate = any(_has_aggregate(projection) for projection in tree.expressions)
+        if has_aggregate or not tree.args.get("having"):
+            tree.set("having", None)
+            return tree.select("COUNT(*)", append=False)
+    assert isinstance(tree, exp.Query)
+    return exp.select("COUNT(*)").from_(tree.subquery("found"))
+
+
+def _has_aggregate(node: exp.Expr) -> bool:
+    return any(not isinstance(found.parent, exp.Window) for found in node.find_all(exp.AggFunc))
+
+
+def _scopes_of(tree: exp.Expr) -> dict[int, Scope]:
+    return {id(scope.expression): scope for scope in traverse_scope(tree)}
+
+
+def _name_of(table: exp.Table) -> str:
+    return ".".join(part.name for part in table.parts)
+
+
+def _in_words(condition: exp.Expr) -> str | None:
+    """Return the condition as people say it; None where it is not one of the plain ones."""
+    sides = condition.args.get("this"), condition.args.get("expression")
+    is_dated = isinstance(sides[1], exp.Literal) and _DAY.match(sides[1].this)
+    said = (_DATES if is_dated else _COMPARED).get(type(condition))
+    if said and (left := _side(sides[0])) and (right := _side(sides[1])):
+        return clean(f"{left} {said} {right}")
+    if isinstance(condition, exp.Like | exp.ILike) and (left := _side(sides[0])) and isinstance(sides[1], exp.Literal):
+        return clean(f"{left} contains {sides[1].this.strip('%')}")
+    if isinstance(condition, exp.Between):
+        parts = [_side(condition.args[part]) for part in ("this", "low", "high")]
+        if all(parts):
+            return clean(f"{parts[0]} is between {parts[1]} and {parts[2]}")
+    if isinstance(condition, exp.In) and (left := _side(sides[0])):
+        options = [_side(option) for option in condition.expressions]
+        if options and all(options):
+            return clean(f"{left} is {' or '.join(str(option) for option in options)}")
+    if isinstance(condition, exp.Is) and isinstance(condition.expression, exp.Null) and (left := _side(sides[0])):
+        return clean(f"{left} is missing")
+    return None
+
+
+def _side(node: exp.Expr | None) -> str | None:
+    """Return one side of a comparison in words: a column, a value, a plain aggregate; None for anything else."""
+    match node:
+        case exp.Column():
+            return in_words(node.name).lower()
+        case exp.Literal():
+            return _text(node.this) if node.is_string else _number(node.this)
+        case exp.Neg(this=exp.Literal() as inner):
+            return f"-{inner.this}"
+        case exp.Lower() | exp.Upper() | exp.Cast() | exp.Paren() | exp.Date() | exp.TsOrDsToDate():
+            return _side(node.this)
+        case exp.AggFunc() if isinstance(node, _NUMBER_NAMES):
+            return in_words(node.sql()).lower()
+        case exp.Func() if len(columns := {column.name for column in node.find_all(exp.Column)}) == 1:
+            return in_words(columns.pop()).lower()  # A part of a date, a text without its spaces.
+        case _:
+            return None
+
+
+def _text(text: str) -> str:
+    return say_time(text, "moment") if _DAY.match(text) else text
+
+
+def _number(text: str) -> str:
+    try:
+        return say_number(float(text))
+    except ValueError:
+        return text
