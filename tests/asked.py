@@ -14,8 +14,8 @@ from typing import Any
 from agents.ask import Asker
 from agents.events import Finished, RowsFound, SQLWritten, Status
 from agents.question import Draft, Question, Turn
+from jobs.evaluation.rows import compare
 from settings import Settings
-from tests.rows_compare import same_rows
 from tools.sql_runner import Rows
 
 QUESTIONS = Path(__file__).with_name("questions")
@@ -98,7 +98,7 @@ def check(case: Case, answer: Answer, database: Path, today: date) -> None:
     assert answer.rows is not None
     assert not answer.rows.truncated, f"more rows than anybody asked for: {_sql(answer)}"
     expected = [expected_rows(database, sql, today) for sql in case.gold]
-    right = any(same_rows(rows, answer.rows.values, ordered=case.ordered) for rows in expected)
+    right = any(compare(rows, answer.rows.values, ordered=case.ordered) for rows in expected)
     assert right, f"{_sql(answer)}\nanswered {answer.rows.values[:5]}\nexpected {expected[0][:5]}"
 
 

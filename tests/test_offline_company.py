@@ -14,7 +14,7 @@ from agents.offline.analyst import Analyst
 from agents.offline.writer import OfflineWriter
 from agents.question import Question
 from errors import QuestionDeclined
-from tests.rows_compare import same_rows
+from jobs.evaluation.rows import compare
 from tools.catalog import Found
 from tools.reflection import read_catalog
 
@@ -123,7 +123,7 @@ async def test_a_question_is_answered_with_the_rows_it_asks_for(
     with closing(sqlite3.connect(file)) as connection:
         expected = connection.execute(QUESTIONS[question]).fetchall()
         found = connection.execute(draft.sql).fetchall()
-    assert same_rows(expected, found), f"{draft.sql}\nanswered {found[:5]}, expected {expected[:5]}"
+    assert compare(expected, found), f"{draft.sql}\nanswered {found[:5]}, expected {expected[:5]}"
 
 
 @pytest.mark.parametrize("question", DECLINED)

@@ -16,7 +16,7 @@ import sqlalchemy
 from agents.offline.analyst import Analyst
 from agents.offline.writer import OfflineWriter
 from agents.question import Question
-from tests.rows_compare import same_rows
+from jobs.evaluation.rows import compare
 from tools.catalog import Catalog, Found
 from tools.reflection import read_catalog
 
@@ -139,4 +139,4 @@ async def test_mariadb_says_what_sqlite_says(sqlite_url: str, mariadb_url: str) 
 
 def _compare(expected: dict[str, list[tuple[Any, ...]]], found: dict[str, list[tuple[Any, ...]]]) -> None:
     for question, rows in expected.items():
-        assert same_rows(rows, found[question]), f"{question}: {found[question][:4]}, on SQLite {rows[:4]}"
+        assert compare(rows, found[question]), f"{question}: {found[question][:4]}, on SQLite {rows[:4]}"

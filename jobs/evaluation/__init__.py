@@ -1,0 +1,1 @@
+"""Judges the whole pipeline on questions whose right SQL is known."""
