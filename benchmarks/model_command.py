@@ -48,8 +48,8 @@ def model(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     first_token_ms: Annotated[float, typer.Option(help="Milliseconds to the first token.", min=0)] = 250,
     tokens_per_second: Annotated[float, typer.Option(help="0 sends all of them at once.", min=0)] = 50,
-    fault: Annotated[str | None, typer.Option(help="One of: " + ", ".join(FAULTS) + ".")] = None,
-    fault_share: Annotated[float, typer.Option(help="How many requests meet the fault.", min=0, max=1)] = 1.0,
+    fault: Annotated[list[str] | None, typer.Option(help="Repeatable: " + ", ".join(FAULTS) + ".")] = None,
+    fault_share: Annotated[float, typer.Option(help="How many requests meet a fault.", min=0, max=1)] = 1.0,
     answer_tokens: Annotated[
         int, typer.Option(help="Tokens of every told answer, each stamped with the moment it leaves; 0 tells.", min=0)
     ] = 0,
@@ -59,12 +59,12 @@ def model(
     database_url: Annotated[str | None, typer.Option(help="The database that its SQL is for.")] = None,
 ) -> None:
     """Serve an OpenAI-compatible model that answers through the offline analyst."""
-    if fault is not None and fault not in FAULTS:
-        raise typer.BadParameter(f"{fault} is none of: {', '.join(FAULTS)}", param_hint="--fault")
+    if unknown := next((name for name in fault or () if name not in FAULTS), None):
+        raise typer.BadParameter(f"{unknown} is none of: {', '.join(FAULTS)}", param_hint="--fault")
     server = ModelServer(
         open_analyst(read_settings(database_url), answer_tokens),
         Pace(first_token_ms / 1000, tokens_per_second),
-        FaultPicker(fault, fault_share),
+        FaultPicker(tuple(fault or ()), fault_share),
         replies=Replies(REPLIES_KEPT, replies),
     )
     try:

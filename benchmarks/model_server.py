@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from ssl import SSLContext
 from typing import Any
 
 from aiohttp import web
@@ -81,7 +82,7 @@ class ModelServer:
         body, raw = await self._read(request)
         if not isinstance(body.get("messages"), list) or not body["messages"]:
             raise _bad("messages must be a list that is not empty")
-        fault = self.faults.pick(request.headers, str(body.get("model", "")))
+        fault = self.faults.pick(request.headers, str(body.get("model", "")), stream=bool(body.get("stream")))
         received = self.received[-1]
         try:
             if fault:
@@ -138,13 +139,15 @@ def _bad(text: str) -> web.HTTPBadRequest:
 
 
 @asynccontextmanager
-async def serving(server: ModelServer, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+async def serving(
+    server: ModelServer, *, host: str = "127.0.0.1", port: int = 0, tls: SSLContext | None = None
+) -> AsyncIterator[str]:
     """Serve until the block is left, on a free port by default; yields the base URL, which ends in /v1."""
     # A handler whose client has gone is cancelled: a model stops working then, too.
     runner = web.AppRunner(server.app(), handler_cancellation=True, access_log=None, shutdown_timeout=0.2)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port).start()
-        yield f"http://{host}:{runner.addresses[0][1]}/v1"
+        await web.TCPSite(runner, host, port, ssl_context=tls).start()
+        yield f"{'https' if tls else 'http'}://{host}:{runner.addresses[0][1]}/v1"
     finally:
         await runner.cleanup()

@@ -6,15 +6,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from aiohttp import web
 
 from benchmarks.model_faults import FAIL_MIDWAY, break_off
-from benchmarks.model_wire import Chunks, Reply, Stamper, completion, error_body, tokens_of, usage
+from benchmarks.model_wire import Chunks, Reply, Stamper, ToolCall, completion, error_body, tokens_of, usage
 
 COMMENT_SECONDS = 0.2
 CUT_IN_HALF = ("truncated", "length", "filtered")
+FLOOD_TOKENS = 1_000
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Speech:
 
     def __post_init__(self) -> None:
         self.model = str(self.body.get("model", ""))
+        if self.fault == "wrong-arguments":
+            self.reply = replace(self.reply, tool_calls=tuple(map(_cut, self.reply.tool_calls)))
         self._stamper = Stamper(self.own_ms)
         self._half = self.reply.length // 2
         self._length = self._half if self.fault in CUT_IN_HALF else self.reply.length
@@ -74,24 +77,34 @@ class Speech:
             said = tokens_of(self.reply.text)[: self._length]
         reply = replace(self.reply, text="".join(said))
         answer = completion(self.ident, self.model, reply, self._finish, self._usage)
-        if self.fault == "empty-choices":
-            answer["choices"] = []
+        if self.fault in ("empty-choices", "odd-shape"):
+            answer["choices"] = [] if self.fault == "empty-choices" else [1]
         text = json.dumps(answer).encode()
-        if self.fault == "malformed":
-            return web.Response(body=text[: len(text) // 2], content_type="application/json")
-        if self.fault not in ("reset-middle", "stall"):
-            return web.Response(body=text, content_type="application/json")
-        response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(text))})
+        match self.fault:
+            case "malformed":
+                text = text[: len(text) // 2]
+            case "no-text":
+                text = text.replace(b'"content": "', b'"content": "\xff\xfe')
+            case "reset-middle" | "stall" | "stall-first" | "flood":
+                await self._fail_in_body(text)
+        return web.Response(body=text, content_type="application/json")
+
+    async def _fail_in_body(self, text: bytes) -> NoReturn:
+        # Without a length it may go on for ever.
+        length = {} if self.fault == "flood" else {"Content-Length": str(len(text))}
+        response = web.StreamResponse(headers={"Content-Type": "application/json", **length})
         await response.prepare(self.request)
-        await response.write(text[: len(text) // 2])
-        if self.fault == "stall":
+        await response.write(text[: 0 if self.fault == "stall-first" else len(text) // 2])
+        while self.fault == "flood":
+            await response.write(b"never " * FLOOD_TOKENS)
+        if self.fault != "reset-middle":
             await asyncio.Event().wait()
         break_off(self.request)
-        return response
 
     async def stream(self) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
         await response.prepare(self.request)
+        self._response = response
         chunks = Chunks(self.ident, self.model)
         async for events in self._paced(chunks):
             await response.write(events)
@@ -107,9 +120,11 @@ class Speech:
         clock = asyncio.get_running_loop().time
         begin = clock() + self.pace.first_token
         await asyncio.sleep(self.pace.first_token)
-        if self.fault == "empty-choices":
-            yield chunks.no_choices()
+        if self.fault in ("empty-choices", "odd-shape"):
+            yield chunks.no_choices() if self.fault == "empty-choices" else chunks.odd_choices()
             return
+        if self.fault == "stall-first":
+            await self._keep_open()
         role = chunks.event({"role": "assistant", "content": ""})
         gap = 1 / self.pace.tokens_per_second if self.pace.tokens_per_second else 0.0
         said = 0
@@ -135,14 +150,28 @@ class Speech:
         return b"".join(map(chunks.delta, self.reply.deltas[first : min(end, self._length)]))
 
     async def _fail_midway(self, chunks: Chunks) -> AsyncIterator[bytes]:
-        if self.fault == "malformed":
-            yield chunks.token("never")[:40] + b"\n\n"
-            return
-        if self.fault == "error-middle":
-            yield f"data: {error_body('The model crashed.', 'server_error')}\n\n".encode()
-            return
-        while self.fault == "stall":
-            yield b": still here\n\n"
+        match self.fault:
+            case "malformed":
+                yield chunks.token("never")[:40] + b"\n\n"
+            case "no-text":
+                yield chunks.token("never").replace(b"never", b"\xff\xfe")
+            case "error-middle":
+                yield f"data: {error_body('The model crashed.', 'server_error')}\n\n".encode()
+            case "flood":
+                while True:
+                    yield chunks.token("never ") * FLOOD_TOKENS
+            case "stall":
+                await self._keep_open()
+            case "reset-middle":
+                await asyncio.sleep(0.05)  # What was written has left by then.
+                break_off(self.request)
+
+    async def _keep_open(self) -> NoReturn:
+        """Say nothing but comments."""
+        while True:
+            await self._response.write(b": still here\n\n")
             await asyncio.sleep(COMMENT_SECONDS)
-        await asyncio.sleep(0.05)  # What was written has left by then.
-        break_off(self.request)
+
+
+def _cut(call: ToolCall) -> ToolCall:
+    return ToolCall(call.name, call.arguments[: len(call.arguments) // 2])

@@ -129,6 +129,9 @@ class Chunks:
     def no_choices(self, used: dict[str, int] | None = None) -> bytes:
         return self._line({**self._head, "choices": [], **({"usage": used} if used else {})})
 
+    def odd_choices(self) -> bytes:
+        return self._line({**self._head, "choices": [1]})
+
     @staticmethod
     def _line(event: dict[str, Any]) -> bytes:
         return b"data: " + json.dumps(event).encode() + b"\n\n"

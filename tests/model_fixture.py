@@ -57,7 +57,7 @@ class StandIn:
 
     def will_fail(self, fault: str | None) -> None:
         """Meet every request from now on with this fault of benchmarks/model_faults.py, or with none."""
-        self.server.faults.fault = fault
+        self.server.faults.faults = (fault,) if fault else ()
 
     def answers_for(
         self,

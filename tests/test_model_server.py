@@ -208,7 +208,7 @@ async def test_a_header_asks_for_a_fault(client: AsyncOpenAI) -> None:
 
 
 async def test_a_share_of_the_requests_meets_the_fault(model_server: StandIn, client: AsyncOpenAI) -> None:
-    model_server.server.faults = FaultPicker("refuse", share=0.3)
+    model_server.server.faults = FaultPicker(("refuse",), share=0.3)
     failed = 0
     for _ in range(60):
         try:
