@@ -27,7 +27,7 @@ FLOORS = {
 
 # Floor 1 is made of families: a file and its parts (`schema.py`, `schema_store.py`), or a folder. A family may import
 # itself, what everybody may, and the families named here.
-EVERYBODY = {"catalog", "address", "wording", "recent"}
+EVERYBODY = {"catalog", "address", "wording", "recent", "conditions"}
 BESIDE = {
     "runner": {"guard", "line"},
     "columns": {"runner"},

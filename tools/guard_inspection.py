@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 
+from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as Grammar
 from sqlglot.errors import ParseError, SqlglotError
 from sqlglot.tokenizer_core import TokenType
@@ -16,6 +17,7 @@ from tools.catalog import Catalog, Dialect
 from tools.guard_bombs import check_bombs
 from tools.guard_growth import check_growth
 from tools.guard_names import Names, Resolver
+from tools.guard_premises import Premise, read_premises
 from tools.guard_rules import check_beginning, check_calls, check_kind, check_nodes, check_table_texts, check_words
 from tools.guard_text import agree, read_text
 
@@ -33,8 +35,11 @@ class Inspector:
         self._grammar = Grammar.get_or_raise(dialect)
         self._names = Names(dialect, catalog)
 
-    def inspect(self, sql: str) -> tuple[str, tuple[str, ...]]:
-        """Return the text that may run and the tables it reads; raises SQLRefused, and nothing else."""
+    def inspect(self, sql: str) -> tuple[str, tuple[str, ...], list[Premise]]:
+        """Return the text that may run, the tables it reads and what its answer takes for granted.
+
+        Raises SQLRefused, and nothing else.
+        """
         try:
             return self._inspect(sql)
         except SQLRefused:
@@ -47,7 +52,7 @@ class Inspector:
             # Whatever the parser or a rule did not expect is refused: the guard fails closed.
             raise SQLRefused(UNREADABLE) from None
 
-    def _inspect(self, sql: str) -> tuple[str, tuple[str, ...]]:
+    def _inspect(self, sql: str) -> tuple[str, tuple[str, ...], list[Premise]]:
         sql = sql.strip(" \t\r\n")
         pieces = read_text(sql, self._dialect)
         tokens = self._grammar.tokenize(sql)
@@ -65,7 +70,15 @@ class Inspector:
         tables = Resolver(self._names, sql).resolve(statement)
         check_bombs(statement, self._dialect)
         check_growth(statement)
-        return sql[:end].rstrip(" \t\r\n"), tables
+        return sql[:end].rstrip(" \t\r\n"), tables, _premises(statement)
+
+
+def _premises(statement: exp.Expr) -> list[Premise]:
+    """Return what people read of the statement. It decides nothing, so what it does not expect refuses nothing."""
+    try:
+        return read_premises(statement)
+    except Exception:
+        return []
 
 
 def _parse_complaint(error: ParseError) -> str:

@@ -1,7 +1,8 @@
 """The guard's worker: a process that inspects statements, a line of JSON each, and can be killed.
 
 It reads its database from the first line of its input, `{"dialect", "catalog"}`, answers `{"ready": true}`, and then
-answers each statement (a JSON string) with `{"sql", "tables"}` or `{"refused"}`. It ends when its input does.
+answers each statement (a JSON string) with `{"sql", "tables", "premises"}` or `{"refused"}`. It ends when its input
+does.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ def _inspector(described: dict[str, Any]) -> Inspector:
 
 def _answer(inspector: Inspector, sql: str) -> dict[str, Any]:
     try:
-        text, tables = inspector.inspect(sql)
+        text, tables, premises = inspector.inspect(sql)
     except SQLRefused as refused:
         return {"refused": str(refused)}
-    return {"sql": text, "tables": tables}
+    return {"sql": text, "tables": tables, "premises": premises}
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from asyncer import asyncify
 from errors import SQLRefused
 from llm.batcher import Batcher
 from tools.catalog import Catalog, Dialect
+from tools.guard_premises import Premise
 from tools.guard_text import MAX_CHARACTERS
 from tools.guard_worker import describe
 from tools.recent import Recent
@@ -43,7 +44,7 @@ VERDICTS_KEPT = 2_000
 VERDICTS_CHARACTERS = 2_000_000
 
 Verdict = dict[str, Any]
-"""What the worker said of a statement: {"sql", "tables"} or {"refused"}."""
+"""What the worker said of a statement: {"sql", "tables", "premises"} or {"refused"}."""
 UNCHECKED: Verdict = {"refused": "The SQL could not be checked in time, so it is not run: write it more simply."}
 
 
@@ -56,6 +57,8 @@ class SafeQuery:
     dialect: Dialect
     tables: tuple[str, ...]
     """The catalog's names of the tables it reads."""
+    premises: tuple[Premise, ...] = field(default=(), compare=False)
+    """What its answer takes for granted, for people to read; the guard does not go by it."""
 
 
 class Guard:
@@ -82,7 +85,8 @@ class Guard:
         verdict = self._verdicts.get(sql) or await self._inspect(sql)
         if "refused" in verdict:
             raise SQLRefused(str(verdict["refused"]))
-        return SafeQuery(verdict["sql"], self._dialect, tuple(verdict["tables"]))
+        premises = tuple((kind, words, about) for kind, words, about in verdict["premises"])
+        return SafeQuery(verdict["sql"], self._dialect, tuple(verdict["tables"]), premises)
 
     async def aclose(self) -> None:
         """End the worker; a later check would start another."""
@@ -187,7 +191,8 @@ def _is_about(statement: str, verdict: Verdict) -> bool:
     if "refused" in verdict:
         return True
     sql = verdict.get("sql")
-    return isinstance(sql, str) and sql in statement and isinstance(verdict.get("tables"), list)
+    lists = (verdict.get("tables"), verdict.get("premises"))
+    return isinstance(sql, str) and sql in statement and all(isinstance(told, list) for told in lists)
 
 
 def _fitting(statements: Sequence[str]) -> list[bytes]:

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp, parse_one
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from tools.catalog import Catalog, Column, Dialect, Table
-from tools.wording import clean, in_words, say_number, say_time
+from tools.conditions import conditions_of, say_condition
 
 FILTERS = 8
 """Of a statement with more filters, the first ones are looked at."""
-
-_COMPARED: dict[type[exp.Expr], str] = {
-    exp.EQ: "is",
-    exp.NEQ: "is not",
-    exp.GT: "is above",
-    exp.GTE: "is at least",
-    exp.LT: "is below",
-    exp.LTE: "is at most",
-}
-_DATES: dict[type[exp.Expr], str] = {
-    exp.EQ: "is",
-    exp.GT: "is after",
-    exp.GTE: "is not before",
-    exp.LT: "is before",
-    exp.LTE: "is not after",
-}
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_NUMBER_NAMES = (exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max)
 
 
 @dataclass(frozen=True)
@@ -57,7 +38,7 @@ class Filters:
         self._dialect = dialect
         self._catalog = catalog
         self._tree = parse_one(sql, dialect=dialect)
-        self._conditions = list(_conditions(self._tree))[:FILTERS]
+        self._conditions = list(conditions_of(self._tree))[:FILTERS]
         scopes = _scopes_of(self._tree)
         self.all = tuple(self._filter(condition, scopes) for condition in self._conditions)
 
@@ -78,7 +59,7 @@ class Filters:
 
     def _changed(self, left_out: Sequence[int], replaced: dict[int, tuple[str, str]]) -> exp.Expr:
         tree = self._tree.copy()
-        for place, condition in enumerate(list(_conditions(tree))[:FILTERS]):
+        for place, condition in enumerate(list(conditions_of(tree))[:FILTERS]):
             if place in left_out:
                 condition.replace(exp.true())
             elif place in replaced:
@@ -103,7 +84,7 @@ class Filters:
         is_bound = (
             has_bound and column is not None and column.kind in ("number", "date") and not _has_aggregate(condition)
         )
-        return Filter(_in_words(condition), table, column, wanted, is_bound)
+        return Filter(say_condition(condition), table, column, wanted, is_bound)
 
     def _column(self, condition: exp.Expr, scopes: dict[int, Scope]) -> tuple[Table | None, Column | None]:
         """Return the one column of the catalog that the condition is about."""
@@ -119,35 +100,6 @@ class Filters:
             if table is not None and (column := table.column(columns[0].name)) is not None:
                 return table, column
         return None, None
-
-
-def _conditions(tree: exp.Expr) -> Iterator[exp.Expr]:
-    """Yield the conditions that every row must meet, in the order of the text. What joins two tables is none."""
-    for select in tree.find_all(exp.Select, bfs=False):
-        if select.find_ancestor(exp.Not) is not None:
-            continue
-        places = [select.args.get("where"), select.args.get("having")]
-        places += [join for join in select.args.get("joins") or () if not join.side and join.args.get("on")]
-        for place in places:
-            if place is not None:
-                whole = place.args["on"] if isinstance(place, exp.Join) else place.this
-                yield from (part for part in _conjuncts(whole) if not _joins(part))
-
-
-def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
-    while isinstance(condition, exp.Paren) and isinstance(condition.this, exp.And | exp.Paren):
-        condition = condition.this
-    if isinstance(condition, exp.And):
-        yield from _conjuncts(condition.left)
-        yield from _conjuncts(condition.right)
-    elif not isinstance(condition, exp.Boolean):
-        yield condition
-
-
-def _joins(condition: exp.Expr) -> bool:
-    return isinstance(condition, exp.EQ) and all(
-        isinstance(side, exp.Column) for side in (condition.left, condition.right)
-    )
 
 
 def _counting(tree: exp.Expr) -> exp.Expr:
@@ -174,55 +126,3 @@ def _scopes_of(tree: exp.Expr) -> dict[int, Scope]:
 
 def _name_of(table: exp.Table) -> str:
     return ".".join(part.name for part in table.parts)
-
-
-def _in_words(condition: exp.Expr) -> str | None:
-    """Return the condition as people say it; None where it is not one of the plain ones."""
-    sides = condition.args.get("this"), condition.args.get("expression")
-    is_dated = isinstance(sides[1], exp.Literal) and _DAY.match(sides[1].this)
-    said = (_DATES if is_dated else _COMPARED).get(type(condition))
-    if said and (left := _side(sides[0])) and (right := _side(sides[1])):
-        return clean(f"{left} {said} {right}")
-    if isinstance(condition, exp.Like | exp.ILike) and (left := _side(sides[0])) and isinstance(sides[1], exp.Literal):
-        return clean(f"{left} contains {sides[1].this.strip('%')}")
-    if isinstance(condition, exp.Between):
-        parts = [_side(condition.args[part]) for part in ("this", "low", "high")]
-        if all(parts):
-            return clean(f"{parts[0]} is between {parts[1]} and {parts[2]}")
-    if isinstance(condition, exp.In) and (left := _side(sides[0])):
-        options = [_side(option) for option in condition.expressions]
-        if options and all(options):
-            return clean(f"{left} is {' or '.join(str(option) for option in options)}")
-    if isinstance(condition, exp.Is) and isinstance(condition.expression, exp.Null) and (left := _side(sides[0])):
-        return clean(f"{left} is missing")
-    return None
-
-
-def _side(node: exp.Expr | None) -> str | None:
-    """Return one side of a comparison in words: a column, a value, a plain aggregate; None for anything else."""
-    match node:
-        case exp.Column():
-            return in_words(node.name).lower()
-        case exp.Literal():
-            return _text(node.this) if node.is_string else _number(node.this)
-        case exp.Neg(this=exp.Literal() as inner):
-            return f"-{inner.this}"
-        case exp.Lower() | exp.Upper() | exp.Cast() | exp.Paren() | exp.Date() | exp.TsOrDsToDate():
-            return _side(node.this)
-        case exp.AggFunc() if isinstance(node, _NUMBER_NAMES):
-            return in_words(node.sql()).lower()
-        case exp.Func() if len(columns := {column.name for column in node.find_all(exp.Column)}) == 1:
-            return in_words(columns.pop()).lower()  # A part of a date, a text without its spaces.
-        case _:
-            return None
-
-
-def _text(text: str) -> str:
-    return say_time(text, "moment") if _DAY.match(text) else text
-
-
-def _number(text: str) -> str:
-    try:
-        return say_number(float(text))
-    except ValueError:
-        return text

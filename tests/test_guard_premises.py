@@ -1,0 +1,65 @@
+"""What an answer takes for granted is read from its statement, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from tools.guard_inspection import Inspector
+from tools.guard_premises import Premise
+from tools.sql_guard import Guard
+
+
+@pytest.mark.parametrize(
+    ("sql", "premises"),
+    [
+        pytest.param(
+            "SELECT p.name, SUM(o.amount) AS revenue FROM o JOIN p ON p.id = o.p_id WHERE o.placed_at >= '2026-07-01' "
+            "AND o.placed_at < '2026-10-01' AND o.status = 'paid' GROUP BY p.name ORDER BY revenue DESC LIMIT 5",
+            [
+                ("filter", "status is paid", "status"),
+                ("period", "placed at: 1 July 2026 to 30 September 2026", "placed at"),
+                ("measure", "revenue is the sum of amount", "revenue"),
+                ("limit", "first 5", "5"),
+            ],
+            id="a period, a filter, a measure and a limit",
+        ),
+        pytest.param(
+            "SELECT COUNT(*) FROM o WHERE d BETWEEN '2026-03-05' AND '2026-03-05'",
+            [("period", "d: 5 March 2026", "d")],
+            id="one day",
+        ),
+        pytest.param(
+            "SELECT COUNT(*) FROM o WHERE d >= '2026-03-05 12:00:00'",
+            [("period", "d: from 5 March 2026", "d")],
+            id="an open end",
+        ),
+        pytest.param(
+            "SELECT x FROM o WHERE EXISTS (SELECT 1 FROM q WHERE q.o = o.id AND q.kind IN ('a', 'b'))",
+            [("filter", "kind is a or b", "kind")],
+            id="within a subquery",
+        ),
+        pytest.param(
+            "SELECT x FROM o WHERE a = 1 OR b > c * 2", [("filter", "a = 1 OR b > c * 2", "")], id="not plain: as SQL"
+        ),
+        pytest.param("SELECT COUNT(*) AS n FROM o", [], id="none"),
+    ],
+)
+def test_what_an_answer_takes_for_granted(sql: str, premises: list[Premise]) -> None:
+    assert Inspector("sqlite", None).inspect(sql)[2] == premises
+
+
+async def test_the_guard_hands_the_premises_on() -> None:
+    guard = Guard("sqlite", None)
+    try:
+        query = await guard.check("SELECT x FROM o WHERE a = 'b' LIMIT 3")
+        assert query.premises == (("filter", "a is b", "a"), ("limit", "first 3", "3"))
+    finally:
+        await guard.aclose()
+
+
+def test_a_premise_that_cannot_be_read_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(statement: object) -> list[Premise]:
+        raise KeyError
+
+    monkeypatch.setattr("tools.guard_inspection.read_premises", broken)
+    assert Inspector("sqlite", None).inspect("SELECT 1")[2] == []
