@@ -16,6 +16,7 @@ into one of these in the one file that calls the library.
     ├── ModelUnavailable       the model endpoint does not answer
     │   └── ModelMisbehaved    ... or answers something that cannot be used
     │       └── RequestRejected  ... because it does not take the request as it was put
+    ├── FileUnusable           a job's file cannot be read or written, or is another job's
     └── SettingsInvalid        a setting that cannot work
 """
 
@@ -89,6 +90,10 @@ class ModelMisbehaved(ModelUnavailable):
 
 class RequestRejected(ModelMisbehaved):
     """The endpoint would not take the request as it was put (400 or 422); put differently, it may."""
+
+
+class FileUnusable(AskError):
+    """A file of a job cannot be read or written, or holds what is not this job's; the text names it."""
 
 
 class SettingsInvalid(AskError):
