@@ -14,6 +14,7 @@ from agents.offline.followups import OfflineSuggester
 from agents.offline.starting import first_questions
 from agents.offline.writer import OfflineWriter
 from agents.question import Draft, Followup, Question, Turn
+from errors import QuestionDeclined
 from tools.catalog import Catalog, Found
 from tools.reflection import read_catalog
 from tools.sql_runner import Rows
@@ -128,3 +129,43 @@ async def test_a_database_of_one_bare_table_still_has_a_first_question(tmp_path:
         connection.execute("CREATE TABLE notes (body TEXT)")
         connection.execute("INSERT INTO notes VALUES ('one'), ('two')")
     assert first_questions(Analyst(read_catalog(f"sqlite:///{file}")), TODAY) == ("How many notes are there?",)
+
+
+@pytest.mark.parametrize(
+    ("first", "followup", "whole"),
+    [
+        ("How many planned stays were there this year?", "for all time", "How many planned stays were there?"),
+        ("How many planned stays were there this year?", "without the filter on kind", "How many stays this year?"),
+        ("How many planned stays were there this year?", "for all kinds", "How many stays this year?"),
+        ("How many planned stays were there this year?", "in 2025 instead", "How many planned stays in 2025?"),
+        ("How many stays were there this year?", "this month", "How many stays were there this month?"),
+        ("How many stays were there last year?", "and this quarter?", "How many stays were there this quarter?"),
+        ("Which wards had stays in 2025?", "regardless of when", "Which wards had stays?"),
+        ("Total cost of stays per ward this year", "the number of stays instead", "Number of stays per ward this year"),
+    ],
+)
+async def test_a_followup_that_takes_something_away_is_the_question_without_it(
+    catalog: Catalog, first: str, followup: str, whole: str
+) -> None:
+    writer = OfflineWriter(Analyst(catalog))
+    before = await writer.write(Question(first, TODAY), NOTHING_FOUND, None)
+    turn = Turn(first, before.reading, before.sql)
+    changed = await writer.write(Question(followup, TODAY, (turn,)), NOTHING_FOUND, None)
+    assert changed.sql == (await writer.write(Question(whole, TODAY), NOTHING_FOUND, None)).sql
+    assert not any("this year" in assumed.lower() for assumed in changed.assumptions if "this year" not in whole)
+
+
+async def test_the_limit_is_taken_away(catalog: Catalog) -> None:
+    writer = OfflineWriter(Analyst(catalog))
+    first = "Which 2 wards have the most stays?"
+    before = await writer.write(Question(first, TODAY), NOTHING_FOUND, None)
+    turn = Turn(first, before.reading, before.sql)
+    changed = await writer.write(Question("without the limit", TODAY, (turn,)), NOTHING_FOUND, None)
+    assert "LIMIT" in before.sql and "LIMIT" not in changed.sql
+
+
+async def test_what_is_not_there_cannot_be_taken_away(catalog: Catalog) -> None:
+    writer = OfflineWriter(Analyst(catalog))
+    turn = Turn("How many stays?", "How many stays?", "SELECT 1")
+    with pytest.raises(QuestionDeclined):
+        await writer.write(Question("for all time", TODAY, (turn,)), NOTHING_FOUND, None)

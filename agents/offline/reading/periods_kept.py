@@ -1,4 +1,4 @@
-"""Tells which assumptions still hold after a follow-up has replaced a period."""
+"""Tells which assumptions still hold after a follow-up has replaced a period or what is computed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from agents.offline.plan import AnyOf, During, Filter, Pick, Plan, Related, Thro
 
 
 def still_holds(assumption: str, plan: Plan) -> bool:
-    """Whether an assumption is about no period, or about one that the plan still has."""
+    """Whether an assumption is about a period or a measure that the plan still has, or about neither."""
+    called, is_measure, _ = assumption.partition(" is the sum of ")
+    if is_measure and " " not in called:
+        return any(measure.said in ("", called.lower()) for measure in plan.measures) or not plan.measures
     if " means " not in assumption:
         return True
     periods = [*(plan.compare or ()), *_periods(plan.where)]

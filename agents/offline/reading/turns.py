@@ -17,7 +17,7 @@ from agents.offline.reading.reading import Reading, walk
 _ELLIPTIC = re.compile(
     r"""(?: and | but | or | also | only | just | what\ about | how\ about | (?:the\ )?same | why\ not | instead
     | now | then | by | per | in | for | as | without | exclude | excluding | except | not | with | since
-    | before | after | during | from
+    | before | after | during | from | including
     | last | this | previous | (?:top|bottom)\ \d+(?:\ instead|\W*$) | ordered | sorted | sort | order | split | break
     | broken | group | add | compared?\ (?:with|to) | versus | vs | make\ (?:it|that) | ok(?:ay)?,?\ (?:and|now)
     | show\ (?:me\ )?(?:only|it|them|that|this|the\ same|just)
@@ -30,11 +30,13 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 """Begins like a change, but is a question of its own: "In which year …", "For each store, how many …"."""
+_INSTEAD = re.compile(r"\binstead\b", re.IGNORECASE)
 _LEAD = re.compile(
     r"""^(?:(?: and | but | or | also | only | just | now | then | ok | okay | instead | please | what\ about
     | how\ about
     | (?:the\ )?same | why\ not
-    | make\ (?:it|that) | show\ me | show | it | them | that | this | break | down | add
+    | make\ (?:it|that) | show\ me | show | it | them | break | down | add
+    | (?:that|this)(?!\ (?:day|week|weekend|month|quarter|half|year|season|morning|fiscal)\b)
     )\b[\s,]*)+""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -43,7 +45,8 @@ _TAIL = re.compile(r"[\s,]*\b(?:instead|too|as well|only|please|again|though)\b[
 
 def is_elliptic(text: str) -> bool:
     """Whether a text begins like a change to what was asked before: "and by store?", "only 2025"."""
-    return _ELLIPTIC.match(text.strip()) is not None and _WHOLE.match(text.strip()) is None
+    text = text.strip()
+    return _WHOLE.match(text) is None and (_ELLIPTIC.match(text) is not None or _INSTEAD.search(text) is not None)
 
 
 def bare(text: str) -> str:
