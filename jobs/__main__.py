@@ -7,6 +7,7 @@ import typer
 from errors import AskError
 from jobs.ask import ask
 from jobs.check import check
+from jobs.evaluate import evaluate
 from jobs.index import index
 
 app = typer.Typer(
@@ -15,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (ask, check, index):
+for command in (ask, check, index, evaluate):
     app.command()(command)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import aclosing, closing
@@ -14,25 +13,12 @@ from typing import Any
 from agents.ask import Asker
 from agents.events import Finished, RowsFound, SQLWritten, Status
 from agents.question import Draft, Question, Turn
+from jobs.evaluation.cases import Case
 from jobs.evaluation.rows import compare
 from settings import Settings
 from tools.sql_runner import Rows
 
 QUESTIONS = Path(__file__).with_name("questions")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One line of a list."""
-
-    id: str
-    question: str
-    turns: tuple[str, ...] = ()
-    """Questions asked before it, oldest first."""
-    gold: tuple[str, ...] = ()
-    """SQL whose rows are right; several where a question can be read in several ways."""
-    ordered: bool = False
-    answerable: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,15 +32,6 @@ def offline_settings(home: Path, *, today: date | None = None, database_url: str
     """Return settings under which the offline analyst answers, whatever the environment says."""
     absent = dict.fromkeys(("OPENAI_API_KEY", "OPENAI_BASE_URL", "QDRANT_URL", "QDRANT_API_KEY", "embedding_model"))
     return Settings.model_validate({**absent, "home": home, "today": today, "database_url": database_url})
-
-
-def read_cases(name: str) -> list[Case]:
-    cases = []
-    for line in (QUESTIONS / name).read_text(encoding="utf-8").splitlines():
-        entry = json.loads(line)
-        lists = {key: tuple(entry.get(key, ())) for key in ("turns", "gold")}
-        cases.append(Case(**{**entry, **lists}))
-    return cases
 
 
 async def ask(asker: Asker, text: str, today: date, turns: Sequence[Turn] = ()) -> Answer:

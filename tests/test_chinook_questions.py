@@ -12,7 +12,8 @@ import pytest_asyncio
 
 from agents.ask import Asker
 from bootstrap import open_asker
-from tests.asked import Case, ask_case, check, offline_settings, read_cases
+from jobs.evaluation.cases import Case, read_cases
+from tests.asked import QUESTIONS, ask_case, check, offline_settings
 
 TODAY = date(2026, 11, 20)
 
@@ -36,6 +37,6 @@ async def asker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Asker
         yield asker
 
 
-@pytest.mark.parametrize("case", read_cases("chinook.jsonl"), ids=lambda case: case.id)
+@pytest.mark.parametrize("case", read_cases([QUESTIONS / "chinook.jsonl"]), ids=lambda case: case.id)
 async def test_a_question_is_answered_right_or_declined(asker: Asker, case: Case) -> None:
     check(case, await ask_case(asker, case, TODAY), FILE, TODAY)

@@ -11,10 +11,11 @@ import pytest_asyncio
 
 from agents.ask import Asker
 from bootstrap import open_asker
-from tests.asked import Case, ask, ask_case, check, offline_settings, read_cases
+from jobs.evaluation.cases import Case, read_cases
+from tests.asked import QUESTIONS, ask, ask_case, check, offline_settings
 
 TODAY = date(2026, 11, 20)
-CASES = read_cases("sample.jsonl")
+CASES = read_cases([QUESTIONS / "sample.jsonl"])
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
