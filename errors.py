@@ -17,6 +17,7 @@ into one of these in the one file that calls the library.
     │   └── ModelMisbehaved    ... or answers something that cannot be used
     │       └── RequestRejected  ... because it does not take the request as it was put
     ├── FileUnusable           a job's file cannot be read or written, or is another job's
+    ├── JobStopped             a process of a job was ended from outside
     └── SettingsInvalid        a setting that cannot work
 """
 
@@ -94,6 +95,10 @@ class RequestRejected(ModelMisbehaved):
 
 class FileUnusable(AskError):
     """A file of a job cannot be read or written, or holds what is not this job's; the text names it."""
+
+
+class JobStopped(AskError):
+    """A process of a job was ended by something else before its work was done."""
 
 
 class SettingsInvalid(AskError):

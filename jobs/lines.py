@@ -44,6 +44,10 @@ class Counts:
     failed: int = 0
     skipped: int = 0
     """Lines that an earlier run has answered."""
+    retries: int = 0
+    """Requests that were sent again; the job counts them."""
+    pending: int = 0
+    """Lines that are read and neither answered nor failed; the job counts them."""
     bytes_read: int = 0
     bytes_total: int = 0
 

@@ -101,6 +101,15 @@ def open_writer(save: Path, errors: Path, loop: asyncio.AbstractEventLoop) -> It
         writer.close()
 
 
+def append_lines(path: Path, lines: bytes) -> None:
+    """Append whole lines to a file that exists; raises FileUnusable. It blocks."""
+    file = _appending(path)
+    try:
+        _write(path, file, lines)
+    finally:
+        os.close(file)
+
+
 def _appending(path: Path) -> int:
     try:
         return os.open(path, os.O_WRONLY | os.O_APPEND)

@@ -1,0 +1,143 @@
+"""One job over one file runs in this process, in several, or on Ray, and every line is written once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from errors import AskError, FileUnusable, JobStopped, ModelUnavailable, SettingsInvalid
+from jobs.engine import Engine, Files, Tell, run_job, together
+from jobs.lines import Counts, open_lines
+
+LINES = 1_000
+
+
+def shout(ending: str, files: Files, at_once: int, tell: Tell) -> None:
+    """A job: answers in capitals; what says "no" fails, "away" ends the job, and "die" its process."""
+    asyncio.run(_shout(ending, files, at_once, tell))
+
+
+async def _shout(ending: str, files: Files, at_once: int, tell: Tell) -> None:
+    async with open_lines(files.requests, files.save, files.errors, resume=files.resume, share=files.share) as lines:
+        async for batch in lines.entries():
+            for entry in batch:
+                match entry.fields["input"]:
+                    case "no":
+                        lines.failed(entry, "It said no.")
+                    case "away":
+                        raise ModelUnavailable("The model is away.")
+                    case "die":
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    case text:
+                        lines.saved(entry, {"response": text.upper() + ending, "at_once": at_once})
+            await lines.room()
+            tell(lines.counts)
+    tell(lines.counts)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    files = Files(tmp_path / "requests.jsonl", tmp_path / "answers.jsonl", tmp_path / "errors.jsonl", resume=False)
+    write(files, ["no" if place % 10 == 0 else f"line {place}" for place in range(1, LINES + 1)])
+    return files
+
+
+def write(files: Files, inputs: list[str]) -> None:
+    files.requests.write_bytes(b"".join(orjson.dumps({"input": text}) + b"\n" for text in inputs))
+
+
+def written(path: Path) -> list[dict[str, Any]]:
+    return sorted(map(orjson.loads, path.read_bytes().splitlines()), key=lambda record: int(record["line"]))
+
+
+def check(files: Files, *, at_once: int) -> None:
+    answers, errors = written(files.save), written(files.errors)
+    assert [a["line"] for a in answers] == [place for place in range(1, LINES + 1) if place % 10]
+    assert all(a["response"] == f"LINE {a['line']}!" and a["at_once"] == at_once for a in answers)
+    assert [e["line"] for e in errors] == list(range(10, LINES + 1, 10))
+    assert {(e["input"], e["error"]) for e in errors} == {("no", "It said no.")}
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_every_line_is_written_once(files: Files, workers: int) -> None:
+    told: list[Counts] = []
+    run_job(partial(shout, "!"), files, Engine.LOCAL, workers, told.append)
+    check(files, at_once=workers)
+    assert (told[-1].answered, told[-1].failed) == (900, 100)
+    assert told[-1].bytes_read == told[-1].bytes_total == files.requests.stat().st_size
+
+
+def test_what_one_process_says_ends_the_job(files: Files) -> None:
+    write(files, ["a", "b", "away", "c"])
+    with pytest.raises(ModelUnavailable, match=r"The model is away\."):
+        run_job(partial(shout, "!"), files, Engine.LOCAL, 2, lambda counts: None)
+
+
+def test_a_process_that_is_killed_ends_the_job_with_a_sentence(files: Files) -> None:
+    write(files, ["a", "die"])
+    with pytest.raises(JobStopped, match="--resume"):
+        run_job(partial(shout, "!"), files, Engine.LOCAL, 2, lambda counts: None)
+
+
+def test_files_are_refused_before_a_process_is_started(files: Files) -> None:
+    files.save.write_text("something\n")
+    with pytest.raises(FileUnusable, match="already holds lines"):
+        run_job(partial(shout, "!"), files, Engine.LOCAL, 2, lambda counts: None)
+
+
+def test_what_processes_tell_is_added_up() -> None:
+    told = together([Counts(5, 1, 2, 7, 50, 100), Counts(3, 0, 1, 1, 100, 100)])
+    assert told == Counts(8, 1, 3, 8, 75, 100)
+
+
+class TestRay:
+    def test_every_line_is_written_once(self, files: Files) -> None:
+        pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
+        told: list[Counts] = []
+        run_job(partial(shout, "!"), files, Engine.RAY, 2, told.append)
+        check(files, at_once=2)
+        assert (told[-1].answered, told[-1].failed) == (900, 100)
+        assert told[-1].bytes_read == told[-1].bytes_total == files.requests.stat().st_size
+
+    def test_a_shard_whose_process_is_killed_is_run_again_and_written_once(self, files: Files, tmp_path: Path) -> None:
+        pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
+        run_job(partial(shout_after_a_kill, tmp_path / "killed"), files, Engine.RAY, 2, lambda counts: None)
+        assert (tmp_path / "killed").exists()
+        check(files, at_once=2)
+
+    def test_what_the_job_says_is_said(self, files: Files) -> None:
+        pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
+        write(files, ["a", "away"])
+        with pytest.raises(AskError, match=r"^The model is away\.$"):
+            run_job(partial(shout, "!"), files, Engine.RAY, 2, lambda counts: None)
+
+    def test_what_was_answered_before_is_not_asked_again(self, files: Files) -> None:
+        pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
+        first = {"line": 7, "input": "line 7", "response": "from before"}
+        files.save.write_bytes(orjson.dumps(first) + b'\n{"line":8,"inp')
+        resumed = Files(files.requests, files.save, files.errors, resume=True)
+        run_job(partial(shout, "!"), resumed, Engine.RAY, 2, lambda counts: None)
+        assert [a["line"] for a in written(files.save)] == [place for place in range(1, LINES + 1) if place % 10]
+        assert written(files.save)[6] == first
+
+
+def shout_after_a_kill(killed: Path, files: Files, at_once: int, tell: Tell) -> None:
+    """Like `shout`; the first process that runs it is killed in the middle."""
+    if not killed.exists():
+        killed.touch()
+        files.save.write_bytes(b'{"line":1,"input":"line 1","response":"lost"}\n')
+        os.kill(os.getpid(), signal.SIGKILL)
+    shout("!", files, at_once, tell)
+
+
+def test_without_ray_a_sentence_says_how_to_install_it(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(SettingsInvalid, match=r"pip install -r requirements-ray\.txt"):
+        run_job(partial(shout, "!"), files, Engine.RAY, 2, lambda counts: None)
