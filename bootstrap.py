@@ -20,6 +20,7 @@ from agents.offline.narrator import OfflineNarrator
 from agents.offline.starting import first_questions
 from agents.offline.writer import OfflineWriter
 from data import DESCRIPTIONS, STARTERS, ensure_sample
+from endpoints import OPENAI, Endpoint, read_endpoints, read_hedging
 from llm.embeddings import Embedder, open_embedder
 from settings import Settings
 from tools.catalog import Catalog
@@ -160,7 +161,8 @@ class _People:
 
 async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closing: AsyncExitStack) -> _People:
     rules = RuleGuardrails(settings.question_limit)
-    if not settings.has_model:
+    endpoints = await asyncify(_endpoints)(settings)
+    if not endpoints:
         return _People(OFFLINE, rules, OfflineWriter(analyst), OfflineNarrator(), OfflineSuggester(analyst))
 
     # LangChain takes a second to import, so only those who use a model pay for it.
@@ -173,17 +175,23 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
 
     model = await closing.enter_async_context(
         open_chat_model(
-            settings.model,
-            api_key=settings.openai_api_key,
-            base_url=settings.openai_base_url,
+            endpoints,
+            redis_url=settings.redis_url,
+            hedging=await asyncify(read_hedging)(settings.config),
             timeout=settings.model_timeout,
         )
     )
     return _People(
-        settings.model,
+        " or ".join(dict.fromkeys(endpoint.model for endpoint in endpoints)),
         ModelGuardrails(rules, model),
         SQLWriter(model, catalog.dialect, settings.context_tokens),
         ModelNarrator(model),
         ModelSuggester(model, catalog.dialect),
         {"model": ChatCheck(model)},
     )
+
+
+def _endpoints(settings: Settings) -> tuple[Endpoint, ...]:
+    """Return the model endpoints of the configuration, or the one of the environment; none without either."""
+    default = Endpoint(settings.openai_base_url or OPENAI, settings.model, settings.openai_api_key)
+    return read_endpoints(settings.config, default if settings.has_openai else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -15,6 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from errors import SettingsInvalid
 
 OPENAI = "https://api.openai.com/v1"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where an endpoint's parts are set: what a person looks at when one of them is wrong."""
+
+    base_url: str = "OPENAI_BASE_URL"
+    model: str = "QUAESTOR_MODEL"
+    key: str = "OPENAI_API_KEY"
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,7 @@ class Endpoint:
     """The name that LangChain's `init_chat_model` knows; "openai" is whatever speaks OpenAI's protocol."""
     name: str = ""
     """What metrics and the log call it; the host and the model where it has no name of its own."""
+    settings: Places = field(default=Places(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -61,29 +71,33 @@ class _Written(BaseModel):
 
 
 def read_endpoints(
-    config: Path, default: Endpoint, environment: Mapping[str, str] = os.environ
+    config: Path, default: Endpoint | None, environment: Mapping[str, str] = os.environ
 ) -> tuple[Endpoint, ...]:
-    """Return the endpoints that the file names, in its order, each under a name of its own; never none.
+    """Return the endpoints that the file names, in its order, each under a name of its own.
 
-    Where there is no such file, or it names no endpoint, the default is the only one. Keys are read from the
-    environment variables that the file names. Raises SettingsInvalid with one sentence.
+    Where there is no such file, or it names no endpoint, the default is the only one, or there is none. Keys are
+    read from the environment variables that the file names. Raises SettingsInvalid with one sentence.
     """
     written = _tables(config)
     if not written:
-        return (default,)
+        return (default,) if default else ()
     return _with_names_of_their_own([_endpoint(table, place, environment) for place, table in enumerate(written, 1)])
 
 
-def _tables(config: Path) -> list[object]:
+def _whole(config: Path) -> dict[str, object]:
+    """Return what stands in the file; where there is none, nothing does."""
     try:
-        whole = tomllib.loads(config.read_text(encoding="utf-8"))
+        return tomllib.loads(config.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return []
+        return {}
     except OSError as error:
         raise SettingsInvalid(f"{config} cannot be read: {error.strerror}.") from None
     except ValueError as error:
         raise SettingsInvalid(f"{config} is not TOML: {error}.") from None
-    tables = whole.get("endpoints", [])
+
+
+def _tables(config: Path) -> list[object]:
+    tables = _whole(config).get("endpoints", [])
     if not isinstance(tables, list):
         raise SettingsInvalid(f"{config} names its endpoints wrongly: write [[endpoints]] above each, in two brackets.")
     return tables
@@ -97,13 +111,30 @@ def _endpoint(table: object, place: int, environment: Mapping[str, str]) -> Endp
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise SettingsInvalid(f"{where} cannot be used: {field}: {first['msg']}.") from None
-    address = urlsplit(written.base_url)
-    if address.scheme not in ("http", "https") or not address.hostname:
+    if not is_address(written.base_url):
         raise SettingsInvalid(f"{where} has no address: write base_url like http://localhost:11434/v1.")
     key = environment.get(written.key, "") if written.key else ""
     if written.key and not key:
         raise SettingsInvalid(f"{where} takes its key from {written.key}, and that is not set.")
-    return Endpoint(**{**written.model_dump(), "key": SecretStr(key) if key else None})
+    here = Places(f"{where}: its base_url", f"{where}: its model", written.key or f"{where}: its key")
+    return Endpoint(**{**written.model_dump(), "key": SecretStr(key) if key else None, "settings": here})
+
+
+def is_address(base_url: str) -> bool:
+    """Return whether it can be the address of an endpoint."""
+    try:
+        parts = urlsplit(base_url.strip())
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # A port that is none.
+        return False
+
+
+def read_hedging(config: Path) -> bool:
+    """Return whether the file asks for hedging (`hedge = true`); raises SettingsInvalid."""
+    hedge = _whole(config).get("hedge", False)
+    if not isinstance(hedge, bool):
+        raise SettingsInvalid(f"{config} says hedge = {hedge!r}: write true or false.")
+    return hedge
 
 
 def _with_names_of_their_own(endpoints: list[Endpoint]) -> tuple[Endpoint, ...]:

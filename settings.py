@@ -36,6 +36,11 @@ class Settings(BaseSettings):
     context_tokens: int = Field(16_000, ge=2_000)
     """How much of the model's context a prompt may fill."""
 
+    config: Path = Path("quaestor.toml")
+    """A TOML file that names the model endpoints (`[[endpoints]]`); none need be there, unless it is named."""
+    redis_url: SecretStr | None = None
+    """A Redis through which several processes keep the endpoints' limits together; it may hold a password."""
+
     embedding_model: str | None = None
     """An embedding model at the same endpoint; None embeds locally."""
     qdrant_url: str | None = Field(None, validation_alias=AliasChoices("QDRANT_URL"))
@@ -79,9 +84,14 @@ class Settings(BaseSettings):
         return tuple(part.strip().rstrip("/") for part in value.split(",")) if isinstance(value, str) else value
 
     @property
-    def has_model(self) -> bool:
-        """Whether a model answers, rather than the offline analyst."""
+    def has_openai(self) -> bool:
+        """Whether the environment names a model endpoint."""
         return self.openai_api_key is not None or self.openai_base_url is not None
+
+    @property
+    def doubtful(self) -> Path:
+        """Where the questions are kept whose answers people doubted, a JSON object a line."""
+        return self.home / "doubtful.jsonl"
 
 
 def read_settings(database_url: str | None = None) -> Settings:
@@ -97,6 +107,8 @@ def read_settings(database_url: str | None = None) -> Settings:
         name = name if name.isupper() else f"QUAESTOR_{name.upper()}"
         raise SettingsInvalid(f"The setting {name} cannot be used: {first['msg']}.") from None
     _check_home(settings.home)
+    if "config" in settings.model_fields_set and not settings.config.is_file():
+        raise SettingsInvalid(f"QUAESTOR_CONFIG names {settings.config}, and there is no such file.")
     return settings.model_copy(update={"database_url": SecretStr(database_url)}) if database_url else settings
 
 

@@ -1,41 +1,54 @@
-"""Asks a chat endpoint whether it is there, without making it write anything."""
+"""Asks the chat endpoints whether they are there, without making them write anything."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 
-import openai
-from langchain_core.language_models import BaseChatModel
-from langchain_openai import ChatOpenAI
-
-from llm.chat_faults import Endpoint, translate
+from errors import ModelUnavailable
+from llm.chat import ChatModel
+from llm.chat_faults import sentence
+from llm.pool import Breakage, CallFailed, Fault, classify
 
 SECONDS = 3.0
-"""How long the endpoint may take."""
+"""How long an endpoint may take."""
 
 GOOD_FOR = 15.0
 """Seconds that a good answer stands: an endpoint that is paid for need not be asked at every look."""
 
 
 class ChatCheck:
-    """Asks for the endpoint's list of models, over the chat model's own connections and with its key."""
+    """Asks each endpoint for its list of models, over the chat model's own connections and with its key."""
 
-    def __init__(self, model: BaseChatModel) -> None:
-        """Take a model of `open_chat_model`."""
-        assert isinstance(model, ChatOpenAI), type(model)
-        self._client = model.root_async_client.with_options(timeout=SECONDS, max_retries=0)
-        self._endpoint = Endpoint.of(str(self._client.base_url), model.model_name)
+    def __init__(self, model: ChatModel) -> None:
+        self._models = model.models
         self._good_until = 0.0
 
     async def __call__(self) -> None:
-        """Return when the endpoint answers and takes our key; raises ModelUnavailable otherwise."""
+        """Return when any endpoint answers and takes our key; raises ModelUnavailable otherwise."""
         if time.monotonic() < self._good_until:
             return
-        try:
-            await self._client.models.with_raw_response.list()
-        except Exception as error:
-            # Any other status shows that it answers: some have no such list, or would have it asked for differently.
-            status = error.status_code if isinstance(error, openai.APIStatusError) else 500
-            if status in (401, 402, 403, 429) or status >= 500:
-                raise translate(error, self._endpoint) from None
+        faults = await asyncio.gather(*(self._fault_of(name) for name in self._models))
+        if None not in faults:
+            raise self._told([fault for fault in faults if fault is not None])
         self._good_until = time.monotonic() + GOOD_FOR
+
+    async def _fault_of(self, name: str) -> Fault | None:
+        try:
+            async with asyncio.timeout(SECONDS):
+                await self._models[name].check()
+        except TimeoutError:
+            return classify(Breakage.TIMEOUT)
+        except CallFailed as failed:
+            status = failed.fault.status
+            # Any other status shows that it answers: some have no such list, or would have it asked for differently.
+            if status is None or status in (401, 402, 403, 429) or status >= 500:
+                return failed.fault
+        return None
+
+    def _told(self, faults: list[Fault]) -> ModelUnavailable:
+        if len(faults) == 1:
+            [model] = self._models.values()
+            return sentence(faults[0], model.endpoint)
+        whys = "; ".join(f"{name} {fault.reason}" for name, fault in zip(self._models, faults, strict=True))
+        return ModelUnavailable(f"No model endpoint answers at the moment: {whys}.")

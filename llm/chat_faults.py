@@ -1,135 +1,159 @@
-"""Translates whatever goes wrong at a chat endpoint into one sentence for a person."""
+"""Says in one sentence, to a person, what went wrong at a chat endpoint."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import aiohttp
-import openai
 
+from endpoints import Endpoint
 from errors import ModelMisbehaved, ModelUnavailable, RequestRejected
 from llm.chat_json import AFTER_AN_ANSWER
+from llm.pool_faults import Breakage, CallFailed, Fault, Kind, classify
+from llm.wire import breakage_of
 
 log = logging.getLogger("quaestor.model")
 
 
-@dataclass(frozen=True)
-class Endpoint:
-    """What may be said about an endpoint: its address without any credentials, and the model's name."""
-
-    address: str
-    model: str
-
-    @classmethod
-    def of(cls, base_url: str, model: str) -> Endpoint:
-        parts = urlsplit(base_url)
-        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-        return cls(f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else ""), model)
+def told(failed: CallFailed) -> ModelUnavailable:
+    """Return what to raise instead of an endpoint's failure, which may have been its last of several."""
+    endpoint, fault = failed.endpoint, failed.fault
+    assert endpoint is not None, "the failure left the pool without its endpoint"
+    log.warning("the model endpoint %s %s (status %s)", endpoint.name, fault.reason, fault.status)
+    return sentence(fault, endpoint)
 
 
-def translate(error: Exception, endpoint: Endpoint) -> ModelUnavailable:
-    """Return what to raise instead of a library's exception, whose own text may hold the key or the prompt."""
-    if isinstance(error, ModelUnavailable):
-        return error
-    status = error.status_code if isinstance(error, openai.APIStatusError) else None
-    code = error.code if isinstance(error, openai.APIError) else None
-    log.warning(
-        "the model endpoint %s failed: %s, status %s, code %s", endpoint.address, type(error).__name__, status, code
-    )
-    if status is not None:
-        return _of_status(status, code, endpoint)
-    if isinstance(error, openai.APIConnectionError) and not _is_late(error):
-        return ModelUnavailable(
-            f"The model endpoint {endpoint.address} cannot be reached, or broke off the connection. "
-            "Check OPENAI_BASE_URL, and that the endpoint is running."
-        )
-    if isinstance(error, openai.APITimeoutError | TimeoutError):
-        return ModelUnavailable(
-            f"The model endpoint {endpoint.address} did not answer in time. "
-            "Ask again, or allow it more seconds with QUAESTOR_MODEL_TIMEOUT."
-        )
-    if isinstance(error, openai.LengthFinishReasonError):
-        return cut_short()
-    if isinstance(error, openai.ContentFilterFinishReasonError):
-        return filtered()
-    if type(error) is openai.APIError:
-        return ModelUnavailable(
-            f"The model endpoint {endpoint.address} reported an error instead of an answer. Ask again."
-        )
-    # What is left comes from reading the reply: HTML, an empty body, a line that is no JSON, no choices.
-    return _foreign(endpoint)
-
-
-def _is_late(error: BaseException) -> bool:
-    """Return whether time ran out. The SDK's aiohttp transport also calls a dropped connection a timeout."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, aiohttp.ClientConnectionError):
-        cause = cause.__cause__
-    return isinstance(error, openai.APITimeoutError) if cause is None else isinstance(cause, TimeoutError)
-
-
-def _of_status(status: int, code: str | None, endpoint: Endpoint) -> ModelUnavailable:
-    where = f"The model endpoint {endpoint.address}"
-    if code == "insufficient_quota" or status == 402:
-        return ModelUnavailable(f"{where} says that the account's quota is used up: check its plan and billing.")
-    if code == "context_length_exceeded":
+def sentence(fault: Fault, endpoint: Endpoint) -> ModelUnavailable:
+    """Return the sentence about a fault, with what to look at where a setting may be wrong."""
+    where, settings = f"The model endpoint {address_of(endpoint)}", endpoint.settings
+    if fault.breakage is not None:
+        return _of_breakage(fault.breakage, where, endpoint)
+    if fault.code == "context_length_exceeded" or fault.status == 413:
         return ModelMisbehaved(
             f"The prompt does not fit into the model {endpoint.model}: "
             "lower QUAESTOR_CONTEXT_TOKENS, or start a new chat."
         )
+    if fault.status in (401, 403) or fault.code in ("invalid_api_key", "authentication_error"):
+        return ModelUnavailable(f"The model endpoint refused the key: check {settings.key}.")
+    if fault.kind is Kind.RATE_LIMITED:
+        return ModelUnavailable(f"{where} {fault.reason}. Ask again in a minute.")
+    if fault.status in (402, 429):
+        return ModelUnavailable(f"{where} {fault.reason}: check its plan and billing.")
+    if fault.status in (404, 405) or fault.code == "model_not_found":
+        return ModelUnavailable(
+            f"{where} does not know the model {endpoint.model}: check {settings.model}, "
+            f"and that {settings.base_url} is right (it usually ends in /v1)."
+        )
+    return _of_status(fault.status, where, endpoint)
+
+
+def _of_status(status: int | None, where: str, endpoint: Endpoint) -> ModelUnavailable:
     match status:
-        case 401 | 403:
-            return ModelUnavailable("The model endpoint refused the key: check OPENAI_API_KEY.")
-        case 404:
-            return ModelUnavailable(
-                f"{where} does not know the model {endpoint.model}: check QUAESTOR_MODEL, "
-                "and that OPENAI_BASE_URL is right (it usually ends in /v1)."
-            )
         case 400 | 422:
             return RequestRejected(
-                f"{where} did not take the request for the model {endpoint.model}: check QUAESTOR_MODEL."
+                f"{where} did not take the request for the model {endpoint.model}: check {endpoint.settings.model}."
             )
         case 408 | 504:
             return ModelUnavailable(f"{where} did not answer in time. Ask again.")
-        case 429:
-            return ModelUnavailable(f"{where} has too many requests at the moment. Ask again in a minute.")
-        case _ if status >= 500:
+        case int() if status >= 500:
             return ModelUnavailable(f"{where} has a fault of its own (HTTP {status}). Ask again in a minute.")
+        case int() if status < 300:
+            return ModelUnavailable(f"{where} reported an error instead of an answer. Ask again.")
         case _:
-            return ModelUnavailable(f"{where} refused the request (HTTP {status}): check OPENAI_BASE_URL.")
+            return ModelUnavailable(f"{where} refused the request (HTTP {status}): check {endpoint.settings.base_url}.")
 
 
-def check_finish(reason: str | None, *, is_empty: bool, endpoint: Endpoint) -> None:
-    """Return when an answer is whole; `reason` is what the endpoint gave as its finish_reason.
+def _of_breakage(breakage: Breakage, where: str, endpoint: Endpoint) -> ModelUnavailable:
+    check = endpoint.settings.base_url
+    match breakage:
+        case Breakage.CONNECT | Breakage.RESET:
+            return ModelUnavailable(
+                f"{where} cannot be reached, or broke off the connection. "
+                f"Check {check}, and that the endpoint is running."
+            )
+        case Breakage.CERTIFICATE:
+            return ModelUnavailable(f"{where} shows a certificate that does not verify: check {check}.")
+        case Breakage.TIMEOUT:
+            return ModelUnavailable(
+                f"{where} did not answer in time. Ask again, or allow it more seconds with QUAESTOR_MODEL_TIMEOUT."
+            )
+        case Breakage.UNFINISHED:
+            return ModelMisbehaved(f"The model's answer broke off before its end. {AFTER_AN_ANSWER}")
+        case Breakage.GARBLED:
+            return ModelMisbehaved(
+                f"What answers at {address_of(endpoint)} does not speak the chat protocol as it should. "
+                f"Check that {check} names an OpenAI-compatible endpoint (it usually ends in /v1)."
+            )
 
-    Raises ModelMisbehaved for any other. A stream without a finish_reason is one that broke off unnoticed.
+
+def failure_of(error: Exception) -> CallFailed | ModelMisbehaved:
+    """Return what to raise instead of an SDK's exception, whose own text may hold the key or the prompt.
+
+    Every provider's SDK has exceptions of its own. What they share is told apart: a status with headers and a body,
+    and else what their causes are, or are called.
     """
-    if reason == "length":
-        raise cut_short()
-    if reason == "content_filter":
-        raise filtered()
-    if not reason and is_empty:
-        raise _foreign(endpoint)
-    if not reason:
-        raise ModelMisbehaved(f"The model's answer broke off before its end. {AFTER_AN_ANSWER}")
+    if isinstance(error, CallFailed | ModelMisbehaved):
+        return error
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        headers = getattr(getattr(error, "response", None), "headers", None)
+        return CallFailed(classify(status, getattr(error, "body", None)), headers)
+    causes = _causes(error)
+    # First, because the openai client's aiohttp transport calls a dropped connection a timeout too.
+    if broken := next((cause for cause in causes if isinstance(cause, aiohttp.ClientError)), None):
+        return CallFailed(classify(breakage_of(broken)))
+    names = " ".join(type(cause).__name__ for cause in causes)
+    if "LengthFinishReason" in names:
+        return _cut_short()
+    if "ContentFilter" in names:
+        return _held_back()
+    if "Timeout" in names:
+        return CallFailed(classify(Breakage.TIMEOUT))
+    if "Connect" in names:
+        return CallFailed(classify(Breakage.CONNECT))
+    if "Protocol" in names or "ReadError" in names:
+        return CallFailed(classify(Breakage.RESET))
+    if (body := getattr(error, "body", None)) is not None:
+        return CallFailed(classify(200, body))
+    # What is left comes from reading the reply.
+    return CallFailed(classify(Breakage.GARBLED))
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and len(causes) < 10:
+        causes.append(cause)
+        cause = cause.__cause__
+    return causes
+
+
+def address_of(endpoint: Endpoint) -> str:
+    """Return what may be said of where an endpoint is: its address without any credentials."""
+    parts = urlsplit(endpoint.base_url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+
+
+def check_content(reason: str | None, *, is_empty: bool, model: str) -> None:
+    """Return where an answer that has ended may be used; `reason` is what it gave as its finish_reason.
+
+    Raises ModelMisbehaved otherwise: the fault is the question's or the model's, so another endpoint would not help.
+    """
+    if reason in ("length", "max_tokens", "MAX_TOKENS"):
+        raise _cut_short()
+    if reason in ("content_filter", "refusal", "SAFETY"):
+        raise _held_back()
     if is_empty:
-        raise ModelMisbehaved(f"The model {endpoint.model} answered nothing. {AFTER_AN_ANSWER}")
+        raise ModelMisbehaved(f"The model {model} answered nothing. {AFTER_AN_ANSWER}")
 
 
-def _foreign(endpoint: Endpoint) -> ModelMisbehaved:
-    return ModelMisbehaved(
-        f"What answers at {endpoint.address} does not speak the chat protocol as it should. "
-        "Check that OPENAI_BASE_URL names an OpenAI-compatible endpoint (it usually ends in /v1)."
-    )
-
-
-def cut_short() -> ModelMisbehaved:
+def _cut_short() -> ModelMisbehaved:
     return ModelMisbehaved(
         "The model's answer was cut off at its length limit. Ask for less at once, or raise the limit at the endpoint."
     )
 
 
-def filtered() -> ModelMisbehaved:
+def _held_back() -> ModelMisbehaved:
     return ModelMisbehaved("The model's provider held the answer back. Put the question in other words.")

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
-import httpx2
-import openai
 
 from llm.chat_events import Event, Events
 from llm.chat_gather import Gathered
+from llm.pool_faults import Breakage, CallFailed, classify
+from llm.wire import breakage_of
 
 INTERVAL_LONGEST = 1.0
 INTERVALS_PER_LAG = 5.0
 """An interval is at least this many times as long as the event loop is late: a busy loop sends fewer, larger chunks."""
 LAG_SMOOTHING = 0.1
 
-PIECE_BYTES = 16 * 1024
-"""What the SDK's transport hands over at once; a piece this large may have left another one behind."""
 DRAIN_SECONDS = 0.1
 """How long the end of the body may take after [DONE]; a body read to its end gives its connection back."""
 
@@ -56,82 +53,77 @@ class Patience:
 
 
 async def arriving(
-    response: httpx2.Response, gathered: Gathered, interval: Interval, patience: Patience
+    reply: aiohttp.ClientResponse, gathered: Gathered, interval: Interval, patience: Patience
 ) -> AsyncGenerator[list[Event]]:
-    """Yield what the stream brings, gathered; closes the response at the end.
+    """Yield what the stream brings, gathered; closes the reply at the end.
 
     Between two readings it rests, while the transport collects: nobody is woken for a single token. Raises
-    TimeoutError when patience ends, openai.APIError for a fault that the endpoint reports, openai.APIConnectionError
-    for a connection that breaks off, and ValueError for what is no event.
+    CallFailed when patience ends, for a fault that the endpoint reports, for a connection that breaks off, and for
+    what is no event.
     """
     clock = asyncio.get_running_loop().time
-    events, rest = Events(), _Rest(response)
+    events, rest = Events(), _Rest(reply.content)
     limit, is_over = patience.end, False
     try:
-        async with aclosing(_pieces(response)) as pieces:
-            while not is_over:
-                if clock() >= patience.end:
-                    raise TimeoutError  # What is there already is read without waiting, and only a wait is timed out.
-                async with asyncio.timeout_at(limit):
-                    piece = await anext(pieces, None)
-                has_arrived, fault = _gather(events, piece, gathered, response)
-                is_over = piece is None or events.has_ended or fault is not None
-                if (gathered.has_something or is_over) and (taken := gathered.take()):
-                    yield taken
-                    if not is_over and len(piece or b"") < PIECE_BYTES:
-                        await rest.rest(interval)
-                if fault is not None:
-                    raise fault
-                if has_arrived:
-                    limit = min(patience.end, clock() + patience.idle)
-            await _drain(pieces)
+        while not is_over:
+            if clock() >= patience.end:
+                # What is there already is read without waiting, and only a wait is timed out.
+                raise CallFailed(classify(Breakage.TIMEOUT))
+            piece = await _next_piece(reply.content, limit)
+            has_arrived, fault = _gather(events, piece, gathered)
+            is_over = not piece or events.has_ended or fault is not None
+            if (gathered.has_something or is_over) and (taken := gathered.take()):
+                yield taken
+                if not is_over:
+                    await rest.rest(interval)
+            if fault is not None:
+                raise fault
+            if has_arrived:
+                limit = min(patience.end, clock() + patience.idle)
+        await _drain(reply.content)
     finally:
-        await response.aclose()
+        reply.close()
 
 
-def _gather(
-    events: Events, piece: bytes | None, gathered: Gathered, response: httpx2.Response
-) -> tuple[bool, Exception | None]:
+async def _next_piece(content: aiohttp.StreamReader, limit: float) -> bytes:
+    """Return what has come, waiting for it where nothing has; nothing is the end. Raises CallFailed."""
+    try:
+        async with asyncio.timeout_at(limit):
+            return await content.readany()
+    except TimeoutError:
+        raise CallFailed(classify(Breakage.TIMEOUT)) from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise CallFailed(classify(breakage_of(error))) from None
+
+
+def _gather(events: Events, piece: bytes, gathered: Gathered) -> tuple[bool, CallFailed | None]:
     """Return whether the piece made an event whole, and what is wrong with it: what came before that still counts."""
     has_arrived = False
     try:
-        for event in events.end() if piece is None else events.feed(piece):
+        for event in events.feed(piece) if piece else events.end():
             has_arrived = True
-            if error := event.get("error"):
-                raise openai.APIError("The endpoint reported an error.", response.request, body=error)
+            if event.get("error"):
+                return has_arrived, CallFailed(classify(200, event))
             gathered.add(event)
-    except Exception as fault:
-        return has_arrived, fault
+    except Exception:  # Whatever reading raises: it was no event of this protocol.
+        return has_arrived, CallFailed(classify(Breakage.GARBLED))
     return has_arrived, None
 
 
-async def _pieces(response: httpx2.Response) -> AsyncGenerator[bytes]:
-    """Yield the body, in the SDK's own words where it fails."""
-    try:
-        async with aclosing(response.aiter_bytes()) as pieces:
-            async for piece in pieces:
-                yield piece
-    except httpx2.TimeoutException as error:
-        raise openai.APITimeoutError(request=response.request) from error
-    except httpx2.RequestError as error:
-        raise openai.APIConnectionError(request=response.request) from error
-
-
-async def _drain(pieces: AsyncIterator[bytes]) -> None:
-    with suppress(TimeoutError, openai.APIConnectionError):
+async def _drain(content: aiohttp.StreamReader) -> None:
+    with suppress(TimeoutError, aiohttp.ClientError, OSError):
         async with asyncio.timeout(DRAIN_SECONDS):
-            async for _ in pieces:
+            while await content.readany():
                 pass
 
 
 class _Rest:
     """Rests between two readings of a body; its end ends the rest."""
 
-    def __init__(self, response: httpx2.Response) -> None:
+    def __init__(self, content: aiohttp.StreamReader) -> None:
         self._woken: asyncio.Future[None] | None = None
         self._is_over = False
-        if reader := reader_of(response):
-            reader.on_eof(self._end)
+        content.on_eof(self._end)
 
     async def rest(self, interval: Interval) -> None:
         if self._is_over:
@@ -154,14 +146,3 @@ class _Rest:
     def _wake(self) -> None:
         if self._woken is not None and not self._woken.done():
             self._woken.set_result(None)
-
-
-def reader_of(response: httpx2.Response) -> aiohttp.StreamReader | None:
-    """Return aiohttp's reader under the SDK's response, which knows when the body has ended.
-
-    None where another transport is under it, or the SDK has changed: then an answer's end waits for an interval's.
-    """
-    stream: Any = response.stream
-    stream = getattr(stream, "_stream", stream)
-    content = getattr(getattr(stream, "_aiohttp_response", None), "content", None)
-    return content if isinstance(content, aiohttp.StreamReader) else None

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from endpoints import Endpoint
+
 
 class Kind(StrEnum):
     """What to do about a fault."""
@@ -40,6 +42,8 @@ class Breakage(StrEnum):
     CERTIFICATE = "certificate"
     GARBLED = "garbled"
     """A reply that is not the protocol: HTML, JSON or events that are not whole, nothing to choose from."""
+    UNFINISHED = "unfinished"
+    """An answer that ends without saying that it has ended."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,9 @@ class Fault:
     """A few words for a log or an errors file; never text of the endpoint's, which may repeat the prompt or the key."""
     blame: Blame = Blame.ENDPOINT
     status: int | None = None
+    code: str = ""
+    """What the endpoint itself called it, where that is a word of OpenAI's."""
+    breakage: Breakage | None = None
 
 
 class CallFailed(Exception):
@@ -63,14 +70,20 @@ class CallFailed(Exception):
         super().__init__(fault.reason)
         self.fault = fault
         self.headers = headers
+        self.endpoint: Endpoint | None = None
+        """Which endpoint it was; its turn says so."""
 
 
 _BREAKAGES = {
-    Breakage.CONNECT: Fault(Kind.TRANSIENT, "cannot be reached"),
-    Breakage.RESET: Fault(Kind.TRANSIENT, "broke off the connection"),
-    Breakage.TIMEOUT: Fault(Kind.TRANSIENT, "did not answer in time"),
-    Breakage.GARBLED: Fault(Kind.TRANSIENT, "answered something that is no answer"),
-    Breakage.CERTIFICATE: Fault(Kind.FINAL, "shows a certificate that does not verify"),
+    breakage: Fault(kind, reason, breakage=breakage)
+    for breakage, kind, reason in (
+        (Breakage.CONNECT, Kind.TRANSIENT, "cannot be reached"),
+        (Breakage.RESET, Kind.TRANSIENT, "broke off the connection"),
+        (Breakage.TIMEOUT, Kind.TRANSIENT, "did not answer in time"),
+        (Breakage.GARBLED, Kind.TRANSIENT, "answered something that is no answer"),
+        (Breakage.UNFINISHED, Kind.TRANSIENT, "broke off before its answer's end"),
+        (Breakage.CERTIFICATE, Kind.FINAL, "shows a certificate that does not verify"),
+    )
 }
 
 _QUOTA = "says that the account's quota is used up"
@@ -121,12 +134,12 @@ def classify(what: int | Breakage, body: object = None) -> Fault:
     if isinstance(what, Breakage):
         return _BREAKAGES[what]
     codes = _codes_of(body)
-    named = next((_CODES[code] for code in codes if code in _CODES), None)
+    code = next((code for code in codes if code in _CODES), "")
     # A gateway that passes a failure on inside a 200 writes the status as the code.
-    if named is None and what < 400:
+    if not code and what < 400:
         what = next((int(code) for code in codes if code.isdigit() and 400 <= int(code) < 600), what)
-    kind, reason, blame = named or _STATUSES.get(what) or _of_class(what)
-    return Fault(kind, reason, blame, what)
+    kind, reason, blame = _CODES.get(code) or _STATUSES.get(what) or _of_class(what)
+    return Fault(kind, reason, blame, what, code)
 
 
 def _of_class(status: int) -> tuple[Kind, str, Blame]:

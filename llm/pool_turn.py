@@ -65,11 +65,11 @@ class Turn:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._is_told:
-            if error is None:
-                self.succeeded()
-            elif isinstance(error, CallFailed):
-                self.failed(error.fault, error.headers)
+        if isinstance(error, CallFailed):
+            error.endpoint = self.endpoint
+            self.failed(error.fault, error.headers)
+        elif error is None:
+            self.succeeded()
         self.leave()
 
     def sit(self, member: Member, epoch: int, now: float) -> None:

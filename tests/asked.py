@@ -31,7 +31,9 @@ class Answer:
 def offline_settings(home: Path, *, today: date | None = None, database_url: str | None = None) -> Settings:
     """Return settings under which the offline analyst answers, whatever the environment says."""
     absent = dict.fromkeys(("OPENAI_API_KEY", "OPENAI_BASE_URL", "QDRANT_URL", "QDRANT_API_KEY", "embedding_model"))
-    return Settings.model_validate({**absent, "home": home, "today": today, "database_url": database_url})
+    return Settings.model_validate(
+        {**absent, "home": home, "config": home / "no.toml", "today": today, "database_url": database_url}
+    )
 
 
 async def ask(asker: Asker, text: str, today: date, turns: Sequence[Turn] = ()) -> Answer:

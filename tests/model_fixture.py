@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
-from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
 
-from agents.ask import Narrator, Suggester, Writer
+from agents.parts import Narrator, Suggester, Writer
 from agents.question import Complaint, Draft, Followup, Question, Say
 from benchmarks.model_answers import Analyst
 from benchmarks.model_server import MODEL, ModelServer, Received, serving
 from benchmarks.model_wire import Reply, ToolCall
-from llm.chat import open_chat_model
+from endpoints import Endpoint
+from llm.chat import ChatModel, open_chat_model
 from tools.catalog import Catalog, Found
 from tools.sql_runner import Rows
 
@@ -75,11 +76,15 @@ class StandIn:
         """Take this pace from now on; at 0 tokens a second everything comes at once."""
         self.server.pace = replace(self.server.pace, first_token=first_token, tokens_per_second=tokens_per_second)
 
+    def endpoint(self, model: str = MODEL, **about: Any) -> Endpoint:
+        """Return it as an endpoint; `model+fault` asks for a fault."""
+        return Endpoint(self.base_url, model, SecretStr(KEY), **about)
+
     def open(
         self, model: str = MODEL, *, timeout: float = 10.0, idle: float = 5.0
-    ) -> AbstractAsyncContextManager[BaseChatModel]:
+    ) -> AbstractAsyncContextManager[ChatModel]:
         """Return our chat model over this endpoint."""
-        return open_chat_model(model, api_key=SecretStr(KEY), base_url=self.base_url, timeout=timeout, idle=idle)
+        return open_chat_model([self.endpoint(model)], timeout=timeout, idle=idle)
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from langchain_openai import ChatOpenAI
 from openai import DefaultAioHttpClient
 from pydantic import SecretStr
 
+from endpoints import Endpoint
 from llm.chat import open_chat_model
 
 KEY = SecretStr("sk-test")
@@ -69,7 +70,7 @@ async def recorded_endpoint(interval: float = 0.0) -> AsyncIterator[RecordedEndp
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
         async with (
-            open_chat_model("standin", api_key=KEY, base_url=base_url, interval=interval) as ours,
+            open_chat_model([Endpoint(base_url, "standin", KEY)], interval=interval) as ours,
             DefaultAioHttpClient() as http,
         ):
             plain = ChatOpenAI(

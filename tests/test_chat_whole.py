@@ -58,7 +58,7 @@ def without_nothing(usage: dict[str, Any]) -> dict[str, Any]:
 
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=12)
-ARGUMENTS = st.one_of(st.builds(lambda sql: json.dumps({"sql": sql}), WORDS), st.sampled_from(["", "{", "{}"]))
+ARGUMENTS = st.one_of(st.builds(lambda sql: json.dumps({"sql": sql}), WORDS), st.sampled_from(["", "{}"]))
 CALLS = st.lists(
     st.builds(
         lambda ident, arguments: {
@@ -127,6 +127,16 @@ async def test_what_is_sent_beside_the_body_is_sent_as_the_plain_client_does(end
     ours, plain = endpoint.bodies
     assert ours["top_k"] == 3 and ours == plain
     assert [request.headers["X-Asked"] + request.query["v"] for request in endpoint.requests] == ["12", "12"]
+
+
+async def test_a_call_whose_arguments_were_cut_off_is_not_acted_on(endpoint: RecordedEndpoint) -> None:
+    function = {"name": "run_sql", "arguments": '{"sql": "DELETE FROM orders WHERE id = 1'}
+    calls = [{"id": "call_1", "type": "function", "function": function}]
+    message = {"role": "assistant", "content": None, "tool_calls": calls}
+    endpoint.pieces = [json.dumps({"choices": [{"message": message, "finish_reason": "tool_calls"}]}).encode()]
+    with pytest.raises(ModelMisbehaved, match="arguments that are not whole"):
+        await endpoint.ours.ainvoke(TALK)
+    assert len(endpoint.bodies) == 1
 
 
 @pytest.mark.parametrize("reply", ["[]", "null", '"Yes."', '{"choices": null}', '{"choices": [{}]}', "{", "\ufeff"])

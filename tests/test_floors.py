@@ -33,10 +33,11 @@ BESIDE = {
     "columns": {"runner"},
     "chart": {"columns", "runner"},
     "schema": {"reflection"},
-    "embeddings": {"local", "batcher", "pool"},
+    "embeddings": {"local", "batcher", "pool", "wire"},
     "guard": {"batcher"},
     "zero": {"guard", "runner"},
-    "chat": {"spending", "pool"},
+    "chat": {"spending", "pool", "wire"},
+    "wire": {"pool"},
     "requester": {"pool"},
 }
 NAMED = {

@@ -21,6 +21,7 @@ from agents.question import Question, Turn
 from agents.sql_writer import SQLWriter
 from benchmarks.model_command import open_analyst
 from data import ensure_sample
+from endpoints import Endpoint
 from errors import QuestionDeclined
 from llm.chat import open_chat_model
 from settings import Settings
@@ -108,7 +109,7 @@ async def test_a_question_goes_all_the_way_through_the_model(url: str, catalog: 
     question, found = Question("How many customers are there per city?", TODAY), Found(catalog.tables)
     async with (
         serving(url) as base_url,
-        open_chat_model("standin", base_url=base_url) as model,
+        open_chat_model([Endpoint(base_url, "standin")]) as model,
         reading(url, catalog) as (guard, runner),
     ):
         await ModelGuardrails(RuleGuardrails(1_000), model).judge(question)

@@ -45,14 +45,14 @@ def test_secrets_never_stand_in_a_repr(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_endpoint_without_a_key_is_a_model_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    assert not read_settings().has_model
+    assert not read_settings().has_openai
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:11434/v1")
-    assert read_settings().has_model
+    assert read_settings().has_openai
 
 
 def test_the_key_that_chainlit_makes_up_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-FAKE-OPENAI-API-KEY")
-    assert not read_settings().has_model
+    assert not read_settings().has_openai
 
 
 def test_origins_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,4 +65,12 @@ def test_a_home_that_is_a_file_is_named_in_one_sentence(monkeypatch: pytest.Monk
     home.write_text("in the way")
     monkeypatch.setenv("QUAESTOR_HOME", str(home))
     with pytest.raises(SettingsInvalid, match=r"^QUAESTOR_HOME cannot be .*home: File exists\."):
+        read_settings()
+
+
+def test_a_config_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_settings().config == Path("quaestor.toml")
+    monkeypatch.setenv("QUAESTOR_CONFIG", "endpoints.toml")
+    with pytest.raises(SettingsInvalid, match=r"^QUAESTOR_CONFIG names endpoints.toml, and there is no such file\."):
         read_settings()

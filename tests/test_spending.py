@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from endpoints import Endpoint
 from errors import ModelUnavailable
 from llm.chat import open_chat_model
 from llm.spending import spend, spending
@@ -21,7 +22,7 @@ ANSWER = "one two three four five"
 
 
 async def listen(base_url: str, **kwargs: Any) -> None:
-    async with open_chat_model("standin", base_url=base_url, interval=0.01) as model:
+    async with open_chat_model([Endpoint(base_url, "standin")], interval=0.01) as model:
         async for _ in model.astream(ASKED, **kwargs):
             pass
 
