@@ -11,7 +11,7 @@ from pathlib import Path
 
 from asyncer import asyncify
 
-from agents.ask import Asker, Check, Guardrails, Narrator, Suggester, Writer, together
+from agents.ask import Asker, together
 from agents.extension import extend
 from agents.guardrails import RuleGuardrails
 from agents.offline.analyst import Analyst
@@ -19,11 +19,13 @@ from agents.offline.followups import OfflineSuggester
 from agents.offline.narrator import OfflineNarrator
 from agents.offline.starting import first_questions
 from agents.offline.writer import OfflineWriter
+from agents.parts import Check, Guardrails, Narrator, Suggester, Writer
 from data import DESCRIPTIONS, STARTERS, ensure_sample
 from endpoints import OPENAI, Endpoint, read_endpoints, read_hedging
 from llm.embeddings import Embedder, open_embedder
 from settings import Settings
 from tools.catalog import Catalog
+from tools.freshness import Freshness
 from tools.line import Line
 from tools.saved_questions import SavedQuestions, read_saved_questions
 from tools.schema import Progress, Schema, open_schema
@@ -74,6 +76,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             suggester=people.suggester,
             analyst=people.name,
             explainer=ZeroRows(guard, runner, schema.catalog),
+            freshness=Freshness(guard, runner, schema.catalog),
             starters=database.starters or first_questions(analyst, settings.today or date.today()),
             checks={**checks, **people.checks},
             line=Line(settings.questions_at_once, settings.queue_limit),
@@ -166,6 +169,7 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
         return _People(OFFLINE, rules, OfflineWriter(analyst), OfflineNarrator(), OfflineSuggester(analyst))
 
     # LangChain takes a second to import, so only those who use a model pay for it.
+    from agents.fallback import FallbackNarrator, FallbackSuggester, FallbackWriter
     from agents.followups import ModelSuggester
     from agents.guardrails import ModelGuardrails
     from agents.narrator import ModelNarrator
@@ -181,12 +185,13 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
             timeout=settings.model_timeout,
         )
     )
+    writer = SQLWriter(model, catalog.dialect, settings.context_tokens)
     return _People(
         " or ".join(dict.fromkeys(endpoint.model for endpoint in endpoints)),
         ModelGuardrails(rules, model),
-        SQLWriter(model, catalog.dialect, settings.context_tokens),
-        ModelNarrator(model),
-        ModelSuggester(model, catalog.dialect),
+        FallbackWriter(writer, OfflineWriter(analyst), OFFLINE),
+        FallbackNarrator(ModelNarrator(model), OfflineNarrator(), OFFLINE),
+        FallbackSuggester(ModelSuggester(model, catalog.dialect), OfflineSuggester(analyst)),
         {"model": ChatCheck(model)},
     )
 

@@ -15,8 +15,10 @@ from agents.events import (
     Declined,
     Event,
     Failed,
+    FellBack,
     Finished,
     FollowupsSuggested,
+    ReceiptWritten,
     Refused,
     RowsFound,
     SQLComplained,
@@ -26,6 +28,7 @@ from agents.events import (
     TextChunk,
     Waiting,
 )
+from agents.receipt import Receipt
 from tools.sql_runner import Rows
 
 
@@ -43,12 +46,18 @@ class Answer:
     assumptions: list[str] = field(default_factory=list)
     followups: list[str] = field(default_factory=list)
     chart: dict[str, Any] | None = None
+    receipt: dict[str, Any] | None = None
     database: str = ""
     analyst: str = ""
+    fallback: dict[str, Any] | None = None
+    """Where no model could be reached: the `analyst` who went on, from which `part` on, and the `reason`."""
 
     def take(self, event: Event) -> None:
         """Keep what the event tells. Ten thousand rows take a tenth of a second: take them in a thread."""
         match event:
+            case FellBack(analyst=analyst, part=part):
+                self.fallback = asdict(event)
+                self.analyst = analyst if part == "question" else self.analyst
             case SQLWritten(draft=draft):
                 self.sql, self.assumptions = draft.sql, list(draft.assumptions)
             case RowsFound(rows=rows):
@@ -60,6 +69,8 @@ class Answer:
                 self.answer += text
             case FollowupsSuggested(questions=questions):
                 self.followups = list(questions)
+            case ReceiptWritten(receipt=receipt):
+                self.receipt = receipt_as_json(receipt)
             case Declined(reason=reason, suggestions=suggestions):
                 self.answer, self.followups = reason, list(suggestions)
             case Refused(reason=reason) | Failed(reason=reason):
@@ -73,6 +84,16 @@ class Answer:
         """Return the answer as one line of JSON."""
         # Not `asdict`: it would copy every row.
         return json.dumps(vars(self), ensure_ascii=False, allow_nan=False)
+
+
+def receipt_as_json(receipt: Receipt) -> dict[str, Any]:
+    """Return {"assumed": [{"kind", "text", "instead"}], "tables": [{"name", "rows"}], "newest", "trusted"}."""
+    return {
+        "assumed": [{**asdict(one), "instead": list(one.instead)} for one in receipt.assumed],
+        "tables": [{"name": name, "rows": rows} for name, rows in receipt.tables],
+        "newest": receipt.newest.isoformat() if receipt.newest else None,
+        "trusted": receipt.trusted,
+    }
 
 
 def values_as_json(rows: Rows) -> list[list[Any]]:

@@ -9,7 +9,8 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from datetime import date
+from typing import Literal
 
 import anyio
 import asyncer
@@ -22,6 +23,7 @@ from agents.events import (
     Failed,
     Finished,
     FollowupsSuggested,
+    ReceiptWritten,
     Refused,
     RowsFound,
     SQLComplained,
@@ -31,9 +33,24 @@ from agents.events import (
     TextChunk,
     Waiting,
 )
+from agents.fallback import falling_back
 from agents.followups import keep_runnable, remember_trials, unlike
 from agents.nothing_found import ask_instead, say_why
-from agents.question import Complaint, Draft, Followup, Question, Say
+from agents.parts import (
+    Check,
+    Explainer,
+    Freshness,
+    Guard,
+    Guardrails,
+    Narrator,
+    Runner,
+    SavedSearch,
+    Schema,
+    Suggester,
+    Writer,
+)
+from agents.question import Complaint, Draft, Followup, Question
+from agents.receipt import Receipt, read_assumed
 from agents.typed_sql import looks_like_sql
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, SQLFailed, SQLRefused
 from llm.spending import spending
@@ -62,67 +79,7 @@ EVENTS_AHEAD = 256
 """How many events may wait for a slow reader before the work waits for it."""
 
 
-class Guardrails(Protocol):
-    async def judge(self, question: Question) -> None:
-        """Return when the question may be asked; raises QuestionRefused with the reason otherwise."""
-
-
-class Schema(Protocol):
-    async def find(self, question: str) -> Found:
-        """Return the tables and values that the question may be about, nearest first."""
-
-
-class SavedSearch(Protocol):
-    async def find(self, question: str) -> tuple[SavedQuestion, ...]:
-        """Return the saved questions like this one, nearest first."""
-
-
-class Writer(Protocol):
-    async def write(self, question: Question, found: Found, complaint: Complaint | None) -> Draft:
-        """Return SQL for the question, mended where a complaint about an earlier draft is given.
-
-        Raises QuestionDeclined where the tables do not hold what is asked or a part was not understood.
-        """
-
-
-class Guard(Protocol):
-    async def check(self, sql: str) -> SafeQuery:
-        """Return the query, safe to run; raises SQLRefused with the reason."""
-
-
-class Runner(Protocol):
-    async def run(
-        self,
-        query: SafeQuery,
-        *,
-        limit: int | None = None,
-        timeout: float | None = None,
-        dry_run: bool = False,
-        trial: bool = False,
-        tell_place: TellPlace | None = None,
-    ) -> Rows:
-        """Return the rows; raises SQLFailed, QueryTimedOut or DatabaseUnavailable. See tools.sql_runner.SQLRunner."""
-
-
-class Narrator(Protocol):
-    async def narrate(self, question: Question, draft: Draft, rows: Rows, say: Say) -> None:
-        """Say in words what the rows answer, piece by piece."""
-
-
-class Suggester(Protocol):
-    async def suggest(self, question: Question, draft: Draft, rows: Rows, found: Found) -> list[Followup]:
-        """Return next questions, best first, some more than are needed: those that do not run are dropped."""
-
-
-class Explainer(Protocol):
-    async def explain(self, sql: str) -> tuple[Emptying, ...]:
-        """Return which filters of this SQL leave no rows, and what the data holds instead."""
-
-
 Tell = Callable[[Event], Awaitable[None]]
-
-Check = Callable[[], Awaitable[object]]
-"""Returns when what it checks answers; raises AskError with the reason otherwise."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +102,8 @@ class Asker:
     """Who answers: a model's name, or "offline analyst"."""
     explainer: Explainer | None = None
     """Looks into answers that are empty; None leaves them as they are."""
+    freshness: Freshness | None = None
+    """Knows how new the data is; None leaves that out of the receipt."""
     starters: tuple[str, ...] = ()
     """Questions to begin with."""
     line: Line = field(default_factory=lambda: Line(500))
@@ -187,12 +146,14 @@ class _Asking:
     question: Question
     tell: Tell
     seconds: dict[str, float] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)
+    start: float = field(default_factory=time.perf_counter)
 
     async def to_the_end(self) -> None:
         """Tell every event of the question; whatever happens, the last is `Finished`."""
-        with spending() as spent:
+        with spending() as spent, falling_back(self.tell):
             status = await self._status()
-        await self.tell(Finished(status, self.seconds, spent.tokens))
+        await self.tell(Finished(status, self.seconds, spent.tokens, self.began))
 
     async def _status(self) -> Status:
         try:
@@ -219,16 +180,24 @@ class _Asking:
     async def _answer_now(self) -> None:
         found = await self._look()
         await self.tell(TablesFound(found))
-        draft, rows = await self._write_and_run(found)
+        draft, query, rows = await self._write_and_run(found)
         await self.tell(RowsFound(rows))
         if chart := await self._chart(rows):
             await self.tell(ChartDrawn(chart))
         async with together() as tasks:
-            tasks.soonify(self._narrate)(draft, rows)
-            if self.asker.explainer is None or not found_nothing(rows):
+            newest = tasks.soonify(self._newest)(query)
+            if self.asker.explainer is not None and found_nothing(rows):
+                tasks.soonify(self._tell_nothing)(self.asker.explainer, draft, rows, found)
+            else:
+                tasks.soonify(self._narrate)(draft, rows)
                 tasks.soonify(self._suggest)(draft, rows, found)
-                return
-            emptying = tasks.soonify(self._explain)(self.asker.explainer, draft)
+        await self.tell(ReceiptWritten(self._receipt(draft, query, newest.value)))
+
+    async def _tell_nothing(self, explainer: Explainer, draft: Draft, rows: Rows, found: Found) -> None:
+        """Tell that there are no rows, why, and what to ask instead."""
+        async with together() as tasks:
+            tasks.soonify(self._narrate)(draft, rows)
+            emptying = tasks.soonify(self._explain)(explainer, draft)
         if why := say_why(emptying.value):
             await self.tell(TextChunk(why))
         if instead := ask_instead(self.question, draft, emptying.value):
@@ -236,26 +205,42 @@ class _Asking:
         else:
             await self._suggest(draft, rows, found)
 
+    async def _newest(self, query: SafeQuery) -> date | None:
+        freshness = self.asker.freshness
+        return await freshness.newest(query.tables, self.question.today) if freshness else None
+
+    def _receipt(self, draft: Draft, query: SafeQuery, newest: date | None) -> Receipt:
+        known = [self.asker.catalog.table(name) for name in query.tables]
+        tables = tuple((table.name, table.row_count) for table in known if table is not None)
+        return Receipt(read_assumed(query.premises), tables, newest, draft.trusted)
+
     async def _explain(self, explainer: Explainer, draft: Draft) -> tuple[Emptying, ...]:
         with self._stage("explain"):
             return await explainer.explain(draft.sql)
 
     async def _look(self) -> Found:
-        with self._stage("look"):
-            async with together() as tasks:
-                tasks.soonify(self.asker.guardrails.judge)(self.question)
-                found = tasks.soonify(self.asker.schema.find)(self.question.text)
-                saved = tasks.soonify(self.asker.saved.find)(self.question.text)
+        async with together() as tasks:
+            tasks.soonify(self._judge)()
+            found = tasks.soonify(self._find)()
+            saved = tasks.soonify(self.asker.saved.find)(self.question.text)
         return replace(found.value, saved=saved.value)
 
-    async def _write_and_run(self, found: Found) -> tuple[Draft, Rows]:
-        """Return the first draft that runs, with its rows; a draft that fails goes back with the complaint."""
+    async def _judge(self) -> None:
+        with self._stage("judge"):
+            await self.asker.guardrails.judge(self.question)
+
+    async def _find(self) -> Found:
+        with self._stage("find"):
+            return await self.asker.schema.find(self.question.text)
+
+    async def _write_and_run(self, found: Found) -> tuple[Draft, SafeQuery, Rows]:
+        """Return the first draft that runs, as it was checked, and its rows; one that fails goes back to its writer."""
         complaint: Complaint | None = None
         for attempt in range(1, 2 + REPAIRS):
             draft = await self._write(found, complaint)
             await self.tell(SQLWritten(draft, attempt))
             try:
-                return draft, await self._run(draft)
+                return draft, *await self._run(draft)
             except QueryTimedOut:
                 raise  # A repair would most likely run as long again.
             except (SQLRefused, SQLFailed) as error:
@@ -269,7 +254,8 @@ class _Asking:
         if self._is_typed:
             return Draft(self.question.text, reading=self.question.text)
         if complaint is None and (saved := self._saved(found)):
-            return Draft(saved.sql, self.question.text, (f"The SQL is the reviewed one of “{saved.question}”.",))
+            told = f"The SQL is the reviewed one of “{saved.question}”."
+            return Draft(saved.sql, self.question.text, (told,), trusted=True)
         with self._stage("write"):
             return await self.asker.writer.write(self.question, found, complaint)
 
@@ -282,11 +268,11 @@ class _Asking:
         """Whether the person typed SQL: it is checked and run like any other, but never rewritten."""
         return looks_like_sql(self.question.text)
 
-    async def _run(self, draft: Draft) -> Rows:
+    async def _run(self, draft: Draft) -> tuple[SafeQuery, Rows]:
         with self._stage("check"):
             query = await self.asker.guard.check(draft.sql)
         with self._stage("run"):
-            return await self.asker.runner.run(query, dry_run=True, tell_place=self._tell_place("database"))
+            return query, await self.asker.runner.run(query, dry_run=True, tell_place=self._tell_place("database"))
 
     async def _chart(self, rows: Rows) -> Chart | None:
         if len(rows.values) <= ROWS_AT_A_GLANCE:
@@ -343,6 +329,7 @@ class _Asking:
     def _stage(self, name: str) -> Iterator[None]:
         began, waited = time.perf_counter(), self.seconds.get("wait", 0.0)
         self.seconds.setdefault(name, 0.0)
+        self.began.setdefault(name, began - self.start)
         try:
             yield
         finally:

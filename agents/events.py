@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from agents.question import Draft
+from agents.receipt import Receipt
 from tools.catalog import Found
 from tools.chart import Chart
 from tools.sql_runner import Rows
@@ -29,6 +30,24 @@ class Waiting:
 @dataclass(frozen=True)
 class TablesFound:
     found: Found
+
+
+@dataclass(frozen=True)
+class FellBack:
+    """No model can be reached, so somebody else goes on; told once."""
+
+    analyst: str
+    """Who goes on: "offline analyst"."""
+    part: Literal["question", "words"]
+    """From where on: the whole question, or only the words that tell rows whose SQL was there already."""
+    reason: str
+    """Why the model could not be reached."""
+
+    @property
+    def text(self) -> str:
+        """Return one sentence for whoever asked."""
+        does = "answers" if self.part == "question" else "tells the rows"
+        return f"The model cannot be reached; the {self.analyst} {does}."
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,13 @@ class FollowupsSuggested:
 
 
 @dataclass(frozen=True)
+class ReceiptWritten:
+    """What the answer rests on; told once, when all of it is said."""
+
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
 class Declined:
     """The question was not understood, or the data does not hold it."""
 
@@ -103,17 +129,21 @@ class Finished:
     """How long each stage took, by its name, in the order they began."""
     tokens: int = 0
     """Tokens that the model wrote for this question; 0 where none was asked."""
+    began: dict[str, float] = field(default_factory=dict)
+    """When each stage began first, in seconds from the question: those that overlap ran side by side."""
 
 
 Event = (
     Waiting
     | TablesFound
+    | FellBack
     | SQLWritten
     | SQLComplained
     | RowsFound
     | ChartDrawn
     | TextChunk
     | FollowupsSuggested
+    | ReceiptWritten
     | Declined
     | Refused
     | Failed

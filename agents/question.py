@@ -42,6 +42,8 @@ class Draft:
     """See Turn.reading."""
     assumptions: tuple[str, ...] = ()
     """What was taken for granted, a short sentence each: "Last quarter is 1 July to 30 September 2026."."""
+    trusted: bool = False
+    """Whether a person has reviewed the SQL."""
 
 
 @dataclass(frozen=True)

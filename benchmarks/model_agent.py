@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from agents.ask import Writer
+from agents.parts import Writer
 from agents.question import Question
 from benchmarks.model_wire import Part, Reply, ToolCall
 from errors import QuestionDeclined

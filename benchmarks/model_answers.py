@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from agents import followups, guardrails, sql_writer
-from agents.ask import Narrator, Suggester, Writer
+from agents.parts import Narrator, Suggester, Writer
 from agents.guardrails import RuleGuardrails
 from agents.prompts import read_answer_so_far, read_complaint, read_section
 from agents.question import Question, Turn

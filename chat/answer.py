@@ -15,13 +15,16 @@ from asyncer import asyncify
 from chainlit.data import get_data_layer
 from chainlit.element import Element
 
+from agents.answer import receipt_as_json
 from agents.events import (
     ChartDrawn,
     Declined,
     Event,
     Failed,
+    FellBack,
     Finished,
     FollowupsSuggested,
+    ReceiptWritten,
     Refused,
     RowsFound,
     SQLComplained,
@@ -83,6 +86,9 @@ class Answer:
         self._evidence = _element("Evidence", self._message.id, key=self._message.id, attempts=[])
         self._next = _element("Next", self._message.id, key=self._message.id)
         self._questions: tuple[str, ...] = ()
+        self._notes: list[str] = []
+        """What else is to be known about the answer."""
+        self._receipt: dict[str, Any] | None = None
 
     async def open(self) -> None:
         """Put the answer on the page, at its first stage."""
@@ -106,6 +112,9 @@ class Answer:
                 self._wait(place, line)
             case TablesFound(found):
                 self._show_tables(found)
+            case FellBack(analyst, part):
+                self._notes.append(event.text)
+                self._analyst = analyst if part == "question" else f"{self._analyst}, told by the {analyst}"
             case SQLWritten(draft):
                 self._show_sql(draft)
             case SQLComplained(text):
@@ -127,8 +136,10 @@ class Answer:
             case Refused(reason) | Failed(reason):
                 self._questions = self._instead
                 await self._say(reason)
-            case Finished(status, seconds):
-                await self.close(status, seconds)
+            case ReceiptWritten(receipt):
+                self._receipt = receipt_as_json(receipt)
+            case Finished(status):
+                await self.close(status, event)
             case _:
                 assert_never(event)
 
@@ -138,8 +149,8 @@ class Answer:
         await self._say(reason)
         await self.close("failed")
 
-    async def close(self, status: str, seconds: dict[str, float] | None = None) -> None:
-        """End the answer: offer the next questions, and say how long it took."""
+    async def close(self, status: str, finished: Finished | None = None) -> None:
+        """End the answer: offer the next questions, and say what it rests on and how long it took."""
         await self._write(self._markdown.end())
         self._next.props = {
             "key": self._message.id,
@@ -148,7 +159,10 @@ class Answer:
             "assumptions": self._unsaid(),
             "analyst": self._analyst,
             "seconds": round(time.monotonic() - self._began, 2),
-            "stages": {name: round(spent, 3) for name, spent in (seconds or {}).items()},
+            "stages": _stages(finished) if finished else [],
+            "tokens": finished.tokens if finished else 0,
+            "receipt": self._receipt,
+            "rows": count(self._rows) if self._rows else None,
         }
         self._is_over, self._rows = True, None
         self._change(self._next)
@@ -214,8 +228,9 @@ class Answer:
             await self._message.stream_token(markdown)
 
     def _unsaid(self) -> list[str]:
-        """Return what was assumed and is not already said in the answer's words."""
-        return [assumed for assumed in (self.draft.assumptions if self.draft else ()) if assumed not in self._said]
+        """Return what is to be known about the answer, and what was assumed and is not already said in its words."""
+        assumed = self.draft.assumptions if self.draft else ()
+        return [*self._notes, *(each for each in assumed if each not in self._said)]
 
     def _stage(self, name: str, detail: str = "") -> None:
         self._next.props = {"key": self._message.id, "stage": name, "detail": detail}
@@ -250,6 +265,14 @@ async def greet(words: str, questions: tuple[str, ...]) -> None:
     message = cl.Message(words)
     await message.send()
     await _show(_element("Next", message.id, key=message.id, status="greeting", questions=list(questions)))
+
+
+def _stages(finished: Finished) -> list[dict[str, Any]]:
+    """Return each stage's name, when it began and how long it took, in seconds: what overlaps ran side by side."""
+    return [
+        {"name": name, "began": round(finished.began.get(name, 0.0), 4), "seconds": round(spent, 4)}
+        for name, spent in finished.seconds.items()
+    ]
 
 
 def _in_line(place: int, line: str) -> str:

@@ -23,6 +23,7 @@ from agents.events import (
     Failed,
     Finished,
     FollowupsSuggested,
+    ReceiptWritten,
     Refused,
     RowsFound,
     SQLComplained,
@@ -33,10 +34,12 @@ from agents.events import (
 )
 from agents.guardrails import RuleGuardrails
 from agents.question import Complaint, Draft, Followup, Question, Say
+from agents.receipt import Assumed, Receipt
 from errors import AskError, ModelUnavailable, QuestionDeclined
 from llm.spending import spend
 from tests.test_sql_runner import until_busy
 from tools.catalog import Catalog, Found, SavedQuestion
+from tools.freshness import Freshness
 from tools.line import Line
 from tools.reflection import read_catalog
 from tools.saved_questions import SavedQuestions
@@ -141,10 +144,15 @@ def kinds(events: list[Event]) -> list[str]:
 
 async def test_a_question_goes_from_tables_to_sql_to_rows_to_words(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
     events = await told(asker_with(parts, Script(["SELECT city FROM orders"])), "Which orders are there?")
-    assert kinds(events) == ["TablesFound", "SQLWritten", "RowsFound", "TextChunk", "TextChunk", "Finished"]
+    rows_to_words = ["RowsFound", "TextChunk", "TextChunk", "ReceiptWritten"]
+    assert kinds(events) == ["TablesFound", "SQLWritten", *rows_to_words, "Finished"]
     assert events[-1].status == "answered"  # type: ignore[union-attr]
     assert "".join(e.text for e in events if isinstance(e, TextChunk)) == "3 rows."
-    assert list(events[-1].seconds) == ["look", "write", "check", "run", "tell", "suggest"]  # type: ignore[union-attr]
+    finished = events[-1]
+    assert isinstance(finished, Finished)
+    assert list(finished.seconds) == ["judge", "find", "write", "check", "run", "tell", "suggest"]
+    assert list(finished.began) == list(finished.seconds)
+    assert finished.began["write"] >= finished.began["find"] + finished.seconds["find"]
 
 
 async def test_a_failed_query_is_rewritten_with_the_databases_complaint(
@@ -156,7 +164,7 @@ async def test_a_failed_query_is_rewritten_with_the_databases_complaint(
     assert complaint is not None and complaint.sql == "SELECT strftime(city, total, FROM orders"
     assert complaint.text == next(e.text for e in events if isinstance(e, SQLComplained))
     assert [e.attempt for e in events if isinstance(e, SQLWritten)] == [1, 2]
-    assert events[-1] == Finished("answered", events[-1].seconds)  # type: ignore[union-attr]
+    assert isinstance(events[-1], Finished) and events[-1].status == "answered"
 
 
 async def test_after_three_repairs_the_reason_is_told(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
@@ -170,10 +178,8 @@ async def test_after_three_repairs_the_reason_is_told(parts: tuple[Catalog, Guar
 async def test_a_declined_question_names_what_can_be_asked_instead(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
     script = Script([QuestionDeclined("There is nothing about weather here.", ("How many orders are there?",))])
     events = await told(asker_with(parts, script), "What was the weather?")
-    assert events[-2:] == [
-        Declined("There is nothing about weather here.", ("How many orders are there?",)),
-        Finished("declined", events[-1].seconds),  # type: ignore[union-attr]
-    ]
+    assert events[-2] == Declined("There is nothing about weather here.", ("How many orders are there?",))
+    assert isinstance(events[-1], Finished) and events[-1].status == "declined"
 
 
 async def test_a_refused_question_never_reaches_the_writer(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
@@ -219,7 +225,25 @@ async def test_an_empty_answer_says_why_and_offers_what_the_data_holds(
     said = "".join(e.text for e in events if isinstance(e, TextChunk))
     assert said.endswith("there would be 3 rows. The data does hold “Oslo” (2 rows).")
     assert FollowupsSuggested(("Which orders are from Oslo?",)) in events
-    assert events[-1] == Finished("answered", events[-1].seconds)  # type: ignore[union-attr]
+    assert isinstance(events[-1], Finished) and events[-1].status == "answered"
+
+
+async def test_the_receipt_says_what_the_answer_rests_on(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    catalog, guard, runner = parts
+    script = Script(["SELECT city, SUM(total) AS revenue FROM orders WHERE city = 'Oslo' GROUP BY city LIMIT 5"])
+    asker = replace(asker_with(parts, script), freshness=Freshness(guard, runner, catalog))
+    receipts = [e.receipt for e in await told(asker, "What did Oslo bring?") if isinstance(e, ReceiptWritten)]
+    assumed = (
+        Assumed("filter", "city is Oslo", ("without the filter on city",)),
+        Assumed("measure", "revenue is the sum of total"),
+        Assumed("limit", "first 5", ("top 10", "top 20", "without the limit")),
+    )
+    assert receipts == [Receipt(assumed, (("orders", 3),), None, trusted=False)]
+
+
+async def test_a_reviewed_question_is_told_as_trusted(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    events = await told(asker_with(parts, Script([])), "How big is an order?")
+    assert [e.receipt.trusted for e in events if isinstance(e, ReceiptWritten)] == [True]
 
 
 async def test_what_was_said_stays_when_the_narrator_fails(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
@@ -297,7 +321,8 @@ async def test_a_question_past_those_answered_at_once_is_told_its_place_and_is_a
         await until(lambda: line.waiting == 1)
     events = await answer
     assert events[:2] == [Waiting(1, "questions"), Waiting(0, "questions")]
-    assert kinds(events)[2:] == ["TablesFound", "SQLWritten", "RowsFound", "TextChunk", "TextChunk", "Finished"]
+    words = ["TextChunk", "TextChunk"]
+    assert kinds(events)[2:] == ["TablesFound", "SQLWritten", "RowsFound", *words, "ReceiptWritten", "Finished"]
     assert (line.in_turn, line.waiting) == (0, 0)
 
 

@@ -27,7 +27,7 @@ FLOORS = {
 
 # Floor 1 is made of families: a file and its parts (`schema.py`, `schema_store.py`), or a folder. A family may import
 # itself, what everybody may, and the families named here.
-EVERYBODY = {"catalog", "address", "wording", "recent", "conditions"}
+EVERYBODY = {"catalog", "address", "wording", "recent", "conditions", "quoted"}
 BESIDE = {
     "runner": {"guard", "line"},
     "columns": {"runner"},
@@ -36,6 +36,7 @@ BESIDE = {
     "embeddings": {"local", "batcher", "pool", "wire"},
     "guard": {"batcher"},
     "zero": {"guard", "runner"},
+    "freshness": {"guard", "runner"},
     "chat": {"spending", "pool", "wire"},
     "wire": {"pool"},
     "requester": {"pool"},

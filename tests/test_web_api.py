@@ -62,7 +62,7 @@ async def test_the_answer_is_one_object_with_its_evidence(web: Web) -> None:
     assert answer["sql"].startswith("SELECT")
     assert answer["rows"][0] == ["Tea", 3.5]
     assert answer["tables"] == [{"name": "products", "rows": 2}]
-    assert {"look", "write", "check", "run", "tell"} <= set(answer["seconds"])
+    assert {"judge", "find", "write", "check", "run", "tell"} <= set(answer["seconds"])
     assert (answer["database"], answer["analyst"]) == ("shop", "offline analyst")
     assert (answer["tokens"], answer["truncated"]) == (0, False)
 
@@ -113,6 +113,7 @@ async def test_the_events_come_in_the_order_in_which_they_happen(web: Web) -> No
         "tables_found",
         "sql_written",
         "rows_found",
+        "receipt_written",
         "finished",
     ]
     assert told["tables_found"] == {"tables": [{"name": "products", "rows": 2}]}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from agents.ask import Check
+from agents.parts import Check
 from agents.question import Question
 from errors import IndexUnavailable
 from tests.asked import offline_settings

@@ -16,6 +16,7 @@ from sqlglot.errors import SqlglotError
 
 from errors import AskError
 from tools.catalog import Catalog, Column, Table
+from tools.quoted import quoted_column, quoted_table
 from tools.sql_guard import SafeQuery
 from tools.sql_runner import Rows
 from tools.wording import in_words, say_time, say_value
@@ -173,14 +174,14 @@ class ZeroRows:
         return tuple(found[:NEAREST])
 
     async def _values(self, table: Table, column: Column) -> tuple[str, ...]:
-        name = exp.column(column.name, quoted=True)
-        select = exp.select(name).distinct().from_(_quoted(table)).where(name.copy().is_(exp.null()).not_())
+        name = quoted_column(column.name)
+        select = exp.select(name).distinct().from_(quoted_table(table)).where(name.copy().is_(exp.null()).not_())
         rows = await self._rows(select.limit(VALUES_READ).sql(dialect=self._catalog.dialect), VALUES_READ)
         return tuple(str(row[0]) for row in rows)
 
     async def _span(self, table: Table, column: Column) -> tuple[str, str] | None:
-        name = exp.column(column.name, quoted=True)
-        select = exp.select(exp.Min(this=name), exp.Max(this=name.copy())).from_(_quoted(table))
+        name = quoted_column(column.name)
+        select = exp.select(exp.Min(this=name), exp.Max(this=name.copy())).from_(quoted_table(table))
         rows = await self._rows(select.sql(dialect=self._catalog.dialect), 1)
         if not rows or rows[0][0] is None:
             return None
@@ -213,8 +214,3 @@ def nearest(wanted: str, held: Sequence[str]) -> list[str]:
         if score >= ALIKE:
             scored.append((-score, value))
     return [value for _, value in sorted(scored)[:NEAREST]]
-
-
-def _quoted(table: Table) -> exp.Table:
-    *schema, name = (exp.to_identifier(part, quoted=True) for part in table.parts)
-    return exp.Table(this=name, db=schema[0] if schema else None)

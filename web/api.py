@@ -47,7 +47,13 @@ ANSWER: JsonDict = {
     "reading": "How many customers are there?",
     "suggestions": [],
     "tables": [{"name": "customers", "rows": 1900}],
-    "seconds": {"look": 0.008, "write": 0.006, "check": 0.002, "run": 0.001, "tell": 0.001, "suggest": 0.029},
+    "receipt": {
+        "assumed": [],
+        "tables": [{"name": "customers", "rows": 1900}],
+        "newest": "2026-11-19",
+        "trusted": False,
+    },
+    "seconds": {"judge": 0.0, "find": 0.008, "write": 0.006, "check": 0.002, "run": 0.001, "tell": 0.001},
     "tokens": 0,
     "retry_after": None,
 }

@@ -14,15 +14,17 @@ from asyncer import asyncify
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from agents.answer import values_as_json
+from agents.answer import receipt_as_json, values_as_json
 from agents.ask import ROWS_AT_A_GLANCE, together
 from agents.events import (
     ChartDrawn,
     Declined,
     Event,
     Failed,
+    FellBack,
     Finished,
     FollowupsSuggested,
+    ReceiptWritten,
     Refused,
     RowsFound,
     SQLComplained,
@@ -107,9 +109,11 @@ def about(event: Event) -> dict[str, Any]:
             return {"columns": rows.columns, "rows": values, "truncated": rows.truncated, "seconds": rows.seconds}
         case ChartDrawn(chart):
             return {"chart": asdict(chart)}
+        case ReceiptWritten(receipt):
+            return receipt_as_json(receipt)
         case Finished() | Waiting() | SQLComplained() | TextChunk() | FollowupsSuggested():
             return asdict(event)
-        case Declined() | Refused() | Failed():
+        case Declined() | Refused() | Failed() | FellBack():
             return asdict(event)
         case _:
             assert_never(event)
