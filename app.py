@@ -10,13 +10,14 @@ from datetime import date
 
 import chainlit as cl
 from chainlit.config import config
-from chainlit.types import ThreadDict
+from chainlit.types import Feedback, ThreadDict
 
 from agents.ask import Asker
 from agents.events import Finished
 from agents.question import TURNS_KEPT, Draft, Question, Turn
 from bootstrap import OFFLINE
 from chat.answer import Answer, greet
+from chat.doubt import keep_doubt
 from chat.login import ensure_secret
 from chat.markdown import as_markdown
 from chat.presence import attend, leave
@@ -143,6 +144,13 @@ async def on_stop() -> None:
     for message in cl.chat_context.get()[-2:]:
         if message.content == "Task manually stopped.":
             await message.remove()
+
+
+@cl.on_feedback
+async def on_feedback(feedback: Feedback) -> None:
+    """Keep what was doubted; the page has thumbs where there is a history."""
+    if asker := await desk.ready():
+        await keep_doubt(feedback, settings.doubtful, asker.catalog.name)
 
 
 @cl.on_chat_end

@@ -67,7 +67,7 @@ def evaluate(
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     settings = read_settings(database_url)
     if doubtful:
-        print_drafts(settings.home)
+        print_drafts(settings.doubtful)
         return
     if not files:
         raise SettingsInvalid("Name a file of cases, e.g. tests/questions/sample.jsonl.")

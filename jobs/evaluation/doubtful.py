@@ -10,18 +10,15 @@ from typing import Any
 
 from errors import SettingsInvalid
 
-FILE = "doubtful.jsonl"
-"""In the home: `{"question", "sql", "comment", "database", "when"}` a line, as chat/doubt.py writes it."""
-
 HOW = """\
 Copy a line into a file of cases and write the right SQL into its "gold" (more queries where several readings are
 right), or "answerable": false where the data does not hold what was asked. "doubted" is the SQL that was shown.
 """
 
 
-def print_drafts(home: Path) -> None:
+def print_drafts(file: Path) -> None:
     """Print a case without gold SQL for each doubted answer, and on stderr how it becomes a whole one."""
-    drafts = read_drafts(home / FILE)
+    drafts = read_drafts(file)
     for draft in drafts:
         print(json.dumps(draft, ensure_ascii=False))
     print(f"{len(drafts)} answers were doubted.", file=sys.stderr)
@@ -30,7 +27,7 @@ def print_drafts(home: Path) -> None:
 
 
 def read_drafts(file: Path) -> list[dict[str, Any]]:
-    """Return the doubted answers as cases to be, each question once, as it was doubted last; none without the file.
+    """Return the lines of chat/doubt.py as cases to be, each question once; none without the file.
 
     Raises SettingsInvalid where a line cannot be read.
     """

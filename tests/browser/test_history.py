@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import secrets
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -55,11 +57,40 @@ async def test_a_conversation_can_be_taken_up_again_with_its_evidence(
         await page.close()
 
 
-async def _is_kept(history_url: str) -> None:
-    """Wait until the answer's three elements have been written: Chainlit writes behind the answer."""
+async def test_a_thumbs_down_becomes_a_case_to_be(
+    browser: Browser, built_home: Path, tmp_path: Path, history_url: str
+) -> None:
+    home = copied_home(built_home, tmp_path)
+    with serve(home, QUAESTOR_USERS="ann:plum", DATABASE_URL=history_url) as served:
+        page = await browser.new_page()
+        await page.goto(served.url)
+        chat = ChatPage(page)
+        await chat.sign_in("ann", "plum")
+        await chat.is_ready()
+        asked = await chat.ask("How many customers are there?")
+        sql = await asked.sql()
+        await _is_kept(history_url, elements=2)
+        await asked.root.locator(".negative-feedback-off").click()
+        await page.locator("#feedback textarea, [role=dialog] textarea").fill("Only those who bought")
+        async with page.expect_response(lambda response: response.url.endswith("/feedback")):
+            await page.locator("#submit-feedback").click()
+        await page.close()
+    [line] = (home / "doubtful.jsonl").read_text(encoding="utf-8").splitlines()
+    doubt = json.loads(line)
+    assert datetime.fromisoformat(doubt.pop("when")).tzinfo is not None
+    assert " ".join(doubt.pop("sql").split()) == " ".join(sql.split())
+    assert doubt == {
+        "question": "How many customers are there?",
+        "comment": "Only those who bought",
+        "database": "sample",
+    }
+
+
+async def _is_kept(history_url: str, elements: int = 3) -> None:
+    """Wait until the answer's elements have been written: Chainlit writes behind the answer."""
     async with await psycopg.AsyncConnection.connect(history_url, autocommit=True) as connection, asyncio.timeout(15):
         while True:
             cursor = await connection.execute('SELECT COUNT(*) FROM "Element"')
-            if (await cursor.fetchone() or (0,))[0] >= 3:
+            if (await cursor.fetchone() or (0,))[0] >= elements:
                 return
             await asyncio.sleep(0.05)
