@@ -10,8 +10,8 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from agents import followups, guardrails, sql_writer
-from agents.parts import Narrator, Suggester, Writer
 from agents.guardrails import RuleGuardrails
+from agents.parts import Narrator, Suggester, Writer
 from agents.prompts import read_answer_so_far, read_complaint, read_section
 from agents.question import Question, Turn
 from agents.schema_prompt import read_tables, read_values
