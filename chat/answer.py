@@ -156,6 +156,7 @@ class Answer:
             "key": self._message.id,
             "status": status,
             "questions": list(self._questions),
+            "notes": list(self._notes),
             "assumptions": self._unsaid(),
             "analyst": self._analyst,
             "seconds": round(time.monotonic() - self._began, 2),
@@ -228,9 +229,9 @@ class Answer:
             await self._message.stream_token(markdown)
 
     def _unsaid(self) -> list[str]:
-        """Return what is to be known about the answer, and what was assumed and is not already said in its words."""
+        """Return what was assumed and is not already said in the answer's words."""
         assumed = self.draft.assumptions if self.draft else ()
-        return [*self._notes, *(each for each in assumed if each not in self._said)]
+        return [each for each in assumed if each not in self._said]
 
     def _stage(self, name: str, detail: str = "") -> None:
         self._next.props = {"key": self._message.id, "stage": name, "detail": detail}

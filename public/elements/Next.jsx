@@ -1,6 +1,8 @@
 import { Button } from '@/components/ui/button';
+import { DropdownMenu, DropdownMenuContent, DropdownMenuItem, DropdownMenuTrigger } from '@/components/ui/dropdown-menu';
 import { useChatData } from '@chainlit/react-client';
-import { CornerDownRight, Info, Loader2 } from 'lucide-react';
+import { BadgeCheck, CalendarDays, ChevronDown, CornerDownRight, Filter, Info, ListOrdered, Loader2, Sigma } from 'lucide-react';
+import { useState } from 'react';
 
 const ENDED = {
   declined: 'Not answered, rather than guessed.',
@@ -9,9 +11,44 @@ const ENDED = {
   stopped: 'Stopped, and the statement in the database with it.'
 };
 
-function receipt({ status, seconds, analyst }) {
+const STAGES = {
+  wait: 'Waiting for a turn',
+  judge: 'Checking the question',
+  find: 'Finding the tables',
+  write: 'Writing the SQL',
+  check: 'Checking the SQL',
+  run: 'Running it',
+  tell: 'Telling the answer',
+  suggest: 'Next questions',
+  explain: 'Looking for the reason'
+};
+
+const KINDS = { period: CalendarDays, filter: Filter, measure: Sigma, limit: ListOrdered };
+
+// Chainlit builds an element anew whenever the chat starts or ends a task, so what was opened is remembered here.
+function useKept(name, initial) {
+  const kept = (window.quaestorKept = window.quaestorKept || {});
+  const key = `${props.key}/${name}`;
+  const [value, setValue] = useState(key in kept ? kept[key] : initial);
+  return [value, (next) => setValue((kept[key] = next))];
+}
+
+function day(text) {
+  return new Date(`${text}T00:00`).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+}
+
+function span(seconds) {
+  if (seconds < 0.001) return '< 1 ms';
+  return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(2)} s`;
+}
+
+function summary({ status, seconds, analyst, rows, receipt, tokens }) {
   if (ENDED[status]) return ENDED[status];
-  return `Answered in ${seconds} s${analyst ? ` by ${analyst === 'offline analyst' ? 'the offline analyst' : analyst}` : ''}`;
+  const said = [`Answered in ${seconds} s${analyst ? ` by ${analyst === 'offline analyst' ? 'the offline analyst' : analyst}` : ''}`];
+  if (rows) said.push(rows);
+  if (receipt?.newest) said.push(`data up to ${day(receipt.newest)}`);
+  if (tokens) said.push(`${tokens.toLocaleString('en-US')} tokens`);
+  return said.join(' · ');
 }
 
 function Stage({ stage, detail }) {
@@ -23,6 +60,75 @@ function Stage({ stage, detail }) {
       <span>{stage}</span>
       {detail ? <span className="qs-quiet">{detail}</span> : null}
     </p>
+  );
+}
+
+function Assumed({ kind, text, instead }) {
+  const { loading } = useChatData();
+  const Icon = KINDS[kind] || Info;
+  const words = (<><Icon className="h-3.5 w-3.5 shrink-0" aria-hidden="true" /><span>{text}</span></>);
+  if (!instead.length) return <span className="qs-premise">{words}</span>;
+  return (
+    <DropdownMenu>
+      <DropdownMenuTrigger asChild>
+        <button type="button" className="qs-premise" disabled={loading} title="Ask again with another choice">
+          {words}
+          <ChevronDown className="h-3.5 w-3.5 shrink-0" aria-hidden="true" />
+        </button>
+      </DropdownMenuTrigger>
+      <DropdownMenuContent align="start" className="qs-instead">
+        {instead.map((words) => (
+          <DropdownMenuItem key={words} onSelect={() => sendUserMessage(words)}>{words}</DropdownMenuItem>
+        ))}
+      </DropdownMenuContent>
+    </DropdownMenu>
+  );
+}
+
+function Waterfall({ stages }) {
+  const whole = Math.max(...stages.map(({ began, seconds }) => began + seconds), 0.000001);
+  return (
+    <ol className="qs-waterfall">
+      {[...stages].sort((a, b) => a.began - b.began).map(({ name, began, seconds }) => (
+        <li key={name}>
+          <span>{STAGES[name] || name}</span>
+          <span className="qs-track" aria-hidden="true">
+            <i style={{ left: `${(100 * began) / whole}%`, width: `${(100 * seconds) / whole}%` }} />
+          </span>
+          <span className="qs-quiet tabular-nums">{span(seconds)}</span>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Receipt() {
+  const { receipt, stages = [], status } = props;
+  const [open, setOpen] = useKept('receipt', false);
+  const tables = (receipt?.tables || []).map(({ name, rows }) => (rows === null ? name : `${name} (${rows.toLocaleString('en-US')} rows)`));
+  return (
+    <div className="qs-paid">
+      {receipt?.assumed.length ? (
+        <p className="qs-premises" aria-label="Taken for granted">
+          {receipt.assumed.map((assumed) => <Assumed key={assumed.text} {...assumed} />)}
+        </p>
+      ) : null}
+      <p className="qs-receipt qs-quiet">
+        {receipt?.trusted ? <span className="qs-trusted"><BadgeCheck className="h-4 w-4" aria-hidden="true" />Reviewed SQL</span> : null}
+        <span>{summary(props)}</span>
+        {stages.length && !ENDED[status] ? (
+          <button type="button" className="qs-more" aria-expanded={open} onClick={() => setOpen(!open)}>
+            {open ? 'Less' : 'Details'}
+          </button>
+        ) : null}
+      </p>
+      {open ? (
+        <div className="qs-details">
+          {tables.length ? <p className="qs-quiet">Read from {tables.join(', ')}.</p> : null}
+          <Waterfall stages={stages} />
+        </div>
+      ) : null}
+    </div>
   );
 }
 
@@ -42,17 +148,18 @@ function Questions({ questions }) {
 
 export default function Next() {
   if (props.stage) return <Stage {...props} />;
-  const { status, questions = [], assumptions = [], stages = {} } = props;
-  const spent = Object.entries(stages).map(([name, seconds]) => `${name} ${seconds} s`).join(' · ');
+  const { status, questions = [], notes = [], assumptions = [], analyst, receipt } = props;
+  // The chips tell all that the rules take for granted; a model may have taken more.
+  const told = analyst === 'offline analyst' && receipt?.assumed.length ? notes : [...notes, ...assumptions];
   return (
     <footer className={`qs-end qs-${status}`}>
-      {assumptions.length ? (
+      {told.length ? (
         <p className="qs-assumed text-sm">
           <Info className="h-4 w-4 shrink-0" aria-hidden="true" />
-          <span>{assumptions.join(' ')}</span>
+          <span>{told.join(' ')}</span>
         </p>
       ) : null}
-      {status === 'greeting' ? null : <p className="qs-receipt qs-quiet" title={spent}>{receipt(props)}</p>}
+      {status === 'greeting' ? null : <Receipt />}
       {questions.length ? <Questions questions={questions} /> : null}
     </footer>
   );

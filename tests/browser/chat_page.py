@@ -62,6 +62,7 @@ class Answered:
         self.note = root.locator(".qs-count")
         self.followups = root.locator(".qs-next button")
         self.receipt = root.locator(".qs-receipt")
+        self.premises = root.locator(".qs-premise")
 
     async def sql(self) -> str:
         await self._open("SQL")
