@@ -60,7 +60,7 @@ def test_a_program_gets_one_object_with_these_keys(shop: str) -> None:
     answer = told(shop, DEAREST)
     assert set(answer) == {
         *("question", "status", "sql", "columns", "rows", "truncated", "answer"),
-        *("assumptions", "followups", "chart", "receipt", "database", "analyst"),
+        *("assumptions", "followups", "chart", "receipt", "database", "analyst", "fallback"),
     }
     assert answer["question"] == DEAREST
     assert answer["status"] == "answered"
@@ -68,6 +68,7 @@ def test_a_program_gets_one_object_with_these_keys(shop: str) -> None:
     assert answer["rows"][0] == [NAMES[0], 3.5]
     assert answer["truncated"] is False
     assert (answer["database"], answer["analyst"]) == ("shop", "offline analyst")
+    assert answer["fallback"] is None
 
 
 def test_an_answer_is_told_letter_for_letter(shop: str) -> None:
