@@ -280,14 +280,27 @@ async def test_who_finds_the_line_full_is_told_when_to_come_again(tmp_path: Path
         assert (await web.ask(DEAREST)).status_code == 200
 
 
-async def test_a_model_that_is_away_is_told_with_the_time_to_try_again(tmp_path: Path) -> None:
+async def test_where_the_model_is_away_the_offline_analyst_answers_and_the_answer_says_so(tmp_path: Path) -> None:
     from tests.web_fixture import running, small_shop
 
     settings = offline_settings(tmp_path / "home", database_url=small_shop(tmp_path))
     async with running(settings.model_copy(update={"openai_base_url": "http://127.0.0.1:9/v1"})) as web:
-        response = await web.ask(DEAREST)
+        told = (await web.ask(DEAREST)).json()
+        assert (told["status"], told["analyst"]) == ("answered", "offline analyst")
+        assert (told["fallback"]["analyst"], told["fallback"]["part"]) == ("offline analyst", "question")
+        assert "cannot be reached" in told["fallback"]["reason"]
+        [fell_back] = [about for name, about in await events_of(web, DEAREST) if name == "fell_back"]
+        assert (fell_back["analyst"], fell_back["part"]) == ("offline analyst", "question")
+
+
+async def test_what_nobody_can_answer_without_the_model_is_told_with_the_time_to_try_again(tmp_path: Path) -> None:
+    from tests.web_fixture import running, small_shop
+
+    settings = offline_settings(tmp_path / "home", database_url=small_shop(tmp_path))
+    async with running(settings.model_copy(update={"openai_base_url": "http://127.0.0.1:9/v1"})) as web:
+        response = await web.ask("What was the weather yesterday?")
         assert (response.status_code, response.headers["retry-after"]) == (503, "5")
-        assert response.json()["detail"].startswith("The model endpoint http://127.0.0.1:9 cannot be reached")
+        assert response.json()["detail"].startswith("The model cannot be reached at the moment, and the offline")
 
 
 async def test_with_a_login_asking_needs_a_name_and_its_password(tmp_path: Path) -> None:

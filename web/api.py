@@ -44,6 +44,7 @@ ANSWER: JsonDict = {
     "chart": None,
     "database": "sample",
     "analyst": "offline analyst",
+    "fallback": None,
     "reading": "How many customers are there?",
     "suggestions": [],
     "tables": [{"name": "customers", "rows": 1900}],
