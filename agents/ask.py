@@ -51,6 +51,7 @@ from agents.parts import (
 )
 from agents.question import Complaint, Draft, Followup, Question
 from agents.receipt import Receipt, read_assumed
+from agents.redrawing import Redrawing, read_redrawing, say_redrawn
 from agents.typed_sql import looks_like_sql
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, SQLFailed, SQLRefused
 from llm.spending import spending
@@ -148,6 +149,11 @@ class _Asking:
     seconds: dict[str, float] = field(default_factory=dict)
     began: dict[str, float] = field(default_factory=dict)
     start: float = field(default_factory=time.perf_counter)
+    redrawing: Redrawing | None = None
+
+    def __post_init__(self) -> None:
+        if redrawing := read_redrawing(self.question):
+            self.redrawing, self.question = redrawing, redrawing.question
 
     async def to_the_end(self) -> None:
         """Tell every event of the question; whatever happens, the last is `Finished`."""
@@ -182,21 +188,22 @@ class _Asking:
         await self.tell(TablesFound(found))
         draft, query, rows = await self._write_and_run(found)
         await self.tell(RowsFound(rows))
-        if chart := await self._chart(rows):
+        chart = await self._chart(rows)
+        if chart:
             await self.tell(ChartDrawn(chart))
         async with together() as tasks:
             newest = tasks.soonify(self._newest)(query)
             if self.asker.explainer is not None and found_nothing(rows):
                 tasks.soonify(self._tell_nothing)(self.asker.explainer, draft, rows, found)
             else:
-                tasks.soonify(self._narrate)(draft, rows)
+                tasks.soonify(self._narrate)(draft, rows, chart)
                 tasks.soonify(self._suggest)(draft, rows, found)
         await self.tell(ReceiptWritten(self._receipt(draft, query, newest.value)))
 
     async def _tell_nothing(self, explainer: Explainer, draft: Draft, rows: Rows, found: Found) -> None:
         """Tell that there are no rows, why, and what to ask instead."""
         async with together() as tasks:
-            tasks.soonify(self._narrate)(draft, rows)
+            tasks.soonify(self._narrate)(draft, rows, None)
             emptying = tasks.soonify(self._explain)(explainer, draft)
         if why := say_why(emptying.value):
             await self.tell(TextChunk(why))
@@ -226,6 +233,8 @@ class _Asking:
         return replace(found.value, saved=saved.value)
 
     async def _judge(self) -> None:
+        if self.redrawing:
+            return  # It was judged when it was asked, and what was added speaks of the chart alone.
         with self._stage("judge"):
             await self.asker.guardrails.judge(self.question)
 
@@ -253,6 +262,8 @@ class _Asking:
     async def _write(self, found: Found, complaint: Complaint | None) -> Draft:
         if self._is_typed:
             return Draft(self.question.text, reading=self.question.text)
+        if complaint is None and self.redrawing:
+            return self.redrawing.draft
         if complaint is None and (saved := self._saved(found)):
             told = f"The SQL is the reviewed one of “{saved.question}”."
             return Draft(saved.sql, self.question.text, (told,), trusted=True)
@@ -275,14 +286,17 @@ class _Asking:
             return query, await self.asker.runner.run(query, dry_run=True, tell_place=self._tell_place("database"))
 
     async def _chart(self, rows: Rows) -> Chart | None:
+        wish = self.redrawing.wish if self.redrawing else None
         if len(rows.values) <= ROWS_AT_A_GLANCE:
-            return choose_chart(self.question.text, rows)
-        return await asyncify(choose_chart)(self.question.text, rows)
+            return choose_chart(self.question.text, rows, wish)
+        return await asyncify(choose_chart)(self.question.text, rows, wish)
 
-    async def _narrate(self, draft: Draft, rows: Rows) -> None:
+    async def _narrate(self, draft: Draft, rows: Rows, chart: Chart | None) -> None:
         async def say(text: str) -> None:
             await self.tell(TextChunk(text))
 
+        if self.redrawing and rows.values:
+            return await say(say_redrawn(self.redrawing.wish, chart))
         with self._stage("tell"):
             await self.asker.narrator.narrate(self.question, draft, rows, say)
 

@@ -18,6 +18,7 @@ import pytest
 import agents.ask
 from agents.ask import Asker
 from agents.events import (
+    ChartDrawn,
     Declined,
     Event,
     Failed,
@@ -33,7 +34,7 @@ from agents.events import (
     Waiting,
 )
 from agents.guardrails import RuleGuardrails
-from agents.question import Complaint, Draft, Followup, Question, Say
+from agents.question import Complaint, Draft, Followup, Question, Say, Turn
 from agents.receipt import Assumed, Receipt
 from errors import AskError, ModelUnavailable, QuestionDeclined
 from llm.spending import spend
@@ -368,7 +369,7 @@ async def test_a_chart_of_many_rows_is_chosen_beside_the_event_loop(
 ) -> None:
     threads: list[threading.Thread] = []
 
-    def noting(question: str, rows: Rows) -> None:
+    def noting(question: str, rows: Rows, wish: None) -> None:
         threads.append(threading.current_thread())
 
     monkeypatch.setattr(agents.ask, "choose_chart", noting)
@@ -442,3 +443,14 @@ async def test_saved_sql_that_no_longer_runs_goes_to_the_writer(parts: tuple[Cat
     events = await told(replace(asker_with(parts, script), saved=stale), "How big is an order?")
     assert events[-1].status == "answered"  # type: ignore[union-attr]
     assert script.complaints[0] is not None and script.complaints[0].sql == "SELECT avg(price) FROM orders"
+
+
+async def test_another_chart_of_the_same_rows_asks_nobody_again(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    asker = asker_with(parts, Script([]))  # Nothing to write: it would fail if it were asked.
+    turn = Turn("Sales by city?", "Sales by city", "SELECT city, sum(total) AS sales FROM orders GROUP BY city")
+    question = Question("as a pie chart", TODAY, (turn,))
+    async with aclosing(asker.ask(question)) as events:
+        told = [event async for event in events]
+    assert [event.chart.kind for event in told if isinstance(event, ChartDrawn)] == ["pie"]
+    assert [event.text for event in told if isinstance(event, TextChunk)] == ["The same rows as a pie chart."]
+    assert [event.draft.reading for event in told if isinstance(event, SQLWritten)] == ["Sales by city"]

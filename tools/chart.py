@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from tools.chart_plotly import figure
+from tools.chart_wishes import Kind, Wish, read_wish
 from tools.columns import Shape, is_first_and_last_name, is_pair_unique, principal, read_columns
 from tools.sql_runner import Rows
 from tools.wording import is_finite, name_tokens
-
-Kind = Literal["bar", "line", "area", "scatter", "pie", "heatmap", "number"]
 
 BARS = 30
 """More categories than this are read better in a table."""
@@ -25,14 +24,7 @@ POINTS = 12
 """From so many rows on, two measures without a common group make a cloud worth seeing."""
 MEASURES = 4
 
-_WORDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    ("pie", re.compile(r"\b(pie|doughnut|donut)\b", re.I)),
-    ("area", re.compile(r"\b(area|stacked)\b", re.I)),
-    ("heatmap", re.compile(r"\bheat ?map\b", re.I)),
-    ("scatter", re.compile(r"\b(scatter|correlat\w*|relationship)\b", re.I)),
-    ("line", re.compile(r"\bline (chart|graph|plot)\b", re.I)),
-    ("bar", re.compile(r"\b(bar|column) (chart|graph|plot)\b", re.I)),
-)
+_CORRELATED = re.compile(r"\b(correlat\w*|relationship between|scatter)\b", re.I)
 _SHARES = re.compile(r"\b(shares?|proportions?|percent\w*|make up|split|breakdown|broken down)\b", re.I)
 _DERIVED = {"change", "difference", "diff", "growth", "delta", "rank"}
 
@@ -49,17 +41,26 @@ class Chart:
     """The column whose values make one line or bar each."""
     label: tuple[str, ...] = ()
     """Further columns that complete x's label: the last name after the first."""
+    is_stacked: bool = False
+    is_log: bool = False
+    """Whether the axis of the values is logarithmic."""
 
 
-def choose_chart(question: str, rows: Rows) -> Chart | None:
-    """Return the chart that suits the rows, or None where a table says more."""
+def choose_chart(question: str, rows: Rows, wish: Wish | None = None) -> Chart | None:
+    """Return the chart that suits the rows, or None where a table says more.
+
+    What is wished for, by default in the question itself, is drawn wherever the rows allow it.
+    """
+    wish = wish or read_wish(question)
+    if wish.kind == "none":
+        return None
     columns = read_columns(rows)
     if len(set(rows.columns)) < len(columns) or not rows.values:
         return None  # A chart names its columns, so two of one name cannot be told apart.
     if len(rows.values) == 1:
         alone = len(columns) == 1 and columns[0].role == "measure" and is_finite(columns[0].values[0])
         return Chart("number", columns[0].words, columns[0].name, (columns[0].name,)) if alone else None
-    return _Choice(question, columns, rows.truncated).choose()
+    return _Choice(question, wish, columns, rows.truncated).choose()
 
 
 def draw(chart: Chart, rows: Rows) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def draw(chart: Chart, rows: Rows) -> dict[str, Any]:
 @dataclass(frozen=True)
 class _Choice:
     question: str
+    wish: Wish
     columns: list[Shape]
     truncated: bool
 
@@ -93,9 +95,9 @@ class _Choice:
         return self._by_group(groups, measures)
 
     @property
-    def wanted(self) -> Kind | None:
-        """The kind that the question asks for by its name."""
-        return next((kind for kind, words in _WORDS if words.search(self.question)), None)
+    def wanted(self) -> str | None:
+        """The kind that is wished for, or that the question's words suggest."""
+        return self.wish.kind or ("scatter" if _CORRELATED.search(self.question) else None)
 
     def _of_measures(self, measures: list[Shape]) -> Chart | None:
         ids = [c for c in self.columns if c.role == "id"]
@@ -109,9 +111,9 @@ class _Choice:
         if not groups:
             if not when.is_unique or when.distinct < 2:
                 return None
-            if when.distinct == 2 or when.role == "cycle":
+            if self.wanted == "pie" or ((when.distinct == 2 or when.role == "cycle") and self.wanted != "line"):
                 return self._bars(when, measures)
-            kind: Kind = self.wanted if self.wanted in ("area", "bar") else "line"
+            kind: Kind = "bar" if self.wanted == "bar" else "area" if self._is_area(measures) else "line"
             return self._chart(kind, when, measures)
         group = groups[0]
         if not is_pair_unique(when, group):
@@ -128,11 +130,14 @@ class _Choice:
             return None
         if group.distinct > LINES or self.wanted == "heatmap":
             return self._grid([when, group], measures)
-        stacked = self.wanted == "area" or (_SHARES.search(self.question) and not self.truncated)
-        kind: Kind = "area" if stacked and _has_no_negative(measures[0]) else "line"
-        if self.wanted == "bar" or when.distinct <= 2:
+        shared = self.wanted is None and _SHARES.search(self.question) and not self.truncated
+        kind: Kind = "area" if (shared or self._is_area(measures)) and _has_no_negative(measures[0]) else "line"
+        if self.wanted == "bar" or (when.distinct <= 2 and self.wanted != "line"):
             kind = "bar"
         return self._chart(kind, when, measures[:1], series=group)
+
+    def _is_area(self, measures: list[Shape]) -> bool:
+        return self.wanted == "area" or (bool(self.wish.stacked) and self.wanted in (None, "line"))
 
     def _grid(self, sides: list[Shape], measures: list[Shape]) -> Chart | None:
         x, y = sides
@@ -173,9 +178,9 @@ class _Choice:
     def _bars(self, x: Shape, measures: list[Shape], label: tuple[str, ...] = ()) -> Chart | None:
         if not 2 <= self._count <= max(BARS, 31 if x.role == "cycle" else 0):
             return None
-        if x.role != "time" and self._are_parts(measures):
+        if (x.role != "time" or self.wanted == "pie") and self._are_parts(measures):
             return self._chart("pie", x, [self._part(measures)], label=label)
-        kind: Kind = "line" if self.wanted == "line" and x.role in ("time", "cycle") else "bar"
+        kind: Kind = "line" if self.wanted == "line" else "bar"
         return self._chart(kind, x, measures, label=label)
 
     def _part(self, measures: list[Shape]) -> Shape:
@@ -209,7 +214,19 @@ class _Choice:
         drawn = measures if kind in ("scatter", "heatmap", "pie") else _comparable(measures)
         title = f"{' and '.join(m.words for m in drawn)} by {x.words.lower()}"
         title += f" and {series.words.lower()}" if series else ""
-        return Chart(kind, title, x.name, tuple(m.name for m in drawn), series.name if series else None, label)
+        return Chart(
+            kind,
+            title,
+            x.name,
+            tuple(m.name for m in drawn),
+            series.name if series else None,
+            label,
+            is_stacked=kind == "area" or (self._stacks(kind, drawn) and (series is not None or len(drawn) > 1)),
+            is_log=bool(self.wish.log) and kind in ("bar", "line", "scatter") and all(map(_is_positive, drawn)),
+        )
+
+    def _stacks(self, kind: Kind, drawn: list[Shape]) -> bool:
+        return bool(self.wish.stacked) and kind == "bar" and not self.wish.log and all(map(_has_no_negative, drawn))
 
     @property
     def _count(self) -> int:
@@ -231,3 +248,7 @@ def _size(measure: Shape) -> float:
 
 def _has_no_negative(measure: Shape) -> bool:
     return all(v >= 0 for v in measure.values if is_finite(v))
+
+
+def _is_positive(measure: Shape) -> bool:
+    return all(v > 0 for v in measure.values if is_finite(v))

@@ -110,7 +110,7 @@ class _Drawing:
         }
         return {
             "data": [trace],
-            "layout": _layout(xaxis=_measure_axis([x]), yaxis=_measure_axis([y]), hovermode="closest"),
+            "layout": _layout(xaxis=_measure_axis([x]), yaxis=self._measures(), hovermode="closest"),
         }
 
     def _heatmap(self) -> dict[str, Any]:
@@ -163,11 +163,18 @@ class _Drawing:
             for n, trace in enumerate(traces)
         ]
         names = _label_axis(self._x.words, labels) | ({"autorange": "reversed"} if flat else {})
-        axes = {f"{across}axis": names, f"{along}axis": _measure_axis(self._y) | {"rangemode": "tozero"}}
-        height = max(280, 80 + 28 * len(labels) * len(traces)) if flat else 360
+        axes = {f"{across}axis": names, f"{along}axis": self._measures() | {"rangemode": "tozero"}}
+        beside = 1 if self._chart.is_stacked else len(traces)
+        height = max(280, 80 + 28 * len(labels) * beside) if flat else 360
         return {
             "data": data,
-            "layout": _layout(**axes, barmode="group", bargap=0.3, height=height, showlegend=len(data) > 1),
+            "layout": _layout(
+                **axes,
+                barmode="stack" if self._chart.is_stacked else "group",
+                bargap=0.3,
+                height=height,
+                showlegend=len(data) > 1,
+            ),
         }
 
     def _is_flat(self, labels: list[str]) -> bool:
@@ -198,8 +205,12 @@ class _Drawing:
         ]
         dates = {**_axis(self._x.words), "type": "date", "showgrid": False}
         xaxis = dates if as_dates else _label_axis(self._x.words, labels)
-        layout = _layout(xaxis=xaxis, yaxis=_measure_axis(self._y), showlegend=len(data) > 1, hovermode="closest")
+        layout = _layout(xaxis=xaxis, yaxis=self._measures(), showlegend=len(data) > 1, hovermode="closest")
         return {"data": data, "layout": layout}
+
+    def _measures(self) -> dict[str, Any]:
+        """Return the axis of the values."""
+        return _measure_axis(self._y) | ({"type": "log", "dtick": "D2"} if self._chart.is_log else {})
 
     def _order(self) -> list[Any]:
         """Return the distinct values of x in the order of the axis."""

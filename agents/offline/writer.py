@@ -10,6 +10,7 @@ from agents.offline.starting import first_questions
 from agents.question import Complaint, Draft, Question
 from errors import QuestionDeclined, SQLFailed
 from tools.catalog import Found
+from tools.chart_wishes import without_wish
 
 _SUGGESTED = 3
 
@@ -29,10 +30,11 @@ class OfflineWriter:
 
     def _write(self, question: Question, found: Found) -> Draft:
         before = question.turns[-1].reading if question.turns else None
+        text = without_wish(question.text)
         try:
-            understood = self._analyst.understand(question.text, question.today, found.values, before)
+            understood = self._analyst.understand(text, question.today, found.values, before)
         except NotUnderstood as reason:
-            near = self._analyst.mentioned(question.text, question.today)
+            near = self._analyst.mentioned(text, question.today)
             suggestions = first_questions(self._analyst, question.today, near)[:_SUGGESTED]
             raise QuestionDeclined(str(reason), suggestions) from None
         return Draft(understood.sql, understood.reading, understood.assumptions)
