@@ -117,8 +117,11 @@ def _print(report: Report) -> None:
 
 def _table(sheet: Sheet) -> Table:
     table = Table(title=sheet.title, title_justify="left", caption=sheet.note, caption_justify="left", box=SIMPLE_HEAD)
+    table.padding, table.pad_edge = (0, 1, 0, 0), False
     for place, name in enumerate(sheet.head):
-        table.add_column(Text(name), justify="right" if place else "left", overflow="fold")
+        # Figures keep their width: where the terminal is narrow, names are folded and not numbers.
+        kept = max(map(len, name.split())) if place else None
+        table.add_column(Text(name), justify="right" if place else "left", overflow="fold", min_width=kept)
     for line in sheet.lines:
         table.add_row(*(Text(clean(cell, CELL)) for cell in line))
     return table

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from jobs.evaluation.kinds import KINDS
 from jobs.evaluation.outcome import Outcome
@@ -25,6 +25,16 @@ class Sheet:
     head: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
     note: str = ""
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    """What the lines are about, by their first cells; a terminal has no room for it."""
+
+    @property
+    def explained(self) -> Sheet:
+        """The table with the meanings, where it has some, as a last column."""
+        if not self.meanings:
+            return self
+        lines = tuple((*line, self.meanings.get(line[0], "")) for line in self.lines)
+        return replace(self, head=(*self.head, "what is asked"), lines=lines)
 
 
 @dataclass(frozen=True)
@@ -67,13 +77,30 @@ def sheets(outcomes: Sequence[Outcome]) -> list[Sheet]:
     there = {outcome.kind for outcome in outcomes}
     kinds = [kind for kind in KINDS if kind in there] + sorted(there - KINDS.keys())
     databases = sorted({outcome.database for outcome in outcomes})
+    by_kind = _scores("By kind of question", "kind", outcomes, lambda outcome: outcome.kind, kinds)
     return [
         _scores("By database", "database", outcomes, lambda outcome: outcome.database, databases),
-        _scores("By kind of question", "kind", outcomes, lambda outcome: outcome.kind, kinds),
+        replace(by_kind, meanings={kind: KINDS[kind] for kind in kinds if kind in KINDS}),
         _retrieval(outcomes),
         _cost(outcomes),
         _reasons(outcomes),
     ]
+
+
+def headlines(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+    """Return the few figures that say the most, each with what it is."""
+    counted = score(outcomes)
+    took = sorted(outcome.seconds * 1_000 for outcome in outcomes)
+    told = [
+        (share(counted.right, counted.answerable), f"right of {counted.answerable} that the data answers"),
+        (share(counted.right, counted.answered), "of the answers to them are right"),
+        (
+            share(counted.rightly_declined, counted.unanswerable),
+            f"declined of {counted.unanswerable} that it does not answer",
+        ),
+        (f"{_percentile(took, 0.5):,.0f} ms", "a question, in the middle"),
+    ]
+    return [(figure, what) for figure, what in told if figure]
 
 
 def _scores(

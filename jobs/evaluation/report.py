@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from jobs.evaluation.baseline import Comparison
-from jobs.evaluation.figures import Sheet, sheets
+from jobs.evaluation.figures import Sheet, headlines, sheets
 from jobs.evaluation.outcome import Outcome, Sample
+from tools.wording import clean
 
 TEXT_LENGTH = 5_000
 """Characters of a text, or of a line of SQL, that are shown."""
@@ -24,6 +25,11 @@ class Report:
     @property
     def summary(self) -> str:
         return f"{len(self.outcomes)} questions, answered by {self.analyst} on {self.day.isoformat()}"
+
+    @property
+    def headlines(self) -> list[tuple[str, str]]:
+        """The few figures that say the most, each with what it is."""
+        return headlines(self.outcomes)
 
     @property
     def sheets(self) -> list[Sheet]:
@@ -49,6 +55,11 @@ class Report:
     def declined(self) -> list[Outcome]:
         """What was declined although the data holds it."""
         return [outcome for outcome in self.outcomes if outcome.verdict == "declined" and outcome.case.answerable]
+
+
+def sql_lines(sql: str) -> list[str]:
+    """Return the SQL's lines as text that may be shown, each with the spaces that it begins with."""
+    return [" " * (len(line) - len(line.lstrip(" "))) + clean(line, TEXT_LENGTH) for line in sql.splitlines()]
 
 
 def rows_told(sample: Sample | None) -> str:

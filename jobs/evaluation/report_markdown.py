@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.evaluation.figures import Sheet
 from jobs.evaluation.outcome import Outcome, Sample
-from jobs.evaluation.report import TEXT_LENGTH, Report, rows_told
+from jobs.evaluation.report import TEXT_LENGTH, Report, rows_told, sql_lines
 from tools.wording import clean
 
 
@@ -28,15 +28,17 @@ def as_markdown(report: Report) -> str:
 def _changes(report: Report) -> list[str]:
     if not report.changes:
         return []
+    assert report.compared is not None
     lines = [f"- {len(ids)} {what}{': ' if ids else ''}{_text(', '.join(ids))}" for what, ids in report.changes]
-    return ["## Since the baseline", "\n".join(lines)]
+    return ["## Since the baseline", _text(report.compared.summary), "\n".join(lines)]
 
 
 def _sheet(sheet: Sheet) -> list[str]:
     if not sheet.lines:
         return []
     note = [_text(sheet.note)] if sheet.note else []
-    return [f"## {sheet.title}", _table(sheet.head, sheet.lines), *note]
+    shown = sheet.explained
+    return [f"## {shown.title}", _table(shown.head, shown.lines), *note]
 
 
 def _failure(outcome: Outcome) -> list[str]:
@@ -61,7 +63,7 @@ def _declined(outcome: Outcome) -> str:
 
 def _code(sql: str) -> str:
     # Indented, because a fence could be closed by what stands in it.
-    return "\n".join(f"    {clean(line, TEXT_LENGTH)}" for line in sql.splitlines())
+    return "\n".join(f"    {line}" for line in sql_lines(sql))
 
 
 def _table(head: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
