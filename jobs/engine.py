@@ -117,6 +117,8 @@ def _start(run: Run, files: Files, workers: int, closing: ExitStack) -> tuple[Co
 
 def _end(process: BaseProcess) -> None:
     process.terminate()
+    process.join(SECONDS_TO_END)
+    process.kill()
     process.join()
 
 

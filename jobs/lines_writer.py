@@ -135,5 +135,5 @@ def _as_line(place: int, fields: dict[str, Any], found: dict[str, Any]) -> bytes
     line |= found
     try:
         return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
-    except TypeError:  # an integer of more than 64 bits, or half a surrogate pair
-        return json.dumps(line, separators=(",", ":")).encode() + b"\n"
+    except TypeError:  # an integer of more than 64 bits, half a surrogate pair, or what a driver alone knows
+        return json.dumps(line, separators=(",", ":"), default=str).encode() + b"\n"

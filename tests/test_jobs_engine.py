@@ -93,8 +93,8 @@ def test_files_are_refused_before_a_process_is_started(files: Files) -> None:
 
 
 def test_what_processes_tell_is_added_up() -> None:
-    told = together([Counts(5, 1, 2, 7, 50, 100), Counts(3, 0, 1, 1, 100, 100)])
-    assert told == Counts(8, 1, 3, 8, 75, 100)
+    told = together([Counts(5, 1, 2, 7, 4, 50, 100), Counts(3, 0, 1, 1, 2, 100, 100)])
+    assert told == Counts(8, 1, 3, 8, 6, 75, 100)
 
 
 class TestRay:
