@@ -18,10 +18,11 @@ from openai import DefaultAioHttpClient, Timeout
 from pydantic import PrivateAttr, SecretStr
 
 from endpoints import Endpoint
+from errors import ModelUnavailable
 from llm.chat_endpoint import Ask, EndpointModel, tokens_in
-from llm.chat_faults import told
+from llm.chat_faults import sentence, told
 from llm.chat_wire import Interval, Patience
-from llm.pool import CallFailed, Pool, Turn, open_pool
+from llm.pool import CallFailed, Pool, Turn, Unseated, open_pool
 from llm.wire import CONNECT_SECONDS, open_wire
 
 INTERVAL = 0.15
@@ -109,6 +110,8 @@ class ChatModel(BaseChatModel):
         except CallFailed as failed:
             # Not `from failed`: a library's text behind it may hold the key, and a traceback would print it.
             raise told(failed) from None
+        except Unseated as unseated:
+            raise self._told_unseated(unseated) from None
 
     async def _astream(
         self,
@@ -123,15 +126,24 @@ class ChatModel(BaseChatModel):
         def call(turn: Turn) -> AsyncGenerator[ChatGenerationChunk]:
             return self._models[turn.endpoint.name].speak(turn, ask, patience)
 
+        has_begun = False
         stream = self._pool.stream(call, tokens=_reserve(ask), seconds=self._seconds, each=self._each)
         try:
             async with aclosing(stream) as chunks:
                 async for chunk in chunks:
+                    has_begun = True
                     if run_manager:
                         await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
         except CallFailed as failed:
-            raise told(failed) from None
+            raise told(failed, has_begun=has_begun) from None
+        except Unseated as unseated:
+            raise self._told_unseated(unseated) from None
+
+    def _told_unseated(self, unseated: Unseated) -> ModelUnavailable:
+        """Return what to raise: of the only endpoint, what it failed with, and which setting may be wrong."""
+        fault = self._pool.lone_fault()
+        return sentence(fault, next(iter(self._models.values())).endpoint) if fault is not None else unseated
 
     def bind_tools(
         self,

@@ -20,7 +20,7 @@ from yarl import URL
 
 from endpoints import Endpoint
 from llm.chat_calls import Calls, check_calls
-from llm.chat_faults import check_content, failure_of
+from llm.chat_faults import check_content, endless, failure_of
 from llm.chat_gather import Gathered
 from llm.chat_wire import Interval, Patience, arriving
 from llm.pool_faults import Breakage, CallFailed, classify
@@ -29,6 +29,9 @@ from llm.spending import spend
 from llm.wire import Wire, without_credentials
 
 PATH = "/chat/completions"
+
+LONGEST = 100_000
+"""Characters of a streamed answer, some forty pages: what is longer comes from a model that does not find its end."""
 
 # These refuse any temperature but their own.
 _REASONS = re.compile(r"(?:.*/)?(?:o\d|gpt-(?:[5-9]|\d\d))")
@@ -129,7 +132,7 @@ class EndpointModel(ChatOpenAI):
         """
         said, calls = Gathered(), Calls()
         before: list[ChatGenerationChunk] = []
-        is_empty = True
+        is_empty, length = True, 0
         try:
             async with aclosing(self._chunks(turn, ask, said, patience)) as chunks:
                 async for chunk in chunks:
@@ -142,6 +145,9 @@ class EndpointModel(ChatOpenAI):
                     before.clear()
                     assert whole is not None
                     yield whole
+                    length += len(chunk.text)
+                    if length > LONGEST:
+                        raise endless()
             if not said.finish:
                 raise CallFailed(classify(Breakage.GARBLED if is_empty else Breakage.UNFINISHED))
         finally:

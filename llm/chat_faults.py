@@ -16,12 +16,27 @@ from llm.wire import breakage_of
 log = logging.getLogger("quaestor.model")
 
 
-def told(failed: CallFailed) -> ModelUnavailable:
-    """Return what to raise instead of an endpoint's failure, which may have been its last of several."""
+def told(failed: CallFailed, *, has_begun: bool = False) -> ModelUnavailable:
+    """Return what to raise instead of an endpoint's failure, which may have been its last of several.
+
+    `has_begun` says that a part of the answer is there already, so that no setting can be what is wrong.
+    """
     endpoint, fault = failed.endpoint, failed.fault
     assert endpoint is not None, "the failure left the pool without its endpoint"
     log.warning("the model endpoint %s %s (status %s)", endpoint.name, fault.reason, fault.status)
-    return sentence(fault, endpoint)
+    return _broken_off(fault, endpoint) if has_begun else sentence(fault, endpoint)
+
+
+def _broken_off(fault: Fault, endpoint: Endpoint) -> ModelUnavailable:
+    if fault.breakage is None:
+        where = f"The model endpoint {address_of(endpoint)}"
+        return ModelUnavailable(f"{where} reported an error in the middle of its answer. Ask again.")
+    if fault.breakage is Breakage.TIMEOUT:
+        return ModelUnavailable(
+            "The model did not come to the end of its answer in time. "
+            "Ask again, or allow it more seconds with QUAESTOR_MODEL_TIMEOUT."
+        )
+    return ModelUnavailable(f"The model's answer broke off before its end. {AFTER_AN_ANSWER}")
 
 
 def sentence(fault: Fault, endpoint: Endpoint) -> ModelUnavailable:
@@ -79,9 +94,9 @@ def _of_breakage(breakage: Breakage, where: str, endpoint: Endpoint) -> ModelUna
                 f"{where} did not answer in time. Ask again, or allow it more seconds with QUAESTOR_MODEL_TIMEOUT."
             )
         case Breakage.UNFINISHED:
-            return ModelMisbehaved(f"The model's answer broke off before its end. {AFTER_AN_ANSWER}")
+            return ModelUnavailable(f"The model's answer broke off before its end. {AFTER_AN_ANSWER}")
         case Breakage.GARBLED:
-            return ModelMisbehaved(
+            return ModelUnavailable(
                 f"What answers at {address_of(endpoint)} does not speak the chat protocol as it should. "
                 f"Check that {check} names an OpenAI-compatible endpoint (it usually ends in /v1)."
             )
@@ -153,6 +168,11 @@ def _cut_short() -> ModelMisbehaved:
     return ModelMisbehaved(
         "The model's answer was cut off at its length limit. Ask for less at once, or raise the limit at the endpoint."
     )
+
+
+def endless() -> ModelMisbehaved:
+    """Return what to raise of an answer that goes on and on."""
+    return ModelMisbehaved(f"The model did not find the end of its answer. {AFTER_AN_ANSWER}")
 
 
 def _held_back() -> ModelMisbehaved:

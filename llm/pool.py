@@ -18,7 +18,7 @@ from llm.pool_faults import Blame, Breakage, CallFailed, Fault, Kind, classify
 from llm.pool_health import Health
 from llm.pool_limits import Budget, full_jitter
 from llm.pool_race import race
-from llm.pool_seats import Seats
+from llm.pool_seats import Seats, Unseated
 from llm.pool_turn import Turn
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Kind",
     "Pool",
     "Turn",
+    "Unseated",
     "classify",
     "open_pool",
 ]
@@ -208,6 +209,11 @@ class Pool:
         """Whether any endpoint may be asked."""
         now = self._clock()
         return any(member.is_up(now) for member in self.seats.members)
+
+    def lone_fault(self) -> Fault | None:
+        """Return what the only endpoint failed with and now rests for; None where there are others, or it is asked."""
+        [member, *others] = self.seats.members
+        return member.fault if not others and member.is_resting(self._clock()) else None
 
     @property
     def waiting(self) -> int:

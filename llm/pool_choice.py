@@ -7,6 +7,7 @@ from random import Random
 from typing import Protocol
 
 from endpoints import Endpoint
+from llm.pool_faults import Fault
 from llm.pool_health import Breaker, Latency
 from llm.pool_limits import full_jitter, requests_bucket, tokens_bucket
 
@@ -43,6 +44,7 @@ class Member:
         "ease",
         "endpoint",
         "failures",
+        "fault",
         "free_at",
         "heard_at",
         "in_flight",
@@ -78,6 +80,8 @@ class Member:
         self.successes = self.failures = 0
         self.reason = ""
         """Why it failed last."""
+        self.fault: Fault | None = None
+        """What it failed with since it last answered."""
         self.paused_until = self.paused_at = _LONG_AGO
         self._pause_level = 0
         self.free_at = _LONG_AGO
@@ -129,6 +133,7 @@ class Member:
             self._pause_level = min(self._pause_level + 1, 10)
 
     def well(self, started: float) -> None:
+        self.fault = None
         if self._pause_level and started > self.paused_until:
             self._pause_level = 0
 

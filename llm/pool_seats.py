@@ -22,6 +22,10 @@ _PASSED_OVER = 16
 _NEVER = float("inf")
 
 
+class Unseated(ModelUnavailable):
+    """There is no seat for a call: no endpoint is well, or none is free in time."""
+
+
 class Lessor(Protocol):
     """Where limits are shared: what must be asked for before it can be taken."""
 
@@ -107,7 +111,7 @@ class Seats:
     async def wait(self, turn: Turn) -> None:
         """Return when the turn has its seat.
 
-        Raises ModelUnavailable when no endpoint is well, or none will be free before the turn's deadline.
+        Raises Unseated when no endpoint is well, or none will be free before the turn's deadline.
         """
         future = asyncio.get_running_loop().create_future()
         head = next(iter(self.line), None)
@@ -193,12 +197,12 @@ class Seats:
             if not future.done():
                 future.set_exception(self.down())
 
-    def down(self) -> ModelUnavailable:
+    def down(self) -> Unseated:
         """Return what is said where no endpoint is well."""
         whys = "; ".join(f"{member.endpoint.name} {member.reason or 'is being tried'}" for member in self.members)
         if all(member.breaker.refusal for member in self.members):
-            return ModelUnavailable(f"No model endpoint can be used: {whys}. Check the keys and the accounts.")
-        return ModelUnavailable(f"No model endpoint answers at the moment: {whys}. Ask again in a minute.")
+            return Unseated(f"No model endpoint can be used: {whys}. Check their addresses, keys and accounts.")
+        return Unseated(f"No model endpoint answers at the moment: {whys}. Ask again in a minute.")
 
     def close(self) -> None:
         """Turn away whoever still waits, and stop the timer."""
@@ -206,5 +210,5 @@ class Seats:
         self._arm([])
 
 
-def _busy() -> ModelUnavailable:
-    return ModelUnavailable("Every model endpoint has too many requests at the moment. Ask again in a minute.")
+def _busy() -> Unseated:
+    return Unseated("Every model endpoint has too many requests at the moment. Ask again in a minute.")

@@ -115,7 +115,7 @@ class Turn:
             return
         self._is_told = True
         member, now, seats = self.member, self._seats.clock(), self._seats
-        member.reason = fault.reason
+        member.reason, member.fault = fault.reason, fault
         opened = False
         hints = read_hints(headers) if headers is not None else None
         wait = hints.wait_for(self.tokens) if hints is not None else 0.0

@@ -23,6 +23,8 @@ from errors import SettingsInvalid
 from llm.pool_faults import Breakage, CallFailed, Fault, classify
 
 CONNECT_SECONDS = 5.0
+ANSWER_LARGEST = 16 * 2**20
+"""Bytes of an answer; one that is longer has no end."""
 COMPLAINT_BYTES = 65_536
 COMPLAINT_SECONDS = 2.0
 """How much of a refusal is read, and how long: its status alone says the most."""
@@ -55,7 +57,7 @@ class Wire:
         """Return the reply's JSON object, and its headers; raises CallFailed, also for anything else than an object."""
         reply = await self._send("POST", url, headers, body)
         try:
-            raw = await reply.read()
+            raw = await _whole(reply)
         except (aiohttp.ClientError, OSError) as error:
             raise CallFailed(classify(breakage_of(error))) from None
         finally:
@@ -78,6 +80,16 @@ class Wire:
         if reply.ok and reply.status < 300:
             return reply
         raise CallFailed(classify(reply.status, await _beginning(reply)), reply.headers)
+
+
+async def _whole(reply: aiohttp.ClientResponse) -> bytes:
+    """Return the body; raises CallFailed for one without an end, and whatever reading raises."""
+    pieces, size = [], 0
+    async for piece in reply.content.iter_any():
+        pieces.append(piece)
+        if (size := size + len(piece)) > ANSWER_LARGEST:
+            raise CallFailed(classify(Breakage.GARBLED))
+    return b"".join(pieces)
 
 
 async def _beginning(reply: aiohttp.ClientResponse) -> bytes:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from errors import ModelMisbehaved
+from errors import ModelMisbehaved, ModelUnavailable
 from tests.recorded_endpoint import RecordedEndpoint, recorded_endpoint
 
 HURRIED = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -142,5 +142,5 @@ async def test_a_call_whose_arguments_were_cut_off_is_not_acted_on(endpoint: Rec
 @pytest.mark.parametrize("reply", ["[]", "null", '"Yes."', '{"choices": null}', '{"choices": [{}]}', "{", "\ufeff"])
 async def test_a_reply_that_is_no_completion_is_one_sentence(endpoint: RecordedEndpoint, reply: str) -> None:
     endpoint.pieces = [reply.encode()]
-    with pytest.raises(ModelMisbehaved, match="does not speak the chat protocol"):
+    with pytest.raises(ModelUnavailable, match="does not speak the chat protocol"):
         await endpoint.ours.ainvoke(TALK)

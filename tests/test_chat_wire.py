@@ -201,9 +201,9 @@ async def test_a_packed_stream_is_unpacked(endpoint: RecordedEndpoint) -> None:
 
 
 BROKEN_STREAMS = {
-    "no JSON": (b"data: {nonsense", ModelMisbehaved, "does not speak the chat protocol"),
-    "no object": (b"data: [1]", ModelMisbehaved, "does not speak the chat protocol"),
-    "no UTF-8": (b"data: \xff", ModelMisbehaved, "does not speak the chat protocol"),
+    "no JSON": (b"data: {nonsense", ModelUnavailable, "broke off before its end"),
+    "no object": (b"data: [1]", ModelUnavailable, "broke off before its end"),
+    "no UTF-8": (b"data: \xff", ModelUnavailable, "broke off before its end"),
     "an error": (b'data: {"error": {"message": "out of memory: sk-test"}}', ModelUnavailable, "reported an error"),
     "an error by name": (b'event: error\ndata: {"error": "sk-test"}', ModelUnavailable, "reported an error"),
 }

@@ -11,7 +11,7 @@ import pytest
 
 from endpoints import Endpoint
 from errors import ModelUnavailable
-from llm.pool import Pool
+from llm.pool import Pool, Unseated
 from llm.pool_faults import Breakage, CallFailed, Kind, classify
 from llm.pool_health import FAILURES_IN_A_ROW, Health
 from llm.pool_limits import Budget
@@ -194,7 +194,7 @@ def test_who_waits_in_line_is_told_too_when_the_last_endpoint_fails() -> None:
         calls = [pool.run(failing({"a": 500}, [])) for _ in range(20)]
         failures = await asyncio.gather(*calls, return_exceptions=True)
         # Four seats of those that failed were taken before the fifth failure.
-        assert Counter(map(type, failures)) == {CallFailed: 2 * FAILURES_IN_A_ROW - 1, ModelUnavailable: 11}
+        assert Counter(map(type, failures)) == {CallFailed: 2 * FAILURES_IN_A_ROW - 1, Unseated: 11}
         assert clock() == pytest.approx(0.2) and pool.waiting == 0
 
     virtually(scene())
