@@ -9,6 +9,7 @@ from jobs.ask import ask
 from jobs.check import check
 from jobs.evaluate import evaluate
 from jobs.index import index
+from jobs.request import request
 
 app = typer.Typer(
     help="Ask a database in plain words, from the command line.",
@@ -16,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (ask, check, index, evaluate):
+for command in (ask, check, index, evaluate, request):
     app.command()(command)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from ssl import SSLContext, SSLError
@@ -30,12 +30,17 @@ def completion(text: object, finish: str | None = "stop", **message: object) -> 
 
 @dataclass
 class RawEndpoint:
-    """Says `script`, a reply in pieces for each request, then `always` to every other; None says nothing."""
+    """Says `script`, a reply in pieces for each request, then `always` to every other; None says nothing.
+
+    `always` may be a function of the request's body.
+    """
 
     port: int = 0
     scheme: str = "http"
     script: deque[list[bytes] | None] = field(default_factory=deque)
-    always: list[bytes] | None = field(default_factory=lambda: [reply(completion("well"))])
+    always: list[bytes] | Callable[[dict[str, Any]], bytes] | None = field(
+        default_factory=lambda: [reply(completion("well"))]
+    )
     heads: list[str] = field(default_factory=list)
     """The requests that came in, without their bodies."""
     bodies: list[bytes] = field(default_factory=list)
@@ -69,8 +74,8 @@ class RawEndpoint:
         self.bodies.append(await reader.readexactly(int(size.partition(" ")[2])))
         self.heads.append(head)
         self.asked.set()
-        pieces = self.script.popleft() if self.script else self.always
-        for piece in pieces or ():
+        said = self.script.popleft() if self.script else self.always
+        for piece in [said(json.loads(self.bodies[-1]))] if callable(said) else said or ():
             if piece is CLOSE:
                 return False
             writer.write(piece)

@@ -1,0 +1,215 @@
+"""`python -m jobs request REQUESTS.jsonl`: asks models for an answer to every line of a file, and saves the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+from pydantic import SecretStr
+
+from endpoints import Endpoint
+from errors import AskError, FileUnusable, SettingsInvalid
+from jobs.engine import Engine, Files, Tell, run_job
+from jobs.lines import Counts, open_lines
+from jobs.progress import progress as show_progress
+from jobs.request_endpoints import chosen_endpoints
+from jobs.sending import Sender
+from llm.requester import open_requester
+from settings import read_settings
+
+TOLD_SECONDS = 0.5
+WRONG_USE, STOPPED = 2, 130
+"""Exit codes; 130 is what a shell expects of a command that Ctrl-C has ended."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How one process asks."""
+
+    endpoints: tuple[Endpoint, ...]
+    concurrency: int
+    attempts: int
+    seconds: float
+    """For one attempt."""
+    per_second: float | None
+    redis_url: SecretStr | None
+
+    def shared_by(self, processes: int, place: int) -> Options:
+        """Return what one of so many processes may take of it; a rate that Redis keeps is theirs together."""
+        if processes == 1:
+            return self
+        share = 1 if self.redis_url is not None else processes
+        return replace(
+            self,
+            endpoints=tuple(_part(endpoint, processes, share) for endpoint in self.endpoints),
+            concurrency=max(1, (self.concurrency + place) // processes),
+            per_second=self.per_second and self.per_second / share,
+        )
+
+
+def _part(endpoint: Endpoint, processes: int, share: int) -> Endpoint:
+    requests, tokens, in_flight = endpoint.requests_per_minute, endpoint.tokens_per_minute, endpoint.in_flight
+    return replace(
+        endpoint,
+        requests_per_minute=requests and requests / share,
+        tokens_per_minute=tokens and tokens / share,
+        in_flight=in_flight and max(1, in_flight // processes),
+    )
+
+
+def request(
+    requests: Annotated[
+        Path | None, typer.Argument(metavar="REQUESTS", help='JSON lines: {"input": "…"}, or {"messages": […], …}.')
+    ] = None,
+    requests_filepath: Annotated[
+        Path | None, typer.Option("--requests_filepath", help="The same as the argument.")
+    ] = None,
+    save_filepath: Annotated[
+        Path | None, typer.Option("--save_filepath", help="The answers. [default: REQUESTS with .answers.jsonl]")
+    ] = None,
+    errors_filepath: Annotated[
+        Path | None, typer.Option("--errors_filepath", help="What failed. [default: errors.jsonl beside the answers]")
+    ] = None,
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--endpoint",
+            metavar="URL=WEIGHT",
+            help="Ask here instead of at the configured endpoints; repeat it for several.",
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="The model to ask everywhere.")] = None,
+    max_requests_per_second: Annotated[
+        float | None,
+        typer.Option("--max_requests_per_second", min=0.001, help="For all endpoints. [default: no limit]"),
+    ] = None,
+    max_attempts: Annotated[
+        int, typer.Option("--max_attempts", min=1, help="How often one line is asked at most.")
+    ] = 4,
+    concurrency: Annotated[int, typer.Option(min=1, max=20_000, help="Requests under way at the same time.")] = 256,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one request.")] = 120.0,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; the limits are for all together.")] = 1,
+    engine: Annotated[Engine, typer.Option(help="Where it runs.")] = Engine.LOCAL,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")] = False,
+    progress: Annotated[
+        bool | None, typer.Option("--progress/--no-progress", help="Show how far it is. [default: on a terminal]")
+    ] = None,
+) -> None:
+    """Ask a model for an answer to each line of a file, thousands a second, and save the answers as JSON lines.
+
+    Exit code: 0 all lines are answered, 1 some failed or no endpoint could be used, 2 wrong use, 130 stopped by Ctrl-C.
+    """
+    told = Counts()
+    try:
+        files = _files(requests or requests_filepath, save_filepath, errors_filepath, resume=resume)
+        settings = read_settings()
+        options = Options(
+            endpoints=chosen_endpoints(settings, endpoint or (), model),
+            concurrency=concurrency,
+            attempts=max_attempts,
+            seconds=timeout,
+            per_second=max_requests_per_second,
+            redis_url=settings.redis_url,
+        )
+        with show_progress(progress) as show:
+
+            def tell(counts: Counts) -> None:
+                nonlocal told
+                told = counts
+                show(counts)
+
+            run_job(partial(send_share, options), files, engine, workers, tell)
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped: {_done(told, files)} Go on with --resume.", err=True)
+        raise typer.Exit(STOPPED) from None
+    except (SettingsInvalid, FileUnusable) as error:
+        typer.echo(str(error), err=True)
+        has_begun = told.answered or told.failed
+        raise typer.Exit(1 if has_begun else WRONG_USE) from None
+    except AskError as error:
+        typer.echo(f"{error} {_done(told, files)} Go on with --resume.", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(_done(told, files))
+    if told.failed:
+        raise typer.Exit(1)
+
+
+def _files(requests: Path | None, save: Path | None, errors: Path | None, *, resume: bool) -> Files:
+    if requests is None:
+        raise SettingsInvalid("Name the file with the requests: python -m jobs request REQUESTS.jsonl.")
+    save = save or requests.with_suffix(".answers.jsonl")
+    return Files(requests, save, errors or save.with_name("errors.jsonl"), resume)
+
+
+def _done(counts: Counts, files: Files) -> str:
+    """Return what was done, and where it is, in a sentence."""
+    answered = counts.answered + counts.skipped
+    said = f"{answered:,} {'line is' if answered == 1 else 'lines are'} answered in {files.save}"
+    return f"{said}, {counts.failed:,} failed: see {files.errors}." if counts.failed else f"{said}, none failed."
+
+
+def send_share(options: Options, files: Files, shares: int, tell: Tell) -> None:
+    """Send one process's lines; raises KeyboardInterrupt where a signal has stopped it."""
+    if uvloop.run(_send(options.shared_by(shares, files.share[0]), files, tell)):
+        raise KeyboardInterrupt
+
+
+async def _send(options: Options, files: Files, tell: Tell) -> bool:
+    """Send the lines, and return whether a signal has stopped it."""
+    async with (
+        open_lines(files.requests, files.save, files.errors, resume=files.resume, share=files.share) as lines,
+        open_requester(
+            options.endpoints,
+            seconds=options.seconds,
+            attempts=options.attempts,
+            max_requests_per_second=options.per_second,
+            redis_url=options.redis_url,
+        ) as requester,
+    ):
+        sender = Sender(lines, requester)
+        with _stopped_by_signals(sender):
+            async with _telling(sender, tell):
+                await sender.send(options.concurrency)
+    return sender.is_stopped
+
+
+@contextmanager
+def _stopped_by_signals(sender: Sender) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, sender.stop)
+    try:
+        yield
+    finally:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(name)
+
+
+@asynccontextmanager
+async def _telling(sender: Sender, tell: Tell) -> AsyncIterator[None]:
+    """Tell how far the sender is, now and then and at the end."""
+
+    async def keep_telling() -> None:
+        answered_before = -1
+        while True:
+            await asyncio.sleep(TOLD_SECONDS)
+            tell(sender.counts)
+            # Whoever sees no answers come is told why, once for each time that they stop.
+            if sender.counts.answered != answered_before and (obstacle := sender.obstacle):
+                answered_before = sender.counts.answered
+                typer.echo(obstacle, err=True)
+
+    telling = asyncio.create_task(keep_telling())
+    try:
+        yield
+    finally:
+        telling.cancel()
+        tell(sender.counts)
