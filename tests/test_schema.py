@@ -422,6 +422,15 @@ def test_our_own_qdrant_finds_what_a_server_finds(stores: list[EntryStore], with
         assert [hit.score for hit in own_hits] == pytest.approx([hit.score for hit in server_hits])
 
 
+def test_the_nearest_of_a_kind_are_told_with_their_cosines(stores: list[EntryStore]) -> None:
+    entries = shelves()[:3]
+    vectors = {entry.id: [cos(angle), sin(angle)] for entry, angle in zip(entries, [0.1, 0.3, 1.4], strict=True)}
+    for store in stores:
+        [near, far] = filled(store, vectors).nearest("table", [1.0, 0.0], 5)
+        assert [(hit.id, hit.table) for hit in (near, far)] == [(entries[0].id, "drinks"), (entries[2].id, "cups")]
+        assert [near.score, far.score] == pytest.approx([cos(0.1), cos(1.4)], abs=1e-5)
+
+
 def test_a_store_forgets_what_is_removed_and_everything_when_dropped(stores: list[EntryStore]) -> None:
     for store in stores:
         filled(store, {})

@@ -19,17 +19,18 @@ _NAMESPACE = uuid.UUID("6f5d0d8e-6f0e-5f3b-9c55-3f3c3c1f8a57")
 
 @dataclass(frozen=True)
 class Entry:
-    kind: Literal["table", "column", "value"]
+    kind: Literal["table", "column", "value", "term", "instruction", "question"]
     table: str
+    """Empty for what people wrote down: terms, instructions, saved questions."""
     column: str
-    """Empty for a table."""
+    """Empty for those, and for a table."""
     text: str
     """What is searched; for a value, the value as the data spells it."""
 
     @cached_property
     def id(self) -> str:
-        value = self.text if self.kind == "value" else ""
-        return str(uuid.uuid5(_NAMESPACE, "\0".join((self.kind, self.table, self.column, value))))
+        text = "" if self.kind in ("table", "column") else self.text
+        return str(uuid.uuid5(_NAMESPACE, "\0".join((self.kind, self.table, self.column, text))))
 
     def digest(self, model: str) -> str:
         """Return what changes whenever the entry must be embedded again."""

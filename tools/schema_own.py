@@ -97,7 +97,18 @@ class OwnStore:
         )
         with _translated():
             points = self._opened.query(request)
-        return [Hit(**(point.payload or {}), score=point.score) for point in points]
+        return _hits(points)
+
+    def nearest(self, kind: str, vector: Vector, limit: int) -> list[Hit]:
+        """Return the entries of this kind nearest in meaning, nearest first; each score is the cosine."""
+        request = qdrant_edge.QueryRequest(
+            limit=limit,
+            query=Query.Nearest(vector, using=MEANING),
+            filter=qdrant_edge.Filter(must=[qdrant_edge.FieldCondition("kind", qdrant_edge.MatchValue(kind))]),
+            with_payload=qdrant_edge.PayloadSelector.Include(PAYLOAD),
+        )
+        with _translated():
+            return _hits(self._opened.query(request))
 
     def close(self) -> None:
         """Let go of the memory and the folder."""
@@ -121,6 +132,10 @@ class OwnStore:
             vectors[MEANING] = vector
         payload = {"kind": entry.kind, "table": entry.table, "column": entry.column}
         return qdrant_edge.Point(entry.id, vectors, payload)
+
+
+def _hits(points: Sequence[qdrant_edge.ScoredPoint]) -> list[Hit]:
+    return [Hit(**(point.payload or {}), score=point.score, id=str(point.id)) for point in points]
 
 
 @contextmanager

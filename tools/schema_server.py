@@ -116,7 +116,21 @@ class ServerStore:
                 limit=FOUND,
                 with_payload=["kind", "table", "column"],
             )
-        return [Hit(**(point.payload or {}), score=point.score) for point in answer.points]
+        return _hits(answer.points)
+
+    def nearest(self, kind: str, vector: Vector, limit: int) -> list[Hit]:
+        """Return the entries of this kind nearest in meaning, nearest first; each score is the cosine."""
+        of_kind = models.FieldCondition(key="kind", match=models.MatchValue(value=kind))
+        with _translated():
+            answer = self._client.query_points(
+                self._collection,
+                query=vector,
+                using=MEANING,
+                query_filter=models.Filter(must=[of_kind]),
+                limit=limit,
+                with_payload=["kind", "table", "column"],
+            )
+        return _hits(answer.points)
 
     def close(self) -> None:
         """Close the connections."""
@@ -129,6 +143,10 @@ class ServerStore:
             vectors[MEANING] = vector
         payload = {"kind": entry.kind, "table": entry.table, "column": entry.column, "digest": digest}
         return models.PointStruct(id=entry.id, vector=vectors, payload=payload)
+
+
+def _hits(points: Sequence[models.ScoredPoint]) -> list[Hit]:
+    return [Hit(**(point.payload or {}), score=point.score, id=str(point.id)) for point in points]
 
 
 def _sparse(vector: Any) -> models.SparseVector:

@@ -24,11 +24,13 @@ Vector = list[float]
 @dataclass(frozen=True)
 class Hit:
     kind: str
-    """`table`, `column` or `value`."""
+    """As the entry's: `table`, `column`, …"""
     table: str
     column: str
     score: float
-    """It orders the hits of one question and means nothing across questions."""
+    """It orders the hits of one question and, unless it is a cosine, means nothing across questions."""
+    id: str = ""
+    """The entry's."""
 
 
 class EntryStore(Protocol):
@@ -54,6 +56,9 @@ class EntryStore(Protocol):
 
     def search(self, text: str, vector: Vector | None) -> list[Hit]:
         """Return the entries nearest in words and in meaning, fused by their ranks (RRF), nearest first."""
+
+    def nearest(self, kind: str, vector: Vector, limit: int) -> list[Hit]:
+        """Return the entries of this kind nearest in meaning, nearest first; each score is the cosine."""
 
     def close(self) -> None:
         """Let go of connections and memory."""
