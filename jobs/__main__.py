@@ -6,6 +6,7 @@ import typer
 
 from errors import AskError
 from jobs.ask import ask
+from jobs.batch import batch
 from jobs.check import check
 from jobs.evaluate import evaluate
 from jobs.index import index
@@ -17,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (ask, check, index, evaluate, request):
+for command in (ask, batch, check, index, evaluate, request):
     app.command()(command)
 
 
