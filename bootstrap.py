@@ -19,7 +19,7 @@ from agents.offline.followups import OfflineSuggester
 from agents.offline.narrator import OfflineNarrator
 from agents.offline.starting import first_questions
 from agents.offline.writer import OfflineWriter
-from agents.parts import Check, Guardrails, Narrator, Suggester, Writer
+from agents.parts import Check, Endpoints, Guardrails, Narrator, Suggester, Writer
 from data import DESCRIPTIONS, STARTERS, ensure_sample
 from endpoints import OPENAI, Endpoint, read_endpoints, read_hedging
 from llm.embeddings import Embedder, open_embedder
@@ -79,6 +79,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             freshness=Freshness(guard, runner, schema.catalog),
             starters=database.starters or first_questions(analyst, settings.today or date.today()),
             checks={**checks, **people.checks},
+            endpoints=people.endpoints,
             line=Line(settings.questions_at_once, settings.queue_limit),
         )
         yield await extend(asker, settings.extension, closing) if settings.extension else asker
@@ -160,6 +161,7 @@ class _People:
     narrator: Narrator
     suggester: Suggester
     checks: Mapping[str, Check] = field(default_factory=dict)
+    endpoints: Endpoints = tuple
 
 
 async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closing: AsyncExitStack) -> _People:
@@ -193,6 +195,7 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
         FallbackNarrator(ModelNarrator(model), OfflineNarrator(), OFFLINE),
         FallbackSuggester(ModelSuggester(model, catalog.dialect), OfflineSuggester(analyst)),
         {"model": ChatCheck(model)},
+        lambda: model.pool.states,
     )
 
 

@@ -38,6 +38,7 @@ from agents.followups import keep_runnable, remember_trials, unlike
 from agents.nothing_found import ask_instead, say_why
 from agents.parts import (
     Check,
+    Endpoints,
     Explainer,
     Freshness,
     Guard,
@@ -113,6 +114,8 @@ class Asker:
     """The follow-ups that were tried lately."""
     checks: Mapping[str, Check] = field(default_factory=dict)
     """What a question needs, by its name: "database", "index" and, where a model answers, "model"."""
+    endpoints: Endpoints = tuple
+    """How each endpoint of the model is; none where no model answers."""
 
     async def ask(self, question: Question) -> AsyncGenerator[Event, None]:
         """Yield what happens; the last event is `Finished`.

@@ -46,8 +46,8 @@ class FellBack:
     @property
     def text(self) -> str:
         """Return one sentence for whoever asked."""
-        does = "answers" if self.part == "question" else "tells the rows"
-        return f"The model cannot be reached; the {self.analyst} {does}."
+        does = "does" if self.part == "question" else "tells the rows"
+        return f"No model answers at the moment: the {self.analyst} {does}."
 
 
 @dataclass(frozen=True)

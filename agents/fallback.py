@@ -24,6 +24,8 @@ class _Course:
 
     def __init__(self, tell: Tell) -> None:
         self.is_offline = False
+        self.reason = ""
+        """Why the model was away when this question last asked it."""
         self._tell = tell
 
     async def leave(self, fell_back: FellBack) -> None:
@@ -59,6 +61,12 @@ def is_away(error: ModelUnavailable) -> bool:
     return not isinstance(error, ModelMisbehaved)
 
 
+def missed(error: ModelUnavailable) -> None:
+    """Remember that a part did without the model: nobody waits a second time for one that is away."""
+    if is_away(error):
+        _course_now().reason = str(error)
+
+
 class FallbackWriter:
     """Writes with the model, or where that is away with the offline analyst."""
 
@@ -75,20 +83,21 @@ class FallbackWriter:
         course = _course_now()
         if course.is_offline:
             return await self._offline.write(question, found, complaint)
-        try:
-            return await self._model.write(question, found, complaint)
-        except ModelUnavailable as error:
-            if not is_away(error):
-                raise
-            reason = str(error)
+        if not (reason := course.reason):
+            try:
+                return await self._model.write(question, found, complaint)
+            except ModelUnavailable as error:
+                if not is_away(error):
+                    raise
+                reason = str(error)
         try:
             # What the database complained of was the model's SQL: this is a first draft.
             draft = await self._offline.write(question, found, None)
         except QuestionDeclined as declined:
             log.warning("nobody can answer: %s", reason)
             raise ModelUnavailable(
-                f"The model cannot be reached at the moment, and the {self._analyst} cannot answer this question "
-                f"without it: {declined}"
+                f"No model answers at the moment, and the {self._analyst} cannot answer this question "
+                f"without one: {declined}"
             ) from None
         await course.leave(FellBack(self._analyst, "question", reason))
         return draft
@@ -113,12 +122,14 @@ class FallbackNarrator:
             await say(text)
 
         if not course.is_offline:
-            try:
-                return await self._model.narrate(question, draft, rows, heard)
-            except ModelUnavailable as error:
-                if has_spoken or not is_away(error):
-                    raise
-                await course.leave(FellBack(self._analyst, "words", str(error)))
+            if not (reason := course.reason):
+                try:
+                    return await self._model.narrate(question, draft, rows, heard)
+                except ModelUnavailable as error:
+                    if has_spoken or not is_away(error):
+                        raise
+                    reason = str(error)
+            await course.leave(FellBack(self._analyst, "words", reason))
         await self._offline.narrate(question, draft, rows, say)
 
 
@@ -131,7 +142,8 @@ class FallbackSuggester:
 
     async def suggest(self, question: Question, draft: Draft, rows: Rows, found: Found) -> list[Followup]:
         """See agents.parts.Suggester."""
-        if not _course_now().is_offline:
+        course = _course_now()
+        if not course.is_offline and not course.reason:
             try:
                 return await self._model.suggest(question, draft, rows, found)
             except ModelUnavailable as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from agents.fallback import missed
 from agents.prompts import DATA_RULE, section
 from agents.question import Question
 from agents.typed_sql import looks_like_sql
@@ -159,6 +160,7 @@ class ModelGuardrails:
             verdict = await self._agent.ainvoke(question)
         except ModelUnavailable as error:
             log.warning("the rules alone judged a question: %s", error)
+            missed(error)
             return
         if not verdict.allowed:
             raise QuestionRefused(plain(verdict.reason, 300) or "This question cannot be asked here.")

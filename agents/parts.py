@@ -7,6 +7,7 @@ from datetime import date
 from typing import Protocol
 
 from agents.question import Complaint, Draft, Followup, Question, Say
+from llm.pool import EndpointState
 from tools.catalog import Found, SavedQuestion
 from tools.line import TellPlace
 from tools.sql_guard import SafeQuery
@@ -15,6 +16,9 @@ from tools.zero_rows import Emptying
 
 Check = Callable[[], Awaitable[object]]
 """Returns when what it checks answers; raises AskError with the reason otherwise."""
+
+Endpoints = Callable[[], tuple[EndpointState, ...]]
+"""Returns how each endpoint of the model is."""
 
 
 class Guardrails(Protocol):

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.answer import Answer
+from agents.events import FellBack
 from agents.question import Question
 from errors import AskError
 from settings import Settings, read_settings
@@ -69,6 +70,8 @@ def _print(answer: Answer) -> None:
         complaints.print(answer.answer, markup=False, highlight=False)
         return
     console.print(answer.answer, markup=False, highlight=False)
+    if answer.fallback:
+        console.print(f"· {FellBack(**answer.fallback).text}", style="dim", markup=False, highlight=False)
     for assumption in answer.assumptions:
         console.print(f"· {assumption}", style="dim", markup=False, highlight=False)
     if answer.status == "answered":

@@ -21,6 +21,7 @@ from endpoints import Endpoint
 from errors import ModelUnavailable
 from llm.chat_endpoint import Ask, EndpointModel, tokens_in
 from llm.chat_faults import sentence, told
+from llm.chat_lookout import looking_out
 from llm.chat_wire import Interval, Patience
 from llm.pool import CallFailed, Pool, Turn, Unseated, open_pool
 from llm.wire import CONNECT_SECONDS, open_wire
@@ -198,6 +199,7 @@ async def open_chat_model(
         gathering = Interval(interval)
         models = {each.name: EndpointModel.at(each, wire, sdk, gathering) for each in endpoints}
         pool = await closing.enter_async_context(open_pool(endpoints, redis_url=redis_url, hedging=hedging))
+        await closing.enter_async_context(looking_out(pool, lambda name: models[name].check()))
         chat = ChatModel()
         chat._pool, chat._models, chat._seconds, chat._idle = pool, models, timeout, idle
         yield chat

@@ -42,6 +42,7 @@ T = TypeVar("T")
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 10.0
 HEDGE_SHARE = 0.1
 _NEVER = float("inf")
+_UNREACHED = (Breakage.CONNECT, Breakage.RESET)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class EndpointState:
 
     name: str
     health: Health
+    is_up: bool
+    """Whether it is asked, or may be asked whether it is well again."""
     reason: str
     """Why it failed last; empty where it never did."""
     in_flight: int
@@ -215,6 +218,16 @@ class Pool:
         [member, *others] = self.seats.members
         return member.fault if not others and member.is_resting(self._clock()) else None
 
+    def unreached(self) -> tuple[str, ...]:
+        """Return the names of those that rest because they could not be reached, and not for anything they said."""
+        now = self._clock()
+        resting = (member for member in self.seats.members if not member.is_up(now))
+        return tuple(m.endpoint.name for m in resting if m.fault is not None and m.fault.breakage in _UNREACHED)
+
+    def reached(self, name: str) -> None:
+        """An endpoint that could not be reached can be: let the next call find out whether it is well."""
+        self.seats.end_rest(next(member for member in self.seats.members if member.endpoint.name == name))
+
     @property
     def waiting(self) -> int:
         """How many wait for their turn."""
@@ -228,6 +241,7 @@ class Pool:
             EndpointState(
                 name=member.endpoint.name,
                 health=member.breaker.health,
+                is_up=member.is_up(now),
                 reason=member.reason,
                 in_flight=member.in_flight,
                 paused=max(0.0, member.paused_until - now),

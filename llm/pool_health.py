@@ -99,6 +99,11 @@ class Breaker:
             self.health = Health.OPEN
             self.blocked_until = now
 
+    def cut_short(self, now: float) -> None:
+        """End the cool-down: what it waited for is here."""
+        if self.health is Health.OPEN and not self.refusal:
+            self.blocked_until = min(self.blocked_until, now)
+
     def _open(self, until: float) -> None:
         self.health = Health.OPEN
         self.epoch += 1

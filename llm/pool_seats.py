@@ -50,7 +50,7 @@ class Seats:
         self.overall: Limit | None = second_bucket(per_second) if per_second else None
         self.lessor: Lessor | None = None
         self.rests: Callable[[Member], None] | None = None
-        """Told of each endpoint that is to be left alone from now on."""
+        """Told of each endpoint that is to be left alone from now on, or need not be any longer."""
         self.clock = clock
         self.line: OrderedDict[Turn, asyncio.Future[None]] = OrderedDict()
         self._patient = patient
@@ -102,6 +102,17 @@ class Seats:
         if self.rests is not None and member.is_resting(self.clock()):
             self.rests(member)
         if self.line and (opened or self._is_sooner(member)):
+            self.serve()
+
+    def end_rest(self, member: Member) -> None:
+        """The endpoint need not be left alone any longer."""
+        now = self.clock()
+        member.breaker.cut_short(now)
+        member.paused_until = min(member.paused_until, now)
+        member.refresh()
+        if self.rests is not None:
+            self.rests(member)
+        if self.line:
             self.serve()
 
     def _is_sooner(self, member: Member) -> bool:

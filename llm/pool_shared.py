@@ -120,6 +120,8 @@ class Ledger:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_alone = False
         self._asked: set[Member] = set()
+        self._heard: dict[Member, float] = {}
+        """Until when each endpoint rests that rests for what others found."""
         self._take = redis.register_script(_TAKE)
         self._give = redis.register_script(_GIVE_BACK)
         self._look = redis.register_script(_RESTS)
@@ -208,15 +210,18 @@ class Ledger:
             await self._ask(self._give(keys=[limit.key], args=[left * limit.interval]))
 
     def _tell_rest(self, member: Member) -> None:
-        """Tell the others that an endpoint is to be left alone."""
+        """Tell the others that an endpoint is to be left alone, or need not be any longer."""
         until = max(member.paused_until, member.breaker.blocked_until)
         milliseconds = (until - self._seats.clock()) * 1_000
-        if not self._is_alone and 1 <= milliseconds < float("inf"):
+        if not self._is_alone and milliseconds < float("inf"):
             key = self._rest_keys[self._seats.members.index(member)]
             self._start(self._tell(key, int(milliseconds)))
 
     async def _tell(self, key: str, milliseconds: int) -> None:
-        await self._ask(self._redis.set(key, "1", px=milliseconds))
+        if milliseconds > 0:
+            await self._ask(self._redis.set(key, "1", px=milliseconds))
+        else:
+            await self._ask(self._redis.delete(key))
 
     async def _keep_looking(self) -> None:
         """Leave alone what others found to rest, and come back to Redis when it is back, until cancelled."""
@@ -225,10 +230,24 @@ class Ledger:
             if rests is not None:
                 self._go(alone=False)
                 for member, milliseconds in zip(self._seats.members, rests, strict=True):
-                    if milliseconds > 0:
-                        member.pause(milliseconds / 1_000, self._seats.clock())
-                        member.refresh()
+                    self._hear_of_rest(member, milliseconds / 1_000)
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _hear_of_rest(self, member: Member, seconds: float) -> None:
+        """Leave an endpoint alone because others do; where they do not any longer, neither does this process."""
+        now = self._seats.clock()
+        if seconds > 0:
+            before = member.paused_until
+            member.pause(seconds, now)
+            if member.paused_until != before:
+                self._heard[member] = member.paused_until
+        elif self._heard.pop(member, None) == member.paused_until > now:
+            member.paused_until = now
+        else:
+            return
+        member.refresh()
+        if self._seats.line:
+            self._seats.serve()
 
     async def close(self) -> None:
         """Give back what is leased; whoever still has a turn goes on alone."""

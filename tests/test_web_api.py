@@ -300,7 +300,7 @@ async def test_what_nobody_can_answer_without_the_model_is_told_with_the_time_to
     async with running(settings.model_copy(update={"openai_base_url": "http://127.0.0.1:9/v1"})) as web:
         response = await web.ask("What was the weather yesterday?")
         assert (response.status_code, response.headers["retry-after"]) == (503, "5")
-        assert response.json()["detail"].startswith("The model cannot be reached at the moment, and the offline")
+        assert response.json()["detail"].startswith("No model answers at the moment, and the offline")
 
 
 async def test_with_a_login_asking_needs_a_name_and_its_password(tmp_path: Path) -> None:
