@@ -13,6 +13,8 @@ from llm.pool_limits import full_jitter, requests_bucket, tokens_bucket
 
 ALIKE = 2.0
 """Up to twice as slow as the fastest, or twice as loaded as the others, an endpoint keeps its weight."""
+AT_ONCE = 0.02
+"""Seconds below which every endpoint answers at once: such a mean tells when our own loop came to read the answers."""
 _SLOWEST = 0.02
 """What is left of its weight at least, so that its latency stays known."""
 _FEW = 8
@@ -49,6 +51,7 @@ class Member:
         "heard_at",
         "in_flight",
         "latency",
+        "limited",
         "pace",
         "paused_at",
         "paused_until",
@@ -78,6 +81,8 @@ class Member:
         self.heard_at = _LONG_AGO
         """When it last answered anything, or was asked after it had nothing to answer."""
         self.successes = self.failures = 0
+        self.limited = 0
+        """How many of the failures were for too many requests."""
         self.reason = ""
         """Why it failed last."""
         self.fault: Fault | None = None
@@ -133,9 +138,9 @@ class Member:
             self._pause_level = min(self._pause_level + 1, 10)
 
     def well(self, started: float) -> None:
-        self.fault = None
-        if self._pause_level and started > self.paused_until:
+        if started > self.paused_until:
             self._pause_level = 0
+            self.fault = None
 
 
 class Choice:
@@ -166,8 +171,16 @@ class Choice:
             if member.free_at > now or member.in_flight >= member.cap or (avoid and member in avoid):
                 continue
             share = member.share
+            if not share and member.heard_at >= self._looked_at - _EVERY:
+                # It answers again.
+                share = member.weight
             busy = member.pending
-            if busy > _FEW and busy > (comfortable := _FEW + member.ease * (pending - busy + 1)):
+            if (
+                busy > _FEW
+                and busy > (comfortable := _FEW + member.ease * (pending - busy + 1))
+                # Of one that answers at once they are what our own loop has not read yet.
+                and (now - member.heard_at > AT_ONCE or member.latency.mean > AT_ONCE)
+            ):
                 share *= max(_SLOWEST, comfortable / busy)
             given += share
             member.current = current = member.current + share
@@ -192,14 +205,17 @@ class Choice:
         members = self.members
         known = [member for member in members if member.latency.is_known(now, member.pending)]
         fastest = min((member.latency.mean for member in known if member.is_up(now)), default=0.0)
+        fastest = max(AT_ONCE, fastest) if fastest else 0.0
         answering = (
             member.latency.mean for member in members if member.latency.is_begun(member.pending) and member.is_up(now)
         )
-        silence = SILENCE * min(answering, default=float("inf"))
+        silence = SILENCE * max(AT_ONCE, min(answering, default=float("inf")))
+        # Where nobody answers, nobody is told from the others by it: it may be us who did not read.
+        heard_at = max(member.heard_at for member in members)
         weights = sum(member.weight for member in members if member.is_up(now))
         for member in members:
             mean = member.latency.mean if fastest and member in known else 0.0
-            is_silent = member.pending >= _FEW and now - member.heard_at > silence
+            is_silent = member.pending >= _FEW and heard_at - member.heard_at > silence
             pace = max(_SLOWEST, ALIKE * fastest / mean) if mean > ALIKE * fastest else 1.0
             # Those that are pending there tell when it answers again.
             member.pace = 0.0 if is_silent else pace

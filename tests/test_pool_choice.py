@@ -168,3 +168,40 @@ def test_a_burst_of_refusals_lengthens_the_pause_once() -> None:
     assert all(pause <= 0.1 + 0.5 * 2**level for level, pause in enumerate(pauses))
     member.rate_limited(20.0, 0.0, now)
     assert member.paused_until == now + 20.0
+
+
+def busy_members(seconds: float, pending: int) -> tuple[list[Member], Choice]:
+    """Return endpoints that have answered many calls in so many seconds each, and have as many to answer since 0."""
+    members = members_of([5, 3, 2])
+    choice = Choice(members)
+    for member in members:
+        for _ in range(1_000):
+            member.latency.add(seconds, 0.0)
+        member.pending, member.heard_at = pending, 0.0
+    choice.pending = 3 * pending
+    return members, choice
+
+
+def shares_of(choice: Choice, now: float) -> dict[str, int]:
+    return dict(Counter(name_of(choice.choose(now)) for _ in range(100)))
+
+
+def test_where_all_are_silent_it_is_our_own_loop_that_was_away() -> None:
+    _, choice = busy_members(0.002, 100)
+    assert shares_of(choice, 3.0) == {"a": 50, "b": 30, "c": 20}
+
+
+def test_an_endpoint_that_answers_again_is_given_its_share_at_once() -> None:
+    members, choice = busy_members(0.002, 100)
+    members[0].heard_at = members[1].heard_at = 3.0
+    assert "c" not in shares_of(choice, 3.0)
+    members[2].heard_at = 3.001
+    assert shares_of(choice, 3.001)["c"] >= 20
+
+
+def test_milliseconds_are_no_reason_to_stray_from_the_weights() -> None:
+    members, choice = busy_members(0.001, 8)
+    for _ in range(200):
+        members[0].latency.add(0.015, 0.0)
+    members[0].pending, choice.pending = 500, 516
+    assert shares_of(choice, 0.010) == {"a": 50, "b": 30, "c": 20}
