@@ -47,6 +47,7 @@ install-dev: .venv/.installed-dev
 # The pins, for every Python from 3.11 on, from the short lists in the .in files.
 lock: install-dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade requirements-ray.in -o requirements-ray.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade requirements-dev.in -o requirements-dev.txt
 
 clean:

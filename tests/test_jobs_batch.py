@@ -26,6 +26,8 @@ from errors import DatabaseUnavailable, ModelUnavailable
 from jobs.__main__ import app
 from tools.catalog import Found
 
+pytest_plugins = ("tests.ray_cluster",)
+
 ROOT = Path(__file__).resolve().parent.parent
 COUNT = "How many products are there?"
 OVERFLOW = "SELECT abs(-9223372036854775808) AS n"
@@ -171,6 +173,20 @@ def test_every_question_is_answered_once_however_many_processes_ask(shop: Shop, 
     assert run.exit_code == 0, run.output
     assert {place: answer["id"] for place, answer in shop.answers.items()} == {k + 1: f"q{k}" for k in range(40)}
     assert {answer["response"] for answer in shop.answers.values()} == {"There are 2 products."}
+
+
+def test_a_ray_cluster_answers_what_has_no_answer_yet(shop: Shop, ray_cluster: str) -> None:
+    shop.write(*({"id": k, "input": COUNT} for k in range(1, 20)), {"input": OVERFLOW})
+    kept = {"line": 7, "id": 7, "input": COUNT, "response": "from before"}
+    (shop.folder / "answers.jsonl").write_text(json.dumps(kept, separators=(",", ":")) + "\n")
+    run = shop.batch("--engine", "ray", "--workers", "2", "--resume")
+    assert "19 questions are dealt with" in run.stdout and "1 failed" in run.stdout, run.output
+    answers = shop.answers
+    assert answers.pop(7) == kept
+    assert {answer["id"]: answer["response"] for answer in answers.values()} == dict.fromkeys(
+        [k for k in range(1, 20) if k != 7], "There are 2 products."
+    )
+    assert set(shop.errors) == {20}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from errors import AskError, FileUnusable, JobStopped, ModelUnavailable, Setting
 from jobs.engine import Engine, Files, Tell, run_job, together
 from jobs.lines import Counts, open_lines
 
+pytest_plugins = ("tests.ray_cluster",)
+
 LINES = 1_000
 
 
@@ -98,34 +100,21 @@ def test_what_processes_tell_is_added_up() -> None:
 
 
 class TestRay:
-    def test_every_line_is_written_once(self, files: Files) -> None:
+    """A few jobs alone: each of them takes Ray some seconds to start."""
+
+    def test_every_line_is_written_once_though_a_process_was_killed(self, files: Files, tmp_path: Path) -> None:
         pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
         told: list[Counts] = []
-        run_job(partial(shout, "!"), files, Engine.RAY, 2, told.append)
+        run_job(partial(shout_after_a_kill, tmp_path / "killed"), files, Engine.RAY, 2, told.append)
+        assert (tmp_path / "killed").exists()
         check(files, at_once=2)
         assert (told[-1].answered, told[-1].failed) == (900, 100)
         assert told[-1].bytes_read == told[-1].bytes_total == files.requests.stat().st_size
 
-    def test_a_shard_whose_process_is_killed_is_run_again_and_written_once(self, files: Files, tmp_path: Path) -> None:
-        pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
-        run_job(partial(shout_after_a_kill, tmp_path / "killed"), files, Engine.RAY, 2, lambda counts: None)
-        assert (tmp_path / "killed").exists()
-        check(files, at_once=2)
-
-    def test_what_the_job_says_is_said(self, files: Files) -> None:
-        pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
+    def test_what_the_job_says_is_said(self, files: Files, ray_cluster: str) -> None:
         write(files, ["a", "away"])
         with pytest.raises(AskError, match=r"^The model is away\.$"):
             run_job(partial(shout, "!"), files, Engine.RAY, 2, lambda counts: None)
-
-    def test_what_was_answered_before_is_not_asked_again(self, files: Files) -> None:
-        pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
-        first = {"line": 7, "input": "line 7", "response": "from before"}
-        files.save.write_bytes(orjson.dumps(first) + b'\n{"line":8,"inp')
-        resumed = Files(files.requests, files.save, files.errors, resume=True)
-        run_job(partial(shout, "!"), resumed, Engine.RAY, 2, lambda counts: None)
-        assert [a["line"] for a in written(files.save)] == [place for place in range(1, LINES + 1) if place % 10]
-        assert written(files.save)[6] == first
 
 
 def shout_after_a_kill(killed: Path, files: Files, at_once: int, tell: Tell) -> None:
