@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tools.catalog import Dialect
 from tools.guard_inspection import Inspector
 from tools.guard_premises import Premise
 from tools.sql_guard import Guard
@@ -46,6 +47,27 @@ from tools.sql_guard import Guard
 )
 def test_what_an_answer_takes_for_granted(sql: str, premises: list[Premise]) -> None:
     assert Inspector("sqlite", None).inspect(sql)[2] == premises
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "duckdb", "postgres", "mysql"])
+def test_what_is_known_is_not_called_missing(dialect: Dialect) -> None:
+    premises = Inspector(dialect, None).inspect("SELECT x FROM o WHERE a IS NOT NULL AND b IS NULL")[2]
+    assert [words for _, words, _ in premises if "missing" in words] == ["b is missing"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("a LIKE '%b%'", "a contains b"),
+        ("a NOT LIKE '%b%'", "a does not contain b"),
+        ("LOWER(a) LIKE LOWER('B%')", "a begins with B"),
+        ("a NOT LIKE '%b'", "a does not end with b"),
+        ("a LIKE 'b'", "a is b"),
+        ("a LIKE 'b%c'", "a is like b%c"),
+    ],
+)
+def test_a_pattern_is_told_as_what_it_asks_for(condition: str, words: str) -> None:
+    assert Inspector("sqlite", None).inspect(f"SELECT x FROM o WHERE {condition}")[2] == [("filter", words, "a")]
 
 
 async def test_the_guard_hands_the_premises_on() -> None:

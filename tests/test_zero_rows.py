@@ -91,6 +91,11 @@ BOUNDS = "In the data, started goes from 1 March 2025 to 3 May 2025."
             "",
             id="none that can be said in plain words",
         ),
+        pytest.param(
+            "SELECT name FROM station WHERE name NOT LIKE '%a%'",
+            "Without the filter “name does not contain a” there would be 3 rows.",
+            id="what must not be held",
+        ),
         pytest.param("SELECT name FROM station LIMIT 0", "", id="no filter"),
     ],
 )

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from tools.wording import clean, in_words, say_number, say_time
 
-_COMPARED: dict[type[exp.Expr], str] = {
+COMPARED: dict[type[exp.Expr], str] = {
     exp.EQ: "is",
     exp.NEQ: "is not",
     exp.GT: "is above",
@@ -17,14 +17,14 @@ _COMPARED: dict[type[exp.Expr], str] = {
     exp.LT: "is below",
     exp.LTE: "is at most",
 }
-_DATES: dict[type[exp.Expr], str] = {
+COMPARED_DATES: dict[type[exp.Expr], str] = {
     exp.EQ: "is",
     exp.GT: "is after",
     exp.GTE: "is not before",
     exp.LT: "is before",
     exp.LTE: "is not after",
 }
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _NUMBER_NAMES = (exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max)
 
 
@@ -38,16 +38,17 @@ def conditions_of(tree: exp.Expr) -> Iterator[exp.Expr]:
         for place in places:
             if place is not None:
                 whole = place.args["on"] if isinstance(place, exp.Join) else place.this
-                yield from (part for part in _conjuncts(whole) if not _joins(part))
+                yield from (p for p in conjuncts(whole) if not _joins(p) and not isinstance(p, exp.Boolean))
 
 
-def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
+def conjuncts(condition: exp.Expr | None) -> Iterator[exp.Expr]:
+    """Yield the conditions that must all hold, in the order of the text."""
     while isinstance(condition, exp.Paren) and isinstance(condition.this, exp.And | exp.Paren):
         condition = condition.this
     if isinstance(condition, exp.And):
-        yield from _conjuncts(condition.left)
-        yield from _conjuncts(condition.right)
-    elif not isinstance(condition, exp.Boolean):
+        yield from conjuncts(condition.left)
+        yield from conjuncts(condition.right)
+    elif condition is not None:
         yield condition
 
 
@@ -60,12 +61,12 @@ def _joins(condition: exp.Expr) -> bool:
 def say_condition(condition: exp.Expr) -> str | None:
     """Return the condition as people say it; None where it is not one of the plain ones."""
     sides = condition.args.get("this"), condition.args.get("expression")
-    is_dated = isinstance(sides[1], exp.Literal) and _DAY.match(sides[1].this)
-    said = (_DATES if is_dated else _COMPARED).get(type(condition))
+    is_dated = isinstance(sides[1], exp.Literal) and DAY.match(sides[1].this)
+    said = (COMPARED_DATES if is_dated else COMPARED).get(type(condition))
     if said and (left := _side(sides[0])) and (right := _side(sides[1])):
         return clean(f"{left} {said} {right}")
-    if isinstance(condition, exp.Like | exp.ILike) and (left := _side(sides[0])) and isinstance(sides[1], exp.Literal):
-        return clean(f"{left} contains {sides[1].this.strip('%')}")
+    if (likeness := likeness_of(condition)) and (left := _side(sides[0])):
+        return clean(f"{left} {likeness[0]} {likeness[1]}")
     if isinstance(condition, exp.Between):
         parts = [_side(condition.args[part]) for part in ("this", "low", "high")]
         if all(parts):
@@ -74,9 +75,41 @@ def say_condition(condition: exp.Expr) -> str | None:
         options = [_side(option) for option in condition.expressions]
         if options and all(options):
             return clean(f"{left} is {' or '.join(str(option) for option in options)}")
-    if isinstance(condition, exp.Is) and isinstance(condition.expression, exp.Null) and (left := _side(sides[0])):
+    if asks_for_missing(condition) and (left := _side(sides[0])):
         return clean(f"{left} is missing")
     return None
+
+
+def likeness_of(condition: exp.Expr, *, denied: bool = False) -> tuple[str, str] | None:
+    """Return how a LIKE compares and with which text: "begins with", "Sch"; None where it is none of one text.
+
+    sqlglot reads NOT LIKE as a LIKE that is negated; `denied` says that a NOT stands before it.
+    """
+    if not isinstance(condition, exp.Like | exp.ILike):
+        return None
+    pattern = condition.expression
+    while isinstance(pattern, exp.Lower | exp.Upper | exp.Paren):
+        pattern = pattern.this
+    if not isinstance(pattern, exp.Literal):
+        return None
+    text, core = pattern.this, pattern.this.strip("%")
+    is_denied = bool(condition.args.get("negate")) is not denied
+    if not core or "%" in core or "_" in core:
+        return ("is not like" if is_denied else "is like"), text
+    match text.startswith("%"), text.endswith("%"):
+        case True, True:
+            return ("does not contain" if is_denied else "contains"), core
+        case True, False:
+            return ("does not end with" if is_denied else "ends with"), core
+        case False, True:
+            return ("does not begin with" if is_denied else "begins with"), core
+    return ("is not" if is_denied else "is"), core
+
+
+def asks_for_missing(condition: exp.Expr) -> bool:
+    """Whether it is an IS NULL; sqlglot reads PostgreSQL's IS NOT NULL as an Is too, one that is negated."""
+    is_null = isinstance(condition, exp.Is) and isinstance(condition.expression, exp.Null)
+    return is_null and not condition.args.get("negate")
 
 
 def _side(node: exp.Expr | None) -> str | None:
@@ -99,7 +132,7 @@ def _side(node: exp.Expr | None) -> str | None:
 
 
 def _text(text: str) -> str:
-    return say_time(text, "moment") if _DAY.match(text) else text
+    return say_time(text, "moment") if DAY.match(text) else text
 
 
 def _number(text: str) -> str:

@@ -77,6 +77,7 @@ class Filters:
             column is not None
             and column.kind == "text"
             and isinstance(condition, exp.EQ | exp.In | exp.Like | exp.ILike)
+            and not condition.args.get("negate")  # A NOT LIKE asks for everything else.
         ):
             texts = [literal.this.strip("%") for literal in condition.find_all(exp.Literal) if literal.is_string]
             wanted = tuple(text for text in texts if text)
