@@ -36,6 +36,7 @@ BESIDE = {
     "embeddings": {"local", "batcher", "pool", "wire"},
     "guard": {"batcher"},
     "zero": {"guard", "runner"},
+    "breakdown": {"guard", "runner"},
     "freshness": {"guard", "runner"},
     "chat": {"spending", "pool", "wire"},
     "wire": {"pool"},
