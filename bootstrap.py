@@ -12,6 +12,7 @@ from pathlib import Path
 from asyncer import asyncify
 
 from agents.ask import Asker, together
+from agents.doubt import DoubtingWriter
 from agents.extension import extend
 from agents.guardrails import RuleGuardrails
 from agents.offline.analyst import Analyst
@@ -69,7 +70,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             guardrails=people.guardrails,
             schema=schema,
             saved=SavedQuestions(saved, embedder),
-            writer=people.writer,
+            writer=DoubtingWriter(people.writer, guard, runner),
             guard=guard,
             runner=runner,
             narrator=people.narrator,

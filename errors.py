@@ -8,6 +8,7 @@ into one of these in the one file that calls the library.
     ├── QuestionRefused        not allowed (a guardrail, or SQL that would write)
     │   └── SQLRefused         the guard did not let this SQL through
     ├── QuestionDeclined       not understood, or the database does not hold it
+    │   └── QuestionUnclear    may be read in several ways: which one is meant?
     ├── TooBusy                more are asking than may even wait
     ├── SQLFailed              the database complained about the SQL
     │   └── QueryTimedOut      ... or did not finish in time
@@ -48,6 +49,10 @@ class QuestionDeclined(AskError):
     def __init__(self, text: str, suggestions: tuple[str, ...] = ()) -> None:
         super().__init__(text)
         self.suggestions = suggestions
+
+
+class QuestionUnclear(QuestionDeclined):
+    """The question may be read in several ways; `suggestions` are the readings, each as a question to ask instead."""
 
 
 class TooBusy(AskError):

@@ -45,6 +45,8 @@ class Answer:
     answer: str = ""
     assumptions: list[str] = field(default_factory=list)
     followups: list[str] = field(default_factory=list)
+    asks: bool = False
+    """Whether the answer asks which of the follow-ups was meant."""
     chart: dict[str, Any] | None = None
     receipt: dict[str, Any] | None = None
     database: str = ""
@@ -71,8 +73,8 @@ class Answer:
                 self.followups = list(questions)
             case ReceiptWritten(receipt=receipt):
                 self.receipt = receipt_as_json(receipt)
-            case Declined(reason=reason, suggestions=suggestions):
-                self.answer, self.followups = reason, list(suggestions)
+            case Declined(reason=reason, suggestions=suggestions, asks=asks):
+                self.answer, self.followups, self.asks = reason, list(suggestions), asks
             case Refused(reason=reason) | Failed(reason=reason):
                 self.answer = f"{self.answer}\n{reason}".strip()
             case Finished(status=status):

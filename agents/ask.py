@@ -54,7 +54,7 @@ from agents.question import Complaint, Draft, Followup, Question
 from agents.receipt import Receipt, read_assumed
 from agents.redrawing import Redrawing, read_redrawing, say_redrawn
 from agents.typed_sql import looks_like_sql
-from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, SQLFailed, SQLRefused
+from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, QuestionUnclear, SQLFailed, SQLRefused
 from llm.spending import spending
 from tools.catalog import Catalog, Found, SavedQuestion
 from tools.chart import Chart, choose_chart
@@ -169,7 +169,7 @@ class _Asking:
             await self._answer()
             return "answered"
         except QuestionDeclined as declined:
-            await self.tell(Declined(str(declined), declined.suggestions))
+            await self.tell(Declined(str(declined), declined.suggestions, isinstance(declined, QuestionUnclear)))
             return "declined"
         except QuestionRefused as refused:
             await self.tell(Refused(str(refused)))

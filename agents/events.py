@@ -102,6 +102,8 @@ class Declined:
     reason: str
     suggestions: tuple[str, ...] = ()
     """Questions that could be answered instead."""
+    asks: bool = False
+    """Whether these are what the question may mean, and the reason asks which of them is meant."""
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from datetime import date, timedelta
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel
 
+from agents.doubt import READINGS, unclear_value
 from agents.prompts import DATA_RULE, section, tokens_in, write_complaint
 from agents.question import TURNS_KEPT, Complaint, Draft, Question, Turn
 from agents.schema_prompt import describe_saved, describe_tables, describe_values
-from errors import QuestionDeclined
+from errors import QuestionDeclined, QuestionUnclear
 from llm.chat_json import Messages, json_agent
 from llm.plain_text import plain
 from tools.catalog import Dialect, Found
@@ -43,14 +44,19 @@ Rules:
 - Where <complaint> is given, its query failed for that reason: mend it.
 - Where the tables do not hold what is asked, or a part that matters is unclear: answerable is false, and reason tells
   the person in one or two sentences which part, and what could be asked instead. Never guess.
+- Where a part may be read in two or three ways that would find other rows, and neither the conversation nor <saved>
+  says which: answerable is false, reason asks in one sentence which is meant, and readings holds the question once for
+  each, whole and unmistakable. Only then: where one reading is what nearly everybody means, take it and say so in
+  assumptions.
 
 {notes}
 
 Answer with one JSON object and nothing else:
 {{"answerable": true, "reason": "", "sql": "the query",
 "reading": "the question restated whole, needing no earlier turn",
-"assumptions": ["a short sentence for each thing taken for granted: dates, the meaning of a vague word, a filter"]}}
-Write reason, reading and assumptions in the question's language."""
+"assumptions": ["a short sentence for each thing taken for granted: dates, the meaning of a vague word, a filter"],
+"readings": []}}
+Write reason, reading, assumptions and readings in the question's language."""
 
 DIALECT_NAMES: dict[Dialect, str] = {
     "sqlite": "SQLite",
@@ -84,6 +90,7 @@ class SQLDraft(BaseModel):
     sql: str
     reading: str = ""
     assumptions: list[str] = []
+    readings: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -105,13 +112,16 @@ class SQLWriter:
         self._agent = json_agent(self._prompt, model, NAME, SQLDraft, rescue=_draft_of_bare_sql)
 
     async def write(self, question: Question, found: Found, complaint: Complaint | None) -> Draft:
-        """See agents.ask.Writer. Raises ModelUnavailable or ModelMisbehaved too."""
+        """See agents.parts.Writer. Raises ModelUnavailable or ModelMisbehaved too."""
+        if complaint is None and (unclear := unclear_value(question, found)):
+            raise unclear
         answer = await self._agent.ainvoke(_Asked(question, found, complaint))
         sql = _bare(answer.sql)
+        if not answer.answerable and len(readings := _told(answer.readings[:READINGS])) > 1:
+            raise QuestionUnclear(plain(answer.reason, 500) or "Which of these do you mean?", readings)
         if not answer.answerable or not sql:
             raise QuestionDeclined(plain(answer.reason, 500) or "The tables do not seem to hold what you ask for.")
-        assumptions = tuple(filter(None, (plain(text, 300) for text in answer.assumptions[:8])))
-        return Draft(sql, plain(answer.reading, READING_LONGEST) or question.text, assumptions)
+        return Draft(sql, plain(answer.reading, READING_LONGEST) or question.text, _told(answer.assumptions[:8]))
 
     def _prompt(self, asked: _Asked) -> Messages:
         question, complaint = asked.question, asked.complaint
@@ -187,6 +197,11 @@ def time_words(today: date) -> str:
 def _months_before(first: date, count: int) -> date:
     months = first.year * 12 + first.month - 1 - count
     return date(months // 12, months % 12 + 1, 1)
+
+
+def _told(texts: list[str]) -> tuple[str, ...]:
+    """Return what the model tells a person, as plain text."""
+    return tuple(filter(None, (plain(text, 300) for text in texts)))
 
 
 def _bare(sql: str) -> str:

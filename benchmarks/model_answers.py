@@ -17,7 +17,7 @@ from agents.question import Question, Turn
 from agents.schema_prompt import read_tables, read_values
 from benchmarks.model_agent import is_agent, next_step
 from benchmarks.model_wire import Part, Reply, ToolCall
-from errors import QuestionDeclined, QuestionRefused
+from errors import QuestionDeclined, QuestionRefused, QuestionUnclear
 from tools.catalog import Catalog, Found
 
 QUESTION_LONGEST = 1_000_000
@@ -80,8 +80,14 @@ class Analyst:
         try:
             draft = await self.writer.write(question, self._found(prompt), read_complaint(told) if told else None)
         except QuestionDeclined as declined:
-            reason = " ".join([str(declined), *declined.suggestions])
-            return {"answerable": False, "reason": reason, "sql": "", "reading": question.text, "assumptions": []}
+            is_unclear = isinstance(declined, QuestionUnclear)
+            return {
+                "answerable": False,
+                "reason": str(declined) if is_unclear else " ".join([str(declined), *declined.suggestions]),
+                "sql": "",
+                "reading": question.text,
+                "readings": list(declined.suggestions) if is_unclear else [],
+            }
         return {
             "answerable": True,
             "reason": "",

@@ -86,6 +86,7 @@ class Answer:
         self._evidence = _element("Evidence", self._message.id, key=self._message.id, attempts=[])
         self._next = _element("Next", self._message.id, key=self._message.id)
         self._questions: tuple[str, ...] = ()
+        self._asks = False
         self._notes: list[str] = []
         """What else is to be known about the answer."""
         self._receipt: dict[str, Any] | None = None
@@ -130,8 +131,8 @@ class Answer:
                 await self._write(self._markdown.feed(text))
             case FollowupsSuggested(questions):
                 self._questions = questions  # Shown at the end, so that nothing moves under the reader's pointer.
-            case Declined(reason, suggestions):
-                self._questions = suggestions
+            case Declined(reason, suggestions, asks):
+                self._questions, self._asks = suggestions, asks
                 await self._say(reason)
             case Refused(reason) | Failed(reason):
                 self._questions = self._instead
@@ -156,6 +157,7 @@ class Answer:
             "key": self._message.id,
             "status": status,
             "questions": list(self._questions),
+            "asks": self._asks,
             "notes": list(self._notes),
             "assumptions": self._unsaid(),
             "analyst": self._analyst,

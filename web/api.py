@@ -41,6 +41,7 @@ ANSWER: JsonDict = {
     "answer": "There are 1,900 customers.",
     "assumptions": [],
     "followups": ["How many customers are there by city?"],
+    "asks": False,
     "chart": None,
     "database": "sample",
     "analyst": "offline analyst",

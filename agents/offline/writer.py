@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from asyncer import asyncify
 
 from agents.offline.analyst import Analyst
-from agents.offline.meaning.resolving import NotUnderstood
+from agents.offline.meaning.resolving import Ambiguous, NotUnderstood
 from agents.offline.starting import first_questions
 from agents.question import Complaint, Draft, Question
-from errors import QuestionDeclined, SQLFailed
+from errors import QuestionDeclined, QuestionUnclear, SQLFailed
 from tools.catalog import Found
 from tools.chart_wishes import without_wish
 
 _SUGGESTED = 3
+_READINGS = 3
 
 
 class OfflineWriter:
@@ -21,6 +24,8 @@ class OfflineWriter:
 
     async def write(self, question: Question, found: Found, complaint: Complaint | None) -> Draft:
         """Return SQL for the question. Raises QuestionDeclined naming the part that was not understood.
+
+        Raises QuestionUnclear where a word may mean several things, with the questions that name each of them.
 
         Rules write the same SQL again, so a complaint cannot be mended: it is raised as SQLFailed.
         """
@@ -34,7 +39,22 @@ class OfflineWriter:
         try:
             understood = self._analyst.understand(text, question.today, found.values, before)
         except NotUnderstood as reason:
+            if isinstance(reason, Ambiguous) and len(readings := self._readings(question, found, text, reason)) > 1:
+                raise QuestionUnclear(str(reason), readings) from None
             near = self._analyst.mentioned(text, question.today)
             suggestions = first_questions(self._analyst, question.today, near)[:_SUGGESTED]
             raise QuestionDeclined(str(reason), suggestions) from None
         return Draft(understood.sql, understood.reading, understood.assumptions)
+
+    def _readings(self, question: Question, found: Found, text: str, unclear: Ambiguous) -> tuple[str, ...]:
+        """Return the question once for each thing that its word may mean, where it is then understood."""
+        before = question.turns[-1].reading if question.turns else None
+        kept = []
+        for words in unclear.readings[:_READINGS]:
+            told = re.sub(rf"\b{re.escape(unclear.word)}\b", lambda _, words=words: words, text, count=1, flags=re.I)  # type: ignore[misc]
+            try:
+                self._analyst.understand(told, question.today, found.values, before)
+            except NotUnderstood:
+                continue
+            kept.append(told)
+        return tuple(dict.fromkeys(kept))

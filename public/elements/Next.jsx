@@ -42,13 +42,14 @@ function span(seconds) {
   return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(2)} s`;
 }
 
-function summary({ status, seconds, analyst, rows, receipt, tokens }) {
+function summary({ status, asks, seconds, analyst, rows, receipt, tokens }) {
+  const cost = tokens ? ` · ${tokens.toLocaleString('en-US')} tokens` : '';
+  if (asks) return `Asked back, rather than guessed${cost}.`;
   if (ENDED[status]) return ENDED[status];
   const said = [`Answered in ${seconds} s${analyst ? ` by ${analyst === 'offline analyst' ? 'the offline analyst' : analyst}` : ''}`];
   if (rows) said.push(rows);
   if (receipt?.newest) said.push(`data up to ${day(receipt.newest)}`);
-  if (tokens) said.push(`${tokens.toLocaleString('en-US')} tokens`);
-  return said.join(' · ');
+  return said.join(' · ') + cost;
 }
 
 function Stage({ stage, detail }) {

@@ -52,6 +52,15 @@ class NotUnderstood(Exception):
     """A part of the question that matters was not understood; the text says which."""
 
 
+class Ambiguous(NotUnderstood):
+    """A word may mean several things; `readings` say each of them so that it is one."""
+
+    def __init__(self, text: str, word: str, readings: tuple[str, ...]) -> None:
+        super().__init__(text)
+        self.word = word
+        self.readings = readings
+
+
 class Resolver:
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
@@ -79,8 +88,10 @@ class Resolver:
         if rivals and any(m.score > best.score for m in item.tables):
             return None
         if rivals:
-            raise NotUnderstood(
-                f"“{item.text}” may be {self._say(best)} or {self._say(rivals[0])}: say which one you mean."
+            raise Ambiguous(
+                f"“{item.text}” may be {self._say(best)} or {self._say(rivals[0])}: say which one you mean.",
+                item.text,
+                self._names((best, *rivals)),
             )
         return best.col
 
@@ -109,8 +120,10 @@ class Resolver:
         best = ranked[0][1]
         rivals = [m for r, m in ranked[1:] if r >= ranked[0][0] - 0.01 and m.col != best.col]
         if rivals and rivals[0].table != best.table:
-            raise NotUnderstood(
-                f"“{item.text}” is {self._say(best)} as well as {self._say(rivals[0])}: say which one you mean."
+            raise Ambiguous(
+                f"“{item.text}” is {self._say(best)} as well as {self._say(rivals[0])}: say which one you mean.",
+                item.text,
+                tuple(f"{name} {item.text}" for name in self._names((best, *rivals))),
             )
         return best
 
@@ -316,7 +329,19 @@ class Resolver:
         if m.column is None:
             return f"the table {naming.say_table(m.table)}"
         words = naming.say_column(m.table, m.column)
-        return words if words.startswith(table) else f"a {table}'s {words}"
+        return words if words.startswith(table) else f"{'an' if table[0] in 'aeiou' else 'a'} {table}'s {words}"
+
+    def _names(self, meanings: Sequence[Meaning]) -> tuple[str, ...]:
+        """Return a name for each column that means it alone among these."""
+        naming = self.lexicon.naming
+        columns = [naming.say_column(m.table, m.column or "") for m in meanings]
+        if len(set(columns)) == len(columns) and len({m.table for m in meanings}) == 1:
+            return tuple(columns)
+        tables = [naming.say_table(m.table, many=False) for m in meanings]
+        return tuple(
+            words if words.startswith(table) else f"{table} {words}"
+            for table, words in zip(tables, columns, strict=True)
+        )
 
 
 def stem_of_adjective(word: str) -> str:

@@ -1,4 +1,4 @@
-"""What stands under an answer: what it takes for granted, to be chosen otherwise, and what it cost."""
+"""What an answer rests on, to be chosen otherwise; and what is offered where there is none, or more than one."""
 
 from __future__ import annotations
 
@@ -55,3 +55,32 @@ async def test_the_receipt_tells_how_new_the_data_is_and_where_the_time_went(bro
         stages = await details.locator("li").all_inner_texts()
         assert [stage.split("\n")[0] for stage in stages[-3:]] == ["Running it", "Telling the answer", "Next questions"]
         assert all(re.search(r"\d m?s$", stage) for stage in stages), stages
+
+
+async def test_an_unclear_question_is_asked_back_and_a_click_answers_it(browser: Browser, offline: Served) -> None:
+    async with opened(browser, offline.url) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        asked_back = await chat.ask("How many orders from Lisbon?")
+        await asked_back.says("customer's city as well as a store's city.*they find different rows")
+        await expect(asked_back.receipt).to_have_text("Asked back, rather than guessed.")
+        await expect(asked_back.followups).to_have_text(
+            ["How many orders from customer city Lisbon?", "How many orders from store city Lisbon?"]
+        )
+        await asked_back.followups.nth(1).click()
+        answer = await chat.answer(1)
+        await expect(answer.rows).to_have_count(1)
+        await expect(answer.premises.filter(has_text="city is Lisbon")).to_have_count(1)
+
+
+async def test_an_empty_answer_says_which_filter_empties_it_and_what_there_is(
+    browser: Browser, offline: Served
+) -> None:
+    async with opened(browser, offline.url) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        empty = await chat.ask("SELECT name FROM customers WHERE city = 'Lisbonn'")
+        await expect(empty.root).to_contain_text(re.compile("Without the filter “city is Lisbonn” there would be"))
+        await expect(empty.root).to_contain_text("does hold “Lisbon”")
+        await empty.followups.filter(has_text="city = 'Lisbon'").click()
+        assert await (await chat.answer(1)).rows.count() > 0
