@@ -189,14 +189,15 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
         )
     )
     writer = SQLWriter(model, catalog.dialect, settings.context_tokens)
+    check = ChatCheck(model)
     return _People(
         " or ".join(dict.fromkeys(endpoint.model for endpoint in endpoints)),
         ModelGuardrails(rules, model),
         FallbackWriter(writer, OfflineWriter(analyst), OFFLINE),
         FallbackNarrator(ModelNarrator(model), OfflineNarrator(), OFFLINE),
         FallbackSuggester(ModelSuggester(model, catalog.dialect), OfflineSuggester(analyst)),
-        {"model": ChatCheck(model)},
-        lambda: model.pool.states,
+        {"model": check},
+        check.endpoints,
     )
 
 

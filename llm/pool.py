@@ -65,6 +65,8 @@ class EndpointState:
     """What its speed leaves of its weight, from 0 to 1."""
     successes: int
     failures: int
+    limited: int
+    """How many of the failures were for too many requests."""
 
 
 class Pool:
@@ -250,6 +252,7 @@ class Pool:
                 pace=member.pace,
                 successes=member.successes,
                 failures=member.failures,
+                limited=member.limited,
             )
             for member in self.seats.members
         )

@@ -138,6 +138,7 @@ class Turn:
         breaker = member.breaker
         if fault.kind is Kind.RATE_LIMITED:
             breaker.succeeded(self._epoch)
+            member.limited += 1
             member.rate_limited(wait, self.started, now)
             return False
         if fault.kind is Kind.FINAL:

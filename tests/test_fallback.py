@@ -29,7 +29,6 @@ from errors import SettingsInvalid
 from settings import Settings
 from tests.asked import offline_settings
 from tests.redis_server import redis_server
-from tests.web_fixture import small_shop
 from tools.reflection import read_catalog
 
 DEAREST = "Which product has the highest price?"
@@ -91,6 +90,8 @@ async def models_of(shop: str, count: int) -> AsyncIterator[list[Model]]:
 @asynccontextmanager
 async def scene(folder: Path, count: int, *lines: str, written: str = "", **settings: object) -> AsyncIterator[Scene]:
     """Yield a scene whose quaestor.toml names the models, each with these lines; `written` stands above them."""
+    from tests.web_fixture import small_shop  # Here, because a later test file loads it as a plugin.
+
     shop = small_shop(folder)
     async with models_of(shop, count) as models:
         tables = (

@@ -14,7 +14,9 @@ import pytest
 
 from agents.events import Event, Failed, Finished, RowsFound, TextChunk
 from agents.question import Question
+from endpoints import Endpoint
 from errors import DatabaseUnavailable
+from llm.pool import Pool
 from tests.asked import offline_settings
 from tests.web_fixture import small_shop
 from tools.sql_runner import Rows
@@ -124,6 +126,23 @@ def test_what_waits_in_a_line_is_looked_up_at_each_reading() -> None:
     line.waiting = 0
     assert counted(metrics, 'quaestor_queue_length{line="database"}') == 0
     assert counted(metrics, 'quaestor_queue_in_turn{line="database"}') == 8
+
+
+def test_each_endpoints_requests_are_counted_by_how_they_ended() -> None:
+    metrics = Metrics()
+    pool = Pool([Endpoint("http://a/v1", "m", name="a"), Endpoint("http://b/v1", "m", name="b")])
+    metrics.watch_endpoints(lambda: pool.states)
+    first, second = pool.seats.members
+    first.successes, first.failures, first.limited = 5, 3, 1
+    second.in_flight = 2
+    for name, value in (
+        ('quaestor_endpoint_requests_total{endpoint="a",outcome="answered"}', 5),
+        ('quaestor_endpoint_requests_total{endpoint="a",outcome="failed"}', 2),
+        ('quaestor_endpoint_requests_total{endpoint="a",outcome="rate_limited"}', 1),
+        ('quaestor_endpoint_requests_total{endpoint="b",outcome="answered"}', 0),
+        ('quaestor_endpoint_in_flight{endpoint="b"}', 2),
+    ):
+        assert counted(metrics, name) == value, name
 
 
 async def test_both_lines_are_shown_from_the_first_question_on(tmp_path: Path) -> None:

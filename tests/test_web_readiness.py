@@ -181,12 +181,29 @@ async def test_the_model_is_asked_whether_it_is_there_without_writing_anything(
 ) -> None:
     model = {"openai_base_url": model_server.base_url, "openai_api_key": SecretStr("none"), "model": "standin"}
     async with looking(tmp_path, **model) as (_, readiness):
-        assert (await readiness.look()).parts["model"] == WELL
+        assert (await readiness.look()).parts["model"] == Part(True, endpoints={"127.0.0.1/standin": WELL})
     assert not model_server.requests
 
 
-async def test_a_model_that_does_not_answer_is_named(tmp_path: Path) -> None:
+async def test_a_model_that_does_not_answer_is_named_and_the_server_is_ready_without_it(tmp_path: Path) -> None:
     async with looking(tmp_path, openai_base_url="http://127.0.0.1:9/v1") as (_, readiness):
-        parts = (await readiness.look()).parts
-    assert parts["model"].reason.startswith("The model endpoint http://127.0.0.1:9 cannot be reached")
-    assert parts["database"] == WELL
+        outcome = await readiness.look()
+    assert outcome.parts["model"].reason.startswith("The model endpoint http://127.0.0.1:9 cannot be reached")
+    assert not outcome.parts["model"].ok
+    assert outcome.parts["database"] == WELL
+    assert outcome.is_ready
+
+
+async def test_each_endpoint_is_named_with_what_is_wrong_with_it(tmp_path: Path, model_server: StandIn) -> None:
+    there = f'[[endpoints]]\nname = "there"\nbase_url = "{model_server.base_url}"\nmodel = "standin"\n'
+    away = '[[endpoints]]\nname = "away"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "standin"\n'
+    (tmp_path / "quaestor.toml").write_text(there + away)
+    async with looking(tmp_path, config=tmp_path / "quaestor.toml") as (desk, readiness):
+        outcome = await readiness.look()
+        text = desk.metrics.as_text("")[0].decode()
+    assert outcome.parts["model"] == Part(True, endpoints={"there": WELL, "away": Part(False, "cannot be reached")})
+    assert outcome.as_json()["parts"]["model"]["endpoints"]["away"] == {"ok": False, "reason": "cannot be reached"}
+    assert outcome.as_json(with_reasons=False)["parts"]["model"] == {"ok": True}
+    assert 'quaestor_endpoint_state{endpoint="there",state="closed"} 1.0' in text
+    assert 'quaestor_endpoint_state{endpoint="away",state="open"} 1.0' in text
+    assert 'quaestor_endpoint_state{endpoint="away",state="closed"} 0.0' in text

@@ -55,7 +55,7 @@ class Desk:
                 except Exception:
                     self.trouble = AskError(incident("the database could not be opened"))
                     raise self.trouble from None
-                self._watch_lines(self._asker)
+                self._watch(self._asker)
             return self._asker
 
     async def ask(self, question: Question) -> AsyncGenerator[Event, None]:
@@ -76,7 +76,8 @@ class Desk:
         self._asker = None
         await self._closing.aclose()
 
-    def _watch_lines(self, asker: Asker) -> None:
+    def _watch(self, asker: Asker) -> None:
+        self.metrics.watch_endpoints(asker.endpoints)
         self.metrics.watch_line("questions", asker.line)
         if isinstance(asker.runner, SQLRunner):
             self.metrics.watch_line("database", asker.runner.line)

@@ -15,13 +15,22 @@ from web.guests import Guests
 from web.readiness import Readiness
 
 
-class PartStatus(BaseModel):
+class EndpointStatus(BaseModel):
     ok: bool
     reason: str = ""
 
 
+class PartStatus(BaseModel):
+    ok: bool
+    reason: str = ""
+    endpoints: dict[str, EndpointStatus] = {}
+
+
 class ReadinessStatus(BaseModel):
-    """Whether a question could be answered now; each part that is not well says why."""
+    """Whether a question could be answered now; each part that is not well says why.
+
+    Where the model is not well the offline analyst answers, so that alone leaves it ready.
+    """
 
     status: Literal["ready", "not ready"]
     parts: dict[Literal["database", "index", "model"], PartStatus]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from prometheus_client import (
@@ -15,9 +16,13 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from agents.events import Event, Finished, RowsFound, TextChunk
+from llm.pool import EndpointState, Health
 
 STATUSES = ("answered", "declined", "refused", "failed", "stopped")
 
@@ -85,12 +90,18 @@ class Metrics:
         )
         self._looks: deque[float] = deque(maxlen=LOOKS_KEPT)
         lag_max.set_function(lambda: max(self._looks, default=0.0))
+        self._endpoints = _Endpoints()
+        registry.register(self._endpoints)
         ProcessCollector(registry=registry)
 
     def question(self) -> Watched:
         """Return what measures one question from now on."""
         self._in_flight.inc()
         return Watched(self)
+
+    def watch_endpoints(self, endpoints: Callable[[], Sequence[EndpointState]]) -> None:
+        """Show how each endpoint of the model is, asked anew at each look."""
+        self._endpoints.look = endpoints
 
     def watch_line(self, name: str, line: Line) -> None:
         """Show how many wait in a line and how many have their turn, asked anew at each look."""
@@ -110,6 +121,43 @@ class Metrics:
         """Return everything counted, and its media type, as an HTTP Accept header asks for it."""
         encode, media_type = choose_encoder(accept)
         return encode(self._registry), media_type
+
+
+class _Endpoints(Collector):
+    """The endpoints of the model, as they are when somebody looks."""
+
+    def __init__(self) -> None:
+        self.look: Callable[[], Sequence[EndpointState]] = tuple
+
+    def collect(self) -> Iterator[Metric]:
+        endpoints = self.look()
+        state = GaugeMetricFamily(
+            "quaestor_endpoint_state", "1 for the state in which an endpoint is.", labels=["endpoint", "state"]
+        )
+        in_flight = GaugeMetricFamily(
+            "quaestor_endpoint_in_flight", "Requests under way at an endpoint.", labels=["endpoint"]
+        )
+        latency = GaugeMetricFamily(
+            "quaestor_endpoint_latency_seconds",
+            "Mean of an endpoint's last calls, up to the first token.",
+            labels=["endpoint"],
+        )
+        requests = CounterMetricFamily(
+            "quaestor_endpoint_requests", "Requests to an endpoint by how they ended.", labels=["endpoint", "outcome"]
+        )
+        for each in endpoints:
+            for health in Health:
+                state.add_metric([each.name, health], each.health is health)
+            in_flight.add_metric([each.name], each.in_flight)
+            latency.add_metric([each.name], each.latency)
+            outcomes = {
+                "answered": each.successes,
+                "rate_limited": each.limited,
+                "failed": each.failures - each.limited,
+            }
+            for outcome, count in outcomes.items():
+                requests.add_metric([each.name, outcome], count)
+        yield from (state, requests, in_flight, latency)
 
 
 class Watched:

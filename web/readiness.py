@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from errors import AskError, DatabaseUnavailable, IndexUnavailable, ModelUnavailable
 from web.desk import Desk, incident
 
 PARTS = ("database", "index", "model")
+NEEDED = ("database", "index")
+"""Without the model the offline analyst answers."""
 
 PART_OF: tuple[tuple[type[AskError], str], ...] = (
     (DatabaseUnavailable, "database"),
@@ -32,6 +34,14 @@ class Part:
     ok: bool
     reason: str = ""
     """A sentence for a person; empty where all is well."""
+    endpoints: Mapping[str, Part] = field(default_factory=dict)
+    """Of the model, each endpoint by its name."""
+
+    def as_json(self) -> dict[str, Any]:
+        told: dict[str, Any] = {"ok": self.ok, "reason": self.reason}
+        if self.endpoints:
+            told["endpoints"] = {name: endpoint.as_json() for name, endpoint in self.endpoints.items()}
+        return told
 
 
 @dataclass(frozen=True)
@@ -40,11 +50,11 @@ class Outcome:
 
     @property
     def is_ready(self) -> bool:
-        return all(part.ok for part in self.parts.values())
+        return all(part.ok for name, part in self.parts.items() if name in NEEDED)
 
     def as_json(self, *, with_reasons: bool = True) -> dict[str, Any]:
         """Return it as JSON can carry it; the reasons name hosts and files, which are not for everybody."""
-        parts = {name: asdict(part) if with_reasons else {"ok": part.ok} for name, part in self.parts.items()}
+        parts = {name: part.as_json() if with_reasons else {"ok": part.ok} for name, part in self.parts.items()}
         return {"status": "ready" if self.is_ready else "not ready", "parts": parts}
 
 
@@ -85,7 +95,9 @@ class Readiness:
         well = {name: Part(True) for name in PARTS}
         if "model" not in checks:
             well["model"] = Part(True, f"The {asker.analyst} answers.")
-        return well | dict(zip(checks, found, strict=True))
+        parts = well | dict(zip(checks, found, strict=True))
+        endpoints = {each.name: Part(each.is_up, "" if each.is_up else each.reason) for each in asker.endpoints()}
+        return parts | {"model": replace(parts["model"], endpoints=endpoints)}
 
     def _unopened(self, reason: str) -> dict[str, Part]:
         """Return the trouble at the part that it names, or at each where it names none."""
