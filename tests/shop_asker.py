@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from langchain_core.language_models import BaseChatModel
 
@@ -24,12 +25,14 @@ from agents.offline.writer import OfflineWriter
 from agents.question import Question
 from agents.sql_writer import SQLWriter
 from bootstrap import OFFLINE
-from tests.model_fixture import StandIn
 from tools.catalog import Catalog, Found
 from tools.reflection import read_catalog
 from tools.saved_questions import SavedQuestions
 from tools.sql_guard import Guard
 from tools.sql_runner import open_runner
+
+if TYPE_CHECKING:
+    from tests.model_fixture import StandIn
 
 TODAY = date(2026, 11, 20)
 QUESTION = "How many orders are there by city?"
