@@ -13,6 +13,7 @@ from benchmarks.flow import flow
 from benchmarks.model_command import model
 from benchmarks.page import PageGone
 from benchmarks.reference.command import reference
+from benchmarks.requester import requester
 from errors import AskError
 
 app = typer.Typer(
@@ -21,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (api, ask, chat, model, reference, flow, bench):
+for command in (api, ask, chat, model, reference, flow, requester, bench):
     app.command()(command)
 
 

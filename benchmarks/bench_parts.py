@@ -59,8 +59,28 @@ class AskRun:
     rounds: int
 
 
-Run = ChatRun | ApiRun | FlowRun | AskRun
+@dataclass(frozen=True)
+class RequesterRun:
+    """A file of requests: ours beside the bare loop of its client and beside others' clients."""
+
+    name: str
+    kept: int
+    """Seconds for which ours is to keep its pace up."""
+    again: tuple[int, ...]
+    """Seconds of its further runs; each stands between two of the bare loop."""
+    each: int
+    """Seconds of every other run."""
+    limits: tuple[int, ...] = (500, 1_000, 5_000)
+    """Requests a second that it is limited to."""
+    lines: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    """How long the files are at which its memory is looked at."""
+
+
+Run = ChatRun | ApiRun | FlowRun | AskRun | RequesterRun
 Part = tuple[Run, ...]
+
+REQUESTER = RequesterRun("requester", kept=60, again=(15, 15), each=10)
+REQUESTER_QUICK = RequesterRun("requester", kept=4, again=(), each=2, limits=(500,), lines=(10_000, 20_000))
 
 FULL: dict[str, Part] = {
     # Every question once: the model works out its replies now, and only gives them again while others are measured.
@@ -83,8 +103,9 @@ FULL: dict[str, Part] = {
     "flow": (FlowRun("flow", 1_000, 200, 40),),
     "visits": (ChatRun("visits", "ours", 100, 0, minutes=10),),
     "ask": (AskRun("ask", 20),),
+    "requester": (REQUESTER,),
 }
-"""The whole of it, about half an hour."""
+"""The whole of it, about forty minutes."""
 
 QUICK: dict[str, Part] = {
     "light": (ChatRun("light-ours", "ours", 8, 4), ChatRun("light-reference", "reference", 8, 4)),
@@ -100,5 +121,6 @@ QUICK: dict[str, Part] = {
     "flow": (FlowRun("flow", 100, 40, 5),),
     "visits": (ChatRun("visits", "ours", 10, 0, minutes=0.3),),
     "ask": (AskRun("ask", 1),),
+    "requester": (REQUESTER_QUICK,),
 }
 """A few minutes, to see that all of it runs; its figures say little."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, assert_never
 
-from benchmarks.bench_parts import ANSWER_TOKENS, ApiRun, App, AskRun, ChatRun, FlowRun, Run
-from benchmarks.bench_servers import LOAD_CORE, SERVER_CORE, RunFailed, Server, free_port, run, serving
+from benchmarks.bench_parts import ANSWER_TOKENS, ApiRun, App, AskRun, ChatRun, FlowRun, RequesterRun, Run
+from benchmarks.bench_servers import LOAD_CORE, SERVER_CORE, RunFailed, Server, free_port, run, serving, surroundings
 from benchmarks.flow import measure_flow
 from benchmarks.model_server import MODEL
 from benchmarks.model_speech import Pace
+from benchmarks.requester import measure_requester
 
 PACE = Pace(first_token=0.25, tokens_per_second=50)
 """How fast the model speaks."""
@@ -57,6 +57,8 @@ def carry_out(one: Run, place: Place) -> dict[str, Any]:
             return measure_flow(one.users, one.rate, one.seconds)
         case AskRun():
             return _ask(one, place)
+        case RequesterRun():
+            return measure_requester(one)
         case _:
             assert_never(one)
 
@@ -102,7 +104,7 @@ def _ask(one: AskRun, place: Place) -> dict[str, Any]:
     log = place.log(one.name)
     with _model(0, AT_ONCE, place) as model:
         command = ["-m", "benchmarks", "ask", "--rounds", str(one.rounds), "--model-url", f"{model.url}/v1"]
-        run(command, core=SERVER_CORE, log=log, seconds=300, extra=_surroundings(place.home("ours")))
+        run(command, core=SERVER_CORE, log=log, seconds=300, extra=surroundings(place.home("ours")))
     text = log.read_text()
     # A log line may come before the tables.
     return {"markdown": text[text.index("###") :].strip().replace(f" at {model.url}/v1", " (the stand-in)")}
@@ -114,7 +116,7 @@ def _app_and_model(app: App, tokens: int, place: Place) -> Iterator[tuple[Server
         model = servers.enter_context(_model(tokens, place.pace, place))
         port = free_port()
         extra = {
-            **_surroundings(place.home(app)),
+            **surroundings(place.home(app)),
             "OPENAI_BASE_URL": f"{model.url}/v1",
             "OPENAI_API_KEY": "none",
             "QUAESTOR_MODEL": MODEL,
@@ -142,12 +144,6 @@ def _model(tokens: int, pace: Pace, place: Place) -> Iterator[Server]:
     home = place.home("model")
     replies = ["--replies", str(home / "replies.jsonl")]
     command = ["-m", "benchmarks", "model", "--port", str(port), *speech, *replies]
-    extra = _surroundings(home)
+    extra = surroundings(home)
     with serving(command, port=port, core=LOAD_CORE, log=place.log("model"), extra=extra) as server:
         yield server
-
-
-def _surroundings(home: Path) -> dict[str, str | None]:
-    """Return what sets the home and takes out every other setting: the caller's would change the figures."""
-    ours = ("QUAESTOR_", "OPENAI_", "CHAINLIT_", "QDRANT_", "DATABASE_URL")
-    return {**{name: None for name in os.environ if name.startswith(ours)}, "QUAESTOR_HOME": str(home)}

@@ -55,7 +55,7 @@ def serving(
 
     Raises RunFailed, with the end of its log, where it does not start.
     """
-    with log.open("ab") as written, _running(arguments, core, written.fileno(), extra) as process:
+    with log.open("ab") as written, running(arguments, core, written.fileno(), extra) as process:
         url = f"http://{LOOPBACK}:{port}"
         _wait_until_it_answers(url + path, process, log)
         yield Server(process.pid, url)
@@ -74,13 +74,13 @@ def run(
 
     Raises RunFailed where it ends with an exit code not in `well`, or takes longer than `seconds`.
     """
-    with log.open("ab") as written, _running(arguments, core, written.fileno(), extra) as process:
+    with log.open("ab") as written, running(arguments, core, written.fileno(), extra) as process:
         try:
             status = process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
-            raise RunFailed(f"It was stopped after {seconds:.0f} seconds.\n{_end_of(log)}") from None
+            raise RunFailed(f"It was stopped after {seconds:.0f} seconds.\n{end_of(log)}") from None
     if status not in well:
-        raise RunFailed(f"It ended with {status}.\n{_end_of(log)}")
+        raise RunFailed(f"It ended with {status}.\n{end_of(log)}")
 
 
 def free_port() -> int:
@@ -96,11 +96,12 @@ def pinned(core: int) -> list[str]:
 
 
 @contextmanager
-def _running(
-    arguments: Sequence[str], core: int, output: int, extra: Surroundings | None
+def running(
+    arguments: Sequence[str], core: int, output: int, extra: Surroundings | None, python: str = sys.executable
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `python ARGUMENTS` on one core, its output going to that descriptor, until the block is left."""
     process = subprocess.Popen(
-        [*pinned(core), sys.executable, *arguments],
+        [*pinned(core), python, *arguments],
         cwd=ROOT,
         env={name: value for name, value in {**os.environ, **(extra or {})}.items() if value is not None},
         stdin=subprocess.DEVNULL,
@@ -132,7 +133,7 @@ def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RunFailed(f"The server ended while it started.\n{_end_of(log)}")
+            raise RunFailed(f"The server ended while it started.\n{end_of(log)}")
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
@@ -140,8 +141,15 @@ def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes], log: Path
             return  # It answers, whatever it says.
         except OSError:
             time.sleep(0.1)
-    raise RunFailed(f"The server did not answer within {START_SECONDS:.0f} seconds.\n{_end_of(log)}")
+    raise RunFailed(f"The server did not answer within {START_SECONDS:.0f} seconds.\n{end_of(log)}")
 
 
-def _end_of(log: Path) -> str:
+def end_of(log: Path) -> str:
+    """Return a log's last words."""
     return log.read_text(errors="replace")[-1500:]
+
+
+def surroundings(home: Path) -> dict[str, str | None]:
+    """Return what sets the home and takes out every other setting: the caller's would change the figures."""
+    ours = ("QUAESTOR_", "OPENAI_", "CHAINLIT_", "QDRANT_", "DATABASE_URL")
+    return {**{name: None for name in os.environ if name.startswith(ours)}, "QUAESTOR_HOME": str(home)}

@@ -140,6 +140,16 @@ def memory_mib(pid: int) -> float:
     return sum(map(_memory_kib, _family(pid))) / 1024
 
 
+def peak_mib(pid: int) -> float:
+    """Return the most memory that a process has had so far, without what it started; 0 where it has ended."""
+    try:
+        status = (_PROC / str(pid) / "status").read_text()
+    except OSError:
+        return 0.0
+    # A process that has ended and was not waited for has no such line.
+    return sum(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1024
+
+
 def _memory_kib(pid: int) -> int:
     for name, field_name in (("smaps_rollup", "Pss:"), ("status", "VmRSS:")):
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from string import Template
 
+from benchmarks import report_requester as requester
 from benchmarks import report_tables as tables
 from benchmarks.report_measured import Measured, at, read_measured
 from benchmarks.report_plots import PLOTS, draw_plots
@@ -33,6 +34,11 @@ def render(measured: Measured, drawn: list[str]) -> str:
         "flow": tables.flow(measured),
         "visits": _visits(measured),
         "stages": (measured.figures("ask") or {}).get("markdown", tables.NOT_MEASURED),
+        "requester_paces": requester.paces(measured.figures("requester")),
+        "requester_rounds": requester.rounds(measured.figures("requester")),
+        "requester_limits": requester.limits(measured.figures("requester")),
+        "requester_weights": requester.weights(measured.figures("requester")),
+        "requester_memory": requester.memory(measured.figures("requester")),
         "machine": tables.machine(measured),
     }
     words = Template(WORDS.read_text(encoding="utf-8"))

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.report_measured import Figures, Measured, at
+from benchmarks.report_requester import clients
 from benchmarks.report_tables import LOADS, offered, people
 
 WORDS = "#7d8590"
@@ -169,10 +170,28 @@ def flow(measured: Measured, axes: Axes) -> bool:
     return drawn
 
 
+def requester(measured: Measured, axes: Axes) -> bool:
+    """Requests a second from one core, by client."""
+    figures = measured.figures("requester")
+    if figures is None:
+        return False
+    # Without the ceiling: it is nobody's pace.
+    told = [(name, per_s) for name, _, per_s in reversed(clients(figures)) if "ceiling" not in name]
+    colours = [COLOURS["ours" if "ours" in name else "reference"] for name, _ in told]
+    names = [name.replace("**", "").partition(",")[0] for name, _ in told]
+    bars = axes.barh(names, [per_s for _, per_s in told], color=colours)
+    axes.bar_label(bars, fmt="{:,.0f}", padding=3)
+    axes.set(xlabel="requests a second, on a logarithmic scale", xscale="log")
+    axes.set_xlim(right=4 * max(per_s for _, per_s in told))
+    axes.grid(axis="y", visible=False)
+    return True
+
+
 PLOTS: dict[str, Draw] = {
     "first-token": first_token,
     "cpu-per-question": cpu_per_question,
     "cost-per-token": cost_per_token,
     "flow": flow,
     "memory": memory,
+    "requester": requester,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmarks.report_measured import Figures, Measured, at, flow_failed
+from benchmarks.report_requester_verdicts import requester_targets
 from benchmarks.report_verdicts import MISSING, number, targets
 
 NOT_MEASURED = "*Not measured in this run.*"
@@ -13,6 +14,7 @@ LOADS = ("light", "middle", "crowd", "rush")
 """By how many questions come each second, the fewest first."""
 APPS = ("ours", "simulated", "reference")
 SHARES = ("p50", "p99", "p999")
+VERDICTS = ("", "ours", "reference", "ratio", "target", "met?")
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -25,8 +27,8 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def verdicts(measured: Measured) -> str:
-    head = ("", "ours", "reference", "ratio", "target", "met?")
-    return markdown(head, (target.row() for target in targets(measured)))
+    told = (*targets(measured), *requester_targets(measured.figures("requester")))
+    return markdown(VERDICTS, (target.row() for target in told))
 
 
 def costs(measured: Measured) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from benchmarks.report_measured import Figures, Measured, at, flow_failed, lost
 
-Held = Literal["ratio at least", "ours at most", "ours below"]
+Held = Literal["ratio at least", "ours at least", "ours at most", "ours below"]
 RATIO: Held = "ratio at least"
 Verdict = Literal["yes", "no", "not measured"]
 
@@ -50,14 +50,15 @@ class Target:
         measured = self.ratio if self.of == RATIO else self.ours
         if measured is None:
             return "not measured"
-        if self.of == RATIO:
+        if self.of in (RATIO, "ours at least"):
             is_met = measured >= self.limit
         else:
             is_met = measured < self.limit if self.of == "ours below" else measured <= self.limit
         return "yes" if is_met else "no"
 
     def row(self) -> list[str]:
-        ratio = f"{self.ratio:.1f} times" if self.ratio is not None else MISSING
+        # Near one, a tenth would round away what is held against the limit.
+        ratio = f"{self.ratio:.{2 if self.ratio < 2 else 1}f} times" if self.ratio is not None else MISSING
         return [self.what, number(self.ours, self.unit), number(self.theirs, self.unit), ratio, self.target, self.met]
 
 

@@ -17,6 +17,7 @@ from benchmarks.report import render, write_report
 from benchmarks.report_measured import Measured, lost
 from benchmarks.report_plots import PLOTS
 from benchmarks.report_verdicts import RATIO, Target, number, targets
+from tests.requester_figures import FIGURES
 
 
 def spread(p50: float, p99: float) -> dict[str, float]:
@@ -99,6 +100,7 @@ RUNS: Mapping[str, Mapping[str, Any]] = {
         },
     },
     "ask": {"run": {}, "figures": {"markdown": "### offline analyst"}},
+    "requester": {"run": {}, "figures": FIGURES},
 }
 MACHINE = {
     "cores": 2,
@@ -178,6 +180,7 @@ def test_the_report_shows_ours_beside_the_reference_and_what_was_lost() -> None:
     assert "its last words" not in text
     assert "| sync | 200/s offered | 51 | 0 | 1,255 | 20,000 |" in text
     assert "| 60 within 30 s | ours | 25 | 50 | 51 | 20 ms | 3 % | 400 MiB | 25 % | 31 % |" in text
+    assert "| … weights: its farthest endpoint is off by | 0.50% | - | - | at most 2% | yes |" in text
     assert "Some CPU" in text
     assert "$" not in text
     assert lost(MEASURED.figures("crowd-reference")) == 1_500

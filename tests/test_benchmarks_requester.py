@@ -7,14 +7,23 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from benchmarks.bench_servers import LOOPBACK, free_port
+from benchmarks import requester_peers
+from benchmarks.bench_servers import LOOPBACK, RunFailed, free_port
 from benchmarks.fast_model import PATH, Endpoints, Manner, serving_fast
+from benchmarks.peers.openai_client import open_openai
+from benchmarks.peers.side_by_side import ANSWER, QUESTION
+from benchmarks.report_requester import summary
+from benchmarks.report_requester_verdicts import requester_targets
 from benchmarks.requester_bare import BODY, CLIENTS
+from benchmarks.requester_figures import Saved, counted, rate_off, read_saved, weights_off
+from benchmarks.requester_runs import Bench
+from tests.requester_figures import FIGURES, our_run
 
 AT_ONCE = Manner()
 
@@ -99,3 +108,120 @@ async def test_every_bare_loop_asks_all_endpoints_until_its_time_is_over(
         await post(urls, 4, time.monotonic() + 0.1)
     assert all(count > 2 for count in came_in(endpoints))
     assert all(set(tally.statuses) == {200} for tally in endpoints.tallies.values())
+
+
+async def test_the_openai_client_is_asked_and_its_answer_read() -> None:
+    async with stand_in() as (urls, endpoints), open_openai([urls[0].removesuffix("/chat/completions")]) as ask:
+        assert await ask(QUESTION) == ANSWER
+    assert came_in(endpoints) == [1]
+
+
+def told_counts(*ports: list[int], statuses: dict[str, int] | None = None) -> dict[str, Any]:
+    return {"ports": {str(n): {"ticks": ticks, "statuses": statuses or {}} for n, ticks in enumerate(ports)}}
+
+
+def test_seconds_are_counted_from_the_first_request_on_at_all_endpoints_together() -> None:
+    came_in = counted(told_counts([0, 0, *[1] * 250], [0, 0, 0, *[2] * 120], statuses={"200": 3, "429": 1}))
+    assert came_in.ports == (250, 240)
+    assert came_in.statuses == {"200": 6, "429": 2}
+    assert came_in.by_second(0, 2) == [100 + 198, 100 + 42]
+    assert came_in.by_second(1, 5) == [142]  # the half second at the end is none
+    assert counted(told_counts([0, 0], [])).ticks == ()
+
+
+def test_the_fullest_stretch_of_a_second_may_begin_anywhere() -> None:
+    ticks = [0] * 300
+    ticks[90:110] = [5] * 20
+    ticks[0] = ticks[299] = 1
+    came_in = counted(told_counts(ticks))
+    assert came_in.by_second(0, 3) == [51, 50, 1]
+    assert came_in.fullest == 100
+    assert counted(told_counts([3, 4])).fullest == 7
+
+
+@pytest.mark.parametrize(
+    ("ports", "off"), [((500, 300, 200), 0.0), ((500, 306, 194), 3.0), ((0, 0, 10), 400.0)], ids=str
+)
+def test_weights_are_as_far_off_as_their_farthest_endpoint(ports: tuple[int, ...], off: float) -> None:
+    assert weights_off(ports, (5, 3, 2)) == pytest.approx(off)
+
+
+def test_a_rate_is_as_far_off_as_its_farthest_second() -> None:
+    assert rate_off([500, 505, 485], 500) == pytest.approx(3.0)
+    assert rate_off([500, 520, 495], 500) == pytest.approx(4.0)
+
+
+def saved_line(line: int, asked: int, answered: int) -> bytes:
+    said = {"line": line, "input": f"Say #{asked:09d}.", "response": f"It is #{answered:09d}.", "usage": None}
+    return json.dumps(said, separators=(",", ":")).encode() + b"\n"
+
+
+def test_answers_that_are_doubled_torn_or_another_lines_are_found() -> None:
+    well = [saved_line(1, 1, 1), saved_line(2, 2, 2), saved_line(10, 10, 10)]
+    assert read_saved(well, 10) == Saved(lines=3, twice=0, wrong=0)
+    ill = [saved_line(2, 2, 2), saved_line(3, 3, 4), saved_line(11, 11, 11), well[2][:-10] + b"\n", well[2][:-1]]
+    assert read_saved([*well, *ill], 10) == Saved(lines=3, twice=1, wrong=4)
+
+
+def test_every_target_of_the_requester_is_held_against_its_own_limit() -> None:
+    assert [target.met for target in requester_targets(FIGURES)] == [
+        "yes",  # 49,000 in the slowest second
+        "yes",
+        "yes",  # 51,000 / 61,000 = 0.84
+        "no",  # 51,000 / 12,750 = 4 times the faster of the two forms
+        "not measured",
+        "yes",
+        "no",  # 2.1 %
+        "yes",
+        "yes",
+        "yes",  # 110 MiB after 100
+    ]
+    lossy = {**FIGURES, "ours": [our_run(9_999, 60, lost=1), our_run(52_000, 15, weights_off_percent=2.1)]}
+    assert [target.met for target in requester_targets(lossy)][:3] == ["no", "no", "no"]
+    assert requester_targets(lossy)[-2].met == "no"
+
+
+def test_a_shorter_run_of_the_requester_meets_no_target() -> None:
+    assert {target.met for target in requester_targets({**FIGURES, "kept": 4})} == {"not measured"}
+    assert {target.met for target in requester_targets(None)} == {"not measured"}
+
+
+def test_the_tables_show_ours_between_its_bare_loops_and_beside_others() -> None:
+    text = summary(FIGURES)
+    assert "| … beside a bare loop of its client | 51,000/s | 61,000/s | 0.84 times | 0.8 times | yes |" in text
+    assert "| **ours**, with limits, weights, checks and saving | 256 | 51,000/s | 1 times |" in text
+    assert "| openai client as it comes, 3.1 | 16 | 800/s | 63.8 times |" in text
+    assert "LiteLLM's Router: not measured. No index.\n" in text
+    assert "| 60 | 50,000/s | 49,000/s | 99 % | 31 % | 60,000/s | 62,000/s | 0.82 |" in text
+    assert "| 1,000/s | 1,000/s | 979 | 1,000 | 1,003 | 2.10% |" in text
+    assert "| limited to 500/s | 50.10 % | 30.00 % | 19.90 % | 0.50% |" in text
+    assert "| 1,000,000 | 110 MiB |" in text
+
+
+def test_a_run_of_ours_is_counted_and_every_answer_of_it_is_found_saved(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    whole = bench.memory(300)
+    assert (whole["saved"], whole["lost"], whole["twice"], whole["wrong"], whole["failed"]) == (300, 0, 0, 0, 0)
+    assert whole["peak_mib"] > 10
+    limited = bench.limited(100, 1)
+    assert len(limited["by_second"]) == 1
+    assert sum(limited["shares_percent"]) == pytest.approx(100, abs=0.1)
+
+
+def test_a_package_that_cannot_be_installed_is_named_with_what_pip_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "unheard-of.txt").write_text("unheard-of==1.0\n")
+    monkeypatch.setattr(requester_peers, "BENCH", tmp_path / "made")
+    monkeypatch.setattr(requester_peers, "PINS", tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(RunFailed, match="unheard-of could not be installed; can PyPI be reached"):
+        requester_peers.prepare("unheard-of")
+
+
+def test_an_environment_with_the_same_pins_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requester_peers, "BENCH", tmp_path)
+    (tmp_path / "openai").mkdir()
+    (tmp_path / "openai" / "installed.txt").write_bytes((requester_peers.PINS / "openai.txt").read_bytes())
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert requester_peers.prepare("openai") == str(tmp_path / "openai" / "bin" / "python")
