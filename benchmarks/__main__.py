@@ -10,6 +10,7 @@ from benchmarks.bench import bench
 from benchmarks.bench_servers import RunFailed
 from benchmarks.chat import chat
 from benchmarks.flow import flow
+from benchmarks.kills import kills
 from benchmarks.model_command import model
 from benchmarks.page import PageGone
 from benchmarks.reference.command import reference
@@ -22,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (api, ask, chat, model, reference, flow, requester, bench):
+for command in (api, ask, chat, model, reference, flow, kills, requester, bench):
     app.command()(command)
 
 
