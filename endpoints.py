@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from errors import SettingsInvalid
 
 OPENAI = "https://api.openai.com/v1"
+OPENAI_PROTOCOL = "openai"
+"""The provider of whatever speaks OpenAI's protocol, wherever it is."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Endpoint:
     """One model at one address, and how much it may be given. The key never stands in a repr."""
 
     base_url: str
+    """Empty for a provider's own."""
     model: str
     key: SecretStr | None = None
     """None where the server takes any key, as Ollama and llama.cpp do."""
@@ -40,15 +43,16 @@ class Endpoint:
     tokens_per_minute: float | None = None
     in_flight: int | None = None
     """Requests that may be under way at the same time; None is no limit."""
-    provider: str = "openai"
-    """The name that LangChain's `init_chat_model` knows; "openai" is whatever speaks OpenAI's protocol."""
+    provider: str = OPENAI_PROTOCOL
+    """The name that LangChain's `init_chat_model` knows."""
     name: str = ""
     """What metrics and the log call it; the host and the model where it has no name of its own."""
     settings: Places = field(default=Places(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.name:
-            object.__setattr__(self, "name", f"{urlsplit(self.base_url).hostname or self.base_url}/{self.model}")
+            host = urlsplit(self.base_url).hostname or self.base_url or self.provider
+            object.__setattr__(self, "name", f"{host}/{self.model}")
 
 
 _Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -60,13 +64,13 @@ class _Written(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=False)
 
     model: Annotated[str, Field(min_length=1)]
-    base_url: str = OPENAI
+    base_url: str = ""
     key: Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")] | None = None
     weight: _Amount = 1.0
     requests_per_minute: _Amount | None = None
     tokens_per_minute: _Amount | None = None
     in_flight: Annotated[int, Field(ge=1)] | None = None
-    provider: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = "openai"
+    provider: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = OPENAI_PROTOCOL
     name: str = ""
 
 
@@ -111,13 +115,15 @@ def _endpoint(table: object, place: int, environment: Mapping[str, str]) -> Endp
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise SettingsInvalid(f"{where} cannot be used: {field}: {first['msg']}.") from None
-    if not is_address(written.base_url):
+    base_url = written.base_url or (OPENAI if written.provider == OPENAI_PROTOCOL else "")
+    if base_url and not is_address(base_url):
         raise SettingsInvalid(f"{where} has no address: write base_url like http://localhost:11434/v1.")
     key = environment.get(written.key, "") if written.key else ""
     if written.key and not key:
         raise SettingsInvalid(f"{where} takes its key from {written.key}, and that is not set.")
     here = Places(f"{where}: its base_url", f"{where}: its model", written.key or f"{where}: its key")
-    return Endpoint(**{**written.model_dump(), "key": SecretStr(key) if key else None, "settings": here})
+    told = {"base_url": base_url, "key": SecretStr(key) if key else None, "settings": here}
+    return Endpoint(**{**written.model_dump(), **told})
 
 
 def is_address(base_url: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any, Protocol
 
+from asyncer import asyncify
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
@@ -17,7 +18,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from openai import DefaultAioHttpClient, Timeout
 from pydantic import PrivateAttr, SecretStr
 
-from endpoints import Endpoint
+from endpoints import OPENAI_PROTOCOL, Endpoint
 from errors import ModelUnavailable
 from llm.chat_endpoint import Ask, EndpointModel, tokens_in
 from llm.chat_faults import sentence, told
@@ -176,6 +177,13 @@ def _reserve(ask: Ask) -> int:
     return tokens_in(ask.messages) + ANSWER_TOKENS
 
 
+async def _provider_model(endpoint: Endpoint) -> Answering:
+    # LangChain's own agents and the provider's package take seconds to import: only who names one pays for it.
+    from llm.chat_provider import ProviderModel
+
+    return await asyncify(ProviderModel.at)(endpoint)
+
+
 @asynccontextmanager
 async def open_chat_model(
     endpoints: Sequence[Endpoint],
@@ -191,13 +199,18 @@ async def open_chat_model(
     `timeout` is seconds for one whole call, retries included, `idle` for one silence within a stream. A stream's first
     token comes at once, then a chunk for each `interval` seconds; the interval grows while the event loop is late.
     Several processes keep the endpoints' limits together through the Redis, where one is named; for `hedging` see
-    docs/endpoints.md. Raises SettingsInvalid for an endpoint without an address.
+    docs/endpoints.md. Raises SettingsInvalid for an endpoint without an address, or whose provider has no package here.
     """
     async with AsyncExitStack() as closing:
         wire = await closing.enter_async_context(open_wire(min(timeout, CONNECT_SECONDS)))
         sdk = await closing.enter_async_context(DefaultAioHttpClient(timeout=Timeout(timeout, connect=CONNECT_SECONDS)))
         gathering = Interval(interval)
-        models = {each.name: EndpointModel.at(each, wire, sdk, gathering) for each in endpoints}
+        models: dict[str, Answering] = {
+            each.name: EndpointModel.at(each, wire, sdk, gathering)
+            if each.provider == OPENAI_PROTOCOL
+            else await _provider_model(each)
+            for each in endpoints
+        }
         pool = await closing.enter_async_context(open_pool(endpoints, redis_url=redis_url, hedging=hedging))
         await closing.enter_async_context(looking_out(pool, lambda name: models[name].check()))
         chat = ChatModel()

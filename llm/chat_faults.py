@@ -145,7 +145,9 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def address_of(endpoint: Endpoint) -> str:
-    """Return what may be said of where an endpoint is: its address without any credentials."""
+    """Return what may be said of where an endpoint is: its address without any credentials, or a provider's model."""
+    if not endpoint.base_url:
+        return endpoint.name
     parts = urlsplit(endpoint.base_url)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")

@@ -65,6 +65,12 @@ def test_two_keys_of_one_model_are_told_apart_by_name(tmp_path: Path) -> None:
     ]
 
 
+def test_another_provider_has_an_address_of_its_own(tmp_path: Path) -> None:
+    text = '[[endpoints]]\nmodel = "claude"\nprovider = "anthropic"\n'
+    [endpoint] = read_endpoints(written(tmp_path, text), DEFAULT, {})
+    assert (endpoint.base_url, endpoint.name) == ("", "anthropic/claude")
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
