@@ -15,8 +15,10 @@ from agents.ask import Asker, together
 from agents.doubt import DoubtingWriter
 from agents.extension import extend
 from agents.guardrails import RuleGuardrails
+from agents.knowing import KnowingSchema
 from agents.offline.analyst import Analyst
 from agents.offline.followups import OfflineSuggester
+from agents.offline.knowing import KnowingWriter
 from agents.offline.narrator import OfflineNarrator
 from agents.offline.starting import first_questions
 from agents.offline.writer import OfflineWriter
@@ -27,9 +29,11 @@ from llm.embeddings import Embedder, open_embedder
 from settings import Settings
 from tools.catalog import Catalog
 from tools.freshness import Freshness
+from tools.knowledge import Knowledge, open_knowledge
 from tools.line import Line
-from tools.saved_questions import SavedQuestions, read_saved_questions
 from tools.schema import Progress, Schema, open_schema
+from tools.schema_catalog import catalog_key
+from tools.schema_index import Index
 from tools.sql_guard import Guard
 from tools.sql_runner import SQLRunner, open_runner
 from tools.zero_rows import ZeroRows
@@ -47,7 +51,6 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
     Raises DatabaseUnavailable, IndexUnavailable or SettingsInvalid, each with a sentence for a person.
     """
     database = await _database(settings)
-    saved = read_saved_questions(settings.saved_questions)
     embedder = _embedder(settings)
     async with AsyncExitStack() as closing:
         runner = open_runner(
@@ -59,6 +62,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
         closing.push_async_callback(runner.aclose)
         await runner.probe()
         schema = await closing.enter_async_context(_open_schema(settings, database, embedder, progress))
+        knowledge = await closing.enter_async_context(_open_knowledge(settings, database, embedder))
         guard = Guard(schema.catalog.dialect, schema.catalog)
         closing.push_async_callback(guard.aclose)
         analyst = await asyncify(Analyst)(schema.catalog)
@@ -68,8 +72,8 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
         asker = Asker(
             catalog=schema.catalog,
             guardrails=people.guardrails,
-            schema=schema,
-            saved=SavedQuestions(saved, embedder),
+            schema=KnowingSchema(schema, knowledge),
+            saved=knowledge,
             writer=DoubtingWriter(people.writer, guard, runner),
             guard=guard,
             runner=runner,
@@ -143,6 +147,17 @@ def _open_schema(
     )
 
 
+@asynccontextmanager
+async def _open_knowledge(
+    settings: Settings, database: _Database, embedder: Embedder | None
+) -> AsyncIterator[Knowledge]:
+    name = await asyncify(catalog_key)(database.url)
+    vectors = settings.home / "index" / name / "knowledge.sqlite"
+    index = Index(f"{name}-knowledge", vectors, embedder, settings.qdrant_url, settings.qdrant_api_key)
+    async with open_knowledge(settings.knowledge, index if embedder else None) as knowledge:
+        yield knowledge
+
+
 def _embedder(settings: Settings) -> Embedder | None:
     return open_embedder(
         settings.home / "models",
@@ -166,10 +181,10 @@ class _People:
 
 
 async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closing: AsyncExitStack) -> _People:
-    rules = RuleGuardrails(settings.question_limit)
+    rules, offline = RuleGuardrails(settings.question_limit), KnowingWriter(OfflineWriter(analyst), analyst)
     endpoints = await asyncify(_endpoints)(settings)
     if not endpoints:
-        return _People(OFFLINE, rules, OfflineWriter(analyst), OfflineNarrator(), OfflineSuggester(analyst))
+        return _People(OFFLINE, rules, offline, OfflineNarrator(), OfflineSuggester(analyst))
 
     # LangChain takes a second to import, so only those who use a model pay for it.
     from agents.fallback import FallbackNarrator, FallbackSuggester, FallbackWriter
@@ -193,7 +208,7 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
     return _People(
         " or ".join(dict.fromkeys(endpoint.model for endpoint in endpoints)),
         ModelGuardrails(rules, model),
-        FallbackWriter(writer, OfflineWriter(analyst), OFFLINE),
+        FallbackWriter(writer, offline, OFFLINE),
         FallbackNarrator(ModelNarrator(model), OfflineNarrator(), OFFLINE),
         FallbackSuggester(ModelSuggester(model, catalog.dialect), OfflineSuggester(analyst)),
         {"model": check},

@@ -22,8 +22,8 @@ class Settings(BaseSettings):
     """The database to ask, as SQLAlchemy writes it; None asks the sample database. It may hold a password."""
     descriptions: Path | None = None
     """A TOML file that describes tables and columns in the words of the people who ask."""
-    saved_questions: Path = Path("knowledge/questions.jsonl")
-    """Questions with SQL that a person has reviewed, a JSON object `{"question", "sql"}` a line."""
+    knowledge: Path = Path("knowledge")
+    """A folder of what people wrote down: glossary.md, instructions.md and questions.jsonl; see docs/knowledge.md."""
     home: Path = Path(".quaestor")
     """Where the sample database, the index, the embedding model and the login's signing key live."""
 
@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     """Other origins whose pages may open the chat (the copilot), comma-separated: `https://intranet.example`."""
     users: SecretStr | None = None
     """`name:password` pairs, comma-separated; where set, the chat, the API and the metrics ask for a login."""
+    reviewers: Annotated[tuple[str, ...], NoDecode] = ()
+    """Who of them may save an answer as reviewed, comma-separated; without a login, who sits at the machine may."""
     allow_anonymous: bool = False
     """Serve without a login on an address that is not loopback."""
 
@@ -82,6 +84,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split_origins(cls, value: object) -> object:
         return tuple(part.strip().rstrip("/") for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("reviewers", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
     @property
     def has_openai(self) -> bool:

@@ -18,7 +18,19 @@ from agents.question import Complaint, Draft, Question
 from tools.sql_runner import Rows
 
 Section = Literal[
-    "today", "time_words", "tables", "values", "saved", "question", "reading", "assumptions", "sql", "complaint", "rows"
+    "today",
+    "time_words",
+    "tables",
+    "values",
+    "glossary",
+    "instructions",
+    "saved",
+    "question",
+    "reading",
+    "assumptions",
+    "sql",
+    "complaint",
+    "rows",
 ]
 
 DATA_RULE = (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from agents.prompts import one_line, tokens_in
-from tools.catalog import Catalog, Column, Dialect, Found, SavedQuestion, Table, Value
+from tools.catalog import Catalog, Column, Dialect, Found, SavedQuestion, Table, Term, Value
 from tools.recent import Recent
 
 log = logging.getLogger("quaestor.prompt")
@@ -106,6 +106,30 @@ def describe_values(values: tuple[Value, ...]) -> str:
 def describe_saved(saved: tuple[SavedQuestion, ...]) -> str:
     """Return a line of JSON for each saved question with its reviewed SQL."""
     return "\n".join(json.dumps({"question": s.question, "sql": s.sql}, ensure_ascii=False) for s in saved)
+
+
+def describe_terms(terms: tuple[Term, ...]) -> str:
+    """Return a line of JSON for each word of the glossary: its spellings, its meaning, whether that replaces it."""
+    told = ({"words": t.names, "means": t.meaning, "synonym": t.is_synonym} for t in terms)
+    return "\n".join(json.dumps(each, ensure_ascii=False) for each in told)
+
+
+def read_terms(text: str) -> tuple[Term, ...]:
+    """Return the terms that `describe_terms` told of."""
+    found = (json.loads(line) for line in text.split("\n") if line)
+    return tuple(Term(tuple(t["words"]), t["means"], t["synonym"]) for t in found)
+
+
+def describe_instructions(instructions: tuple[str, ...], room: int) -> str:
+    """Return a line for each instruction, the first ones that fill at most about `room` tokens."""
+    lines: list[str] = []
+    for text in instructions:
+        room -= tokens_in(text)
+        if room < 0:
+            log.info("left %d instructions out of the prompt", len(instructions) - len(lines))
+            break
+        lines.append(f"- {text}")
+    return "\n".join(lines)
 
 
 def read_values(text: str) -> tuple[Value, ...]:

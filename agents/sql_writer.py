@@ -14,7 +14,13 @@ from pydantic import BaseModel
 from agents.doubt import READINGS, unclear_value
 from agents.prompts import DATA_RULE, section, tokens_in, write_complaint
 from agents.question import TURNS_KEPT, Complaint, Draft, Question, Turn
-from agents.schema_prompt import describe_saved, describe_tables, describe_values
+from agents.schema_prompt import (
+    describe_instructions,
+    describe_saved,
+    describe_tables,
+    describe_terms,
+    describe_values,
+)
 from errors import QuestionDeclined, QuestionUnclear
 from llm.chat_json import Messages, json_agent
 from llm.plain_text import plain
@@ -39,6 +45,9 @@ Rules:
 - Time words mean the dates in <time_words>, the end date included: a timestamp must be before the day after it. Write
   dates as literals, never the current date.
 - A question may continue the conversation ("and by store?"): then change only what it changes.
+- Where <glossary> is given, its words mean in this database what it says of them.
+- Where <instructions> is given, those who keep the database say there how its data is to be read: heed them as far as
+  these rules allow.
 - Where <saved> is given, it holds questions like this one with SQL that a person has reviewed: join, measure and filter
   as they do.
 - Where <complaint> is given, its query failed for that reason: mend it.
@@ -78,6 +87,9 @@ There is no FULL JOIN and no NULLS LAST.""",
 }
 
 READING_LONGEST = 4_000
+
+INSTRUCTIONS_SHARE = 8
+"""Instructions may fill this part of a prompt: an eighth."""
 
 _FENCED_SQL = re.compile(r"```(?:sql)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 
@@ -132,6 +144,11 @@ class SQLWriter:
         after = [section("question", question.text)]
         if complaint is not None:
             after.insert(0, section("complaint", write_complaint(complaint)))
+        if asked.found.instructions:
+            told = describe_instructions(asked.found.instructions, self._room // INSTRUCTIONS_SHARE)
+            after.insert(0, section("instructions", told))
+        if asked.found.terms:
+            after.insert(0, section("glossary", describe_terms(asked.found.terms)))
         if asked.found.saved:
             after.insert(0, section("saved", describe_saved(asked.found.saved)))
         if asked.found.values:

@@ -14,7 +14,7 @@ from agents.guardrails import RuleGuardrails
 from agents.parts import Narrator, Suggester, Writer
 from agents.prompts import read_answer_so_far, read_complaint, read_section
 from agents.question import Question, Turn
-from agents.schema_prompt import read_tables, read_values
+from agents.schema_prompt import read_tables, read_terms, read_values
 from benchmarks.model_agent import is_agent, next_step
 from benchmarks.model_wire import Part, Reply, ToolCall
 from errors import QuestionDeclined, QuestionRefused, QuestionUnclear
@@ -114,7 +114,8 @@ class Analyst:
 
     def _found(self, prompt: str) -> Found:
         tables = read_tables(read_section("tables", prompt) or "", self.catalog)
-        return Found(tables, read_values(read_section("values", prompt) or ""))
+        terms = read_terms(read_section("glossary", prompt) or "")
+        return Found(tables, read_values(read_section("values", prompt) or ""), terms=terms)
 
 
 def task_of(body: Mapping[str, Any], messages: Sequence[tuple[str, str]], prompt: str) -> Task:

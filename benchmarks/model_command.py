@@ -14,6 +14,7 @@ import uvloop
 
 from agents.offline.analyst import Analyst as OfflineAnalyst
 from agents.offline.followups import OfflineSuggester
+from agents.offline.knowing import KnowingWriter
 from agents.offline.narrator import OfflineNarrator
 from agents.offline.writer import OfflineWriter
 from benchmarks.model_answers import Analyst
@@ -40,7 +41,9 @@ def open_analyst(settings: Settings, answer_tokens: int = 0) -> Analyst:
     else:
         catalog = read_catalog(settings.database_url.get_secret_value(), descriptions=settings.descriptions)
     rules = OfflineAnalyst(catalog)
-    return Analyst(catalog, OfflineWriter(rules), OfflineNarrator(), OfflineSuggester(rules), answer_tokens)
+    return Analyst(
+        catalog, KnowingWriter(OfflineWriter(rules), rules), OfflineNarrator(), OfflineSuggester(rules), answer_tokens
+    )
 
 
 def model(

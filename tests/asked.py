@@ -32,7 +32,14 @@ def offline_settings(home: Path, *, today: date | None = None, database_url: str
     """Return settings under which the offline analyst answers, whatever the environment says."""
     absent = dict.fromkeys(("OPENAI_API_KEY", "OPENAI_BASE_URL", "QDRANT_URL", "QDRANT_API_KEY", "embedding_model"))
     return Settings.model_validate(
-        {**absent, "home": home, "config": home / "no.toml", "today": today, "database_url": database_url}
+        {
+            **absent,
+            "home": home,
+            "knowledge": home / "knowledge",
+            "config": home / "no.toml",
+            "today": today,
+            "database_url": database_url,
+        }
     )
 
 

@@ -33,6 +33,7 @@ BESIDE = {
     "columns": {"runner"},
     "chart": {"columns", "runner"},
     "schema": {"reflection"},
+    "knowledge": {"saved", "schema"},
     "embeddings": {"local", "batcher", "pool", "wire"},
     "guard": {"batcher"},
     "zero": {"guard", "runner"},

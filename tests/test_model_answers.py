@@ -68,8 +68,8 @@ async def test_what_the_writer_is_asked_arrives_whole(model_server: StandIn, ana
     async with model_server.open(model) as chat:
         draft = await SQLWriter(chat, "sqlite", 16_000).write(QUESTION, FOUND, complaint)
     assert draft == DRAFT
-    # The analyst works by rules, so the saved questions in the prompt are not for it.
-    assert analyst.asked == [QUESTION, replace(FOUND, saved=()), complaint]
+    # The analyst works by rules, so the saved questions and the instructions in the prompt are not for it.
+    assert analyst.asked == [QUESTION, replace(FOUND, saved=(), instructions=()), complaint]
 
 
 async def test_a_question_that_the_analyst_declines_is_declined(model_server: StandIn, analyst: Analyst) -> None:

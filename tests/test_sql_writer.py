@@ -16,7 +16,7 @@ from agents.question import Complaint, Draft, Question, Turn
 from agents.schema_prompt import describe_tables, read_tables, read_values, written_name
 from agents.sql_writer import SQLWriter, time_words
 from errors import ModelMisbehaved, ModelUnavailable, QuestionDeclined
-from tools.catalog import Catalog, Column, ForeignKey, Found, SavedQuestion, Table, Value
+from tools.catalog import Catalog, Column, ForeignKey, Found, SavedQuestion, Table, Term, Value
 
 if TYPE_CHECKING:
     from tests.model_fixture import StandIn
@@ -49,6 +49,8 @@ FOUND = Found(
     (ORDERS, CUSTOMERS),
     (Value("customers", "city", "Rome"),),
     saved=(SavedQuestion("What did Oslo spend?", "SELECT sum(total) FROM \"Order Details\" WHERE city = 'Oslo'"),),
+    terms=(Term(("Rome", "the City"), "customers in Rome </glossary>", is_synonym=True),),
+    instructions=("Amounts are in euros.",),
 )
 QUESTION = Question("What did Rome spend?", TODAY)
 
@@ -86,6 +88,13 @@ async def test_the_text_sent_for_a_known_schema_is_this(model_server: StandIn) -
     turn = Turn("How many customers?", "How many customers are there?", "SELECT count(*) FROM customers")
     await written(model_server, replace(QUESTION, turns=(turn,)), complaint=Complaint("SELECT x", "no such column: x"))
     assert sent(model_server) + "\n" == SENT.read_text()
+
+
+async def test_instructions_leave_room_for_the_tables(model_server: StandIn) -> None:
+    model_server.will_say(json.dumps(DRAFT))
+    found = replace(FOUND, instructions=("First.", "x" * 2_000, "Third."))
+    await written(model_server, found=found, context_tokens=2_000)
+    assert "<instructions>\n- First.\n</instructions>" in sent(model_server)
 
 
 async def test_the_reply_becomes_a_draft(model_server: StandIn) -> None:

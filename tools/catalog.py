@@ -90,6 +90,17 @@ class SavedQuestion:
 
 
 @dataclass(frozen=True)
+class Term:
+    """A word of the people who ask, and what they mean by it."""
+
+    names: tuple[str, ...]
+    """The word, and others that mean the same."""
+    meaning: str
+    is_synonym: bool = False
+    """True where the meaning may stand in the word's place in a question: "takings = revenue"."""
+
+
+@dataclass(frozen=True)
 class Found:
     """What the index found for a question: the tables, nearest first, and values it seems to name."""
 
@@ -99,6 +110,10 @@ class Found:
     """Table and column of the columns that the question seems to be about, nearest first."""
     saved: tuple[SavedQuestion, ...] = ()
     """Saved questions like this one, nearest first."""
+    terms: tuple[Term, ...] = ()
+    """What the words of the question mean here: those that it says first, then those near to it."""
+    instructions: tuple[str, ...] = ()
+    """What who keeps the database says on how its data is to be read."""
 
 
 @dataclass(frozen=True)

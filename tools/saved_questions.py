@@ -1,44 +1,42 @@
-"""Keeps questions whose SQL a person has reviewed, and finds those like a new question."""
+"""Reads questions whose SQL a person has reviewed, and finds those like a new question."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-import anyio
-from asyncer import asyncify
-
-from errors import ModelUnavailable, SettingsInvalid
+from errors import SettingsInvalid
 from tools.catalog import SavedQuestion
-
-if TYPE_CHECKING:
-    from qdrant_client import QdrantClient
+from tools.saved_likeness import differ_in_form_alone, words_that_count
 
 RELATED = 0.7
 """Cosine likeness from which a saved question is worth showing to a model; Wren AI's threshold for the same."""
+NEARLY_THE_SAME = 0.9
+"""Cosine likeness from which a word may stand in another form: "spend" for "spent"."""
 SHOWN = 5
 
-# Words that change nothing about what is asked. Everything else must agree before saved SQL answers by itself:
-# "orders in 2024" and "orders in 2025" lie nearer to each other than most rephrasings do.
-_POLITE = frozenset(
-    "a an are can could do does did for give i is me of please show tell that the there us was were".split()
+_A_DAY = re.compile(r"['\"](?:19|20)\d\d-\d\d")
+_A_YEAR = re.compile(r"\b(?:19|20)\d\d\b")
+_MOVING = re.compile(
+    r"\b(?:today|yesterday|tomorrow|now|current\w*|recent\w*|latest|ago|so far|to date|ytd|mtd"
+    r"|(?:this|last|next|past|previous|coming) (?:\w+ )?(?:days?|weeks?|months?|quarters?|years?))\b",
+    re.IGNORECASE,
 )
-_WORD = re.compile(r"\w+")
 
 
-class Embedder(Protocol):
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return one vector per text; raises ModelUnavailable."""
+class Nearest(Protocol):
+    async def __call__(self, question: str, limit: int) -> Sequence[tuple[str, float]]:
+        """Return the saved questions nearest in meaning, nearest first, each with its cosine."""
 
 
 def read_saved_questions(file: Path) -> tuple[SavedQuestion, ...]:
     """Return the questions of a JSONL file of `{"question", "sql"}`, none where there is no such file.
 
-    Raises SettingsInvalid where a line is not of that form.
+    Of two that ask in the same words the later one stands. Raises SettingsInvalid where a line is not of that form.
     """
     if not file.is_file():
         return ()
@@ -46,77 +44,63 @@ def read_saved_questions(file: Path) -> tuple[SavedQuestion, ...]:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
         raise SettingsInvalid(f"The saved questions in {file.name} cannot be read: write them as UTF-8 text.") from None
-    saved = []
+    saved: dict[str, SavedQuestion] = {}
     for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-            saved.append(SavedQuestion(str(entry["question"]), str(entry["sql"])))
-        except (ValueError, KeyError, TypeError):
-            raise SettingsInvalid(
-                f'Line {number} of {file.name} is no saved question: write {{"question": "…", "sql": "…"}}.'
-            ) from None
-    return tuple(saved)
+        if line.strip():
+            read = _read(line, f"Line {number} of {file.name}")
+            saved[read.question] = read
+    return tuple(saved.values())
+
+
+def _read(line: str, where: str) -> SavedQuestion:
+    try:
+        entry = json.loads(line)
+        question, sql = entry["question"], entry["sql"]
+        if all(isinstance(text, str) and text.strip() for text in (question, sql)):
+            return SavedQuestion(question.strip(), sql.strip())
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise SettingsInvalid(f'{where} is no saved question: write {{"question": "…", "sql": "…"}}.')
+
+
+def stays_right(question: str, sql: str) -> bool:
+    """Whether the SQL still answers the question tomorrow: it holds no dates, or just those that the question names."""
+    return not _A_DAY.search(sql) or (bool(_A_YEAR.search(question)) and not _MOVING.search(question))
 
 
 class SavedQuestions:
-    """Finds saved questions by their meaning in a Qdrant of their own, in this process.
+    """Finds saved questions that ask the same, and those that lie near in meaning."""
 
-    There are few of them and the file is their home, so a server would only be a second copy to keep in step.
-    """
-
-    def __init__(self, questions: Sequence[SavedQuestion], embedder: Embedder | None) -> None:
-        self._questions = tuple(questions)
-        self._asked = [_words(saved.question) for saved in self._questions]
-        self._embedder = embedder
-        self._client: QdrantClient | None = None
-        self._thread = anyio.CapacityLimiter(1)
-        self._filling = anyio.Lock()
+    def __init__(
+        self,
+        questions: Iterable[SavedQuestion],
+        nearest: Nearest | None,
+        in_one_wording: Callable[[str], str] = str,
+    ) -> None:
+        """Take the questions, what finds those near (None: there are no embeddings), and what replaces synonyms."""
+        self._questions = {saved.question: saved for saved in questions}
+        self._nearest = nearest
+        self._wording = in_one_wording
+        self._words = {question: self._words_of(question) for question in self._questions}
+        self._by_words = {words: question for question, words in self._words.items()}
 
     async def find(self, question: str) -> tuple[SavedQuestion, ...]:
         """Return at most SHOWN saved questions like this one, nearest first; one that asks the same has `same` set."""
         if not self._questions:
             return ()
-        words = _words(question)
-        same = tuple(
-            replace(saved, same=True)
-            for saved, asked in zip(self._questions, self._asked, strict=True)
-            if asked == words
-        )
-        return (same + tuple(s for s in await self._related(question) if not _is_in(s, same)))[:SHOWN]
+        words = self._words_of(question)
+        asked = self._by_words.get(words) if words else None
+        near = await self._nearest(question, SHOWN) if self._nearest else ()
+        kept = {name: likeness for name, likeness in near if likeness >= RELATED and name in self._questions}
+        if asked is None:
+            nearly = (name for name, likeness in kept.items() if likeness >= NEARLY_THE_SAME)
+            asked = next((name for name in nearly if differ_in_form_alone(words, self._words[name])), None)
+        names = dict.fromkeys([*([asked] if asked else []), *kept])
+        return tuple(self._marked(name, is_same=name == asked) for name in names)[:SHOWN]
 
-    async def _related(self, question: str) -> list[SavedQuestion]:
-        if self._embedder is None:
-            return []
-        try:
-            async with self._filling:
-                if self._client is None:
-                    vectors = await self._embedder.embed([saved.question for saved in self._questions])
-                    self._client = await asyncify(self._fill, limiter=self._thread)(vectors)
-            [vector] = await self._embedder.embed([question])
-        except ModelUnavailable:
-            return []  # They help a model to write; nothing depends on them.
-        return await asyncify(self._nearest, limiter=self._thread)(vector)
+    def _marked(self, name: str, *, is_same: bool) -> SavedQuestion:
+        saved = self._questions[name]
+        return replace(saved, same=True) if is_same and stays_right(name, saved.sql) else saved
 
-    def _fill(self, vectors: list[list[float]]) -> QdrantClient:
-        from qdrant_client import QdrantClient, models
-
-        client = QdrantClient(":memory:")
-        size = models.VectorParams(size=len(vectors[0]), distance=models.Distance.COSINE)
-        client.create_collection("saved", vectors_config=size)
-        client.upsert("saved", [models.PointStruct(id=i, vector=vector) for i, vector in enumerate(vectors)])
-        return client
-
-    def _nearest(self, vector: list[float]) -> list[SavedQuestion]:
-        assert self._client is not None
-        found = self._client.query_points("saved", query=vector, limit=SHOWN, score_threshold=RELATED)
-        return [self._questions[int(point.id)] for point in found.points]
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.lower())) - _POLITE
-
-
-def _is_in(saved: SavedQuestion, others: tuple[SavedQuestion, ...]) -> bool:
-    return any(saved.question == other.question for other in others)
+    def _words_of(self, question: str) -> tuple[str, ...]:
+        return words_that_count(self._wording(question))

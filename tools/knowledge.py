@@ -1,0 +1,224 @@
+"""Keeps what people wrote down about a database (words, instructions, saved questions) in Qdrant, and finds it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import anyio
+from asyncer import asyncify
+
+from errors import AskError, SettingsInvalid
+from tools.catalog import SavedQuestion, Term
+from tools.knowledge_glossary import Glossary, read_glossary
+from tools.knowledge_instructions import read_instructions
+from tools.saved_questions import SavedQuestions, read_saved_questions
+from tools.schema_entries import Entry
+from tools.schema_index import Index
+
+log = logging.getLogger(__name__)
+
+GLOSSARY, INSTRUCTIONS, QUESTIONS = "glossary.md", "instructions.md", "questions.jsonl"
+LOOK_SECONDS = 2.0
+"""How often the files are looked at: what is written there holds from then on."""
+NEAR = 0.5
+"""Cosine likeness from which a term that the question does not say is worth showing to a model; SQLBot takes 0.4."""
+TERMS_NEAR = 5
+INSTRUCTIONS_TOGETHER = 4_000
+"""Characters of instructions that every question gets; of more, it gets the nearest that fit into so many."""
+INSTRUCTIONS_NEAR = 20
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known about the words of a question."""
+
+    said: tuple[Term, ...] = ()
+    """The terms that it says, and those that their meanings say."""
+    near: tuple[Term, ...] = ()
+    """Others whose meaning is near to its own, nearest first."""
+    instructions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What stands in the files."""
+
+    terms: tuple[Term, ...]
+    instructions: tuple[str, ...]
+    questions: tuple[SavedQuestion, ...]
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """What the index should hold, by the ids of the entries."""
+        texts = {
+            "term": (_text(term) for term in self.terms),
+            "instruction": self.instructions,
+            "question": (saved.question for saved in self.questions),
+        }
+        entries = [Entry(kind, "", "", text) for kind, some in texts.items() for text in some]  # type: ignore[arg-type]
+        return {entry.id: entry for entry in entries}
+
+
+@asynccontextmanager
+async def open_knowledge(folder: Path, index: Index | None) -> AsyncIterator[Knowledge]:
+    """Read the folder's files, and index what they hold; without an index, words alone are matched.
+
+    Raises SettingsInvalid, with the line, where a file is not of its form, or IndexUnavailable.
+    """
+    knowledge = Knowledge(folder, index)
+    try:
+        await knowledge.read()
+        yield knowledge
+    finally:
+        if index:
+            await index.aclose()
+
+
+class Knowledge:
+    """The files of a folder, as they are now: what changes there is read again."""
+
+    def __init__(self, folder: Path, index: Index | None, *, look_every: float = LOOK_SECONDS) -> None:
+        self._folder = folder
+        self._index = index
+        self._look_every = look_every
+        self._look_at = 0.0
+        self._reading = anyio.Lock()
+        self._threads = anyio.CapacityLimiter(1)
+        self._stamp: object = None
+        self._hold(_Read((), (), ()))
+
+    async def read(self) -> None:
+        """Read the files where they changed; raises SettingsInvalid or IndexUnavailable."""
+        async with self._reading:
+            stamp = await asyncify(self._stamp_of_files, limiter=self._threads)()
+            self._look_at = time.monotonic() + self._look_every
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
+            read = await asyncify(self._read_files, limiter=self._threads)()
+            if self._index and (read.entries or self._entries):
+                await self._index.bring_up(list(read.entries.values()))
+            self._hold(read)
+
+    async def find(self, question: str) -> tuple[SavedQuestion, ...]:
+        """Return the saved questions like this one, nearest first; one that asks the same has `same` set."""
+        await self._look()
+        return await self._saved.find(question)
+
+    async def told(self, question: str) -> Told:
+        """Return what the question's words mean here, and what is to be heeded."""
+        await self._look()
+        if not self._known.terms and not self._known.instructions:
+            return Told()
+        said = self._glossary.in_other_words(question)[1]
+        near = [self._terms[text] for text in await self._near("term", question, TERMS_NEAR, NEAR)]
+        return Told(said, tuple(term for term in near if term not in said), await self._instructions(question))
+
+    async def save(self, question: str, sql: str, by: str) -> None:
+        """Keep the question with SQL that a person has reviewed; it answers from now on. Raises SettingsInvalid."""
+        line = {"question": question, "sql": sql, "by": by, "when": datetime.now(UTC).isoformat(timespec="seconds")}
+        try:
+            await asyncify(_append, limiter=self._threads)(
+                self._folder / QUESTIONS, json.dumps(line, ensure_ascii=False)
+            )
+        except OSError as error:
+            raise SettingsInvalid(
+                f"The question cannot be saved: {self._folder} cannot be written ({error.strerror}). "
+                "Name another folder in QUAESTOR_KNOWLEDGE."
+            ) from None
+        await self.read()
+
+    async def _look(self) -> None:
+        """Read the files where they changed; what cannot be read leaves everything as it was."""
+        if time.monotonic() < self._look_at or self._reading.statistics().locked:
+            return
+        try:
+            await self.read()
+        except AskError as error:
+            log.warning("what was known stays as it was: %s", error)
+
+    async def _instructions(self, question: str) -> tuple[str, ...]:
+        every = self._known.instructions
+        if sum(map(len, every)) <= INSTRUCTIONS_TOGETHER:
+            return every
+        nearest = await self._near("instruction", question, INSTRUCTIONS_NEAR, 0.0)
+        kept, room = [], INSTRUCTIONS_TOGETHER
+        for text in nearest or every:
+            room -= len(text)
+            if room < 0:
+                break
+            kept.append(text)
+        return tuple(kept)
+
+    async def _near(self, kind: Literal["term", "instruction"], question: str, limit: int, least: float) -> list[str]:
+        """Return the texts of a kind that lie near to the question, nearest first."""
+        found = await self._nearest(kind, question, limit)
+        return [text for text, likeness in found if likeness >= least]
+
+    async def _nearest(self, kind: str, question: str, limit: int) -> list[tuple[str, float]]:
+        index, entries = self._index, self._entries
+        if index is None or not any(entry.kind == kind for entry in entries.values()):
+            return []
+        vector = await index.vector(question)
+        if vector is None:
+            return []
+        hits = await asyncify(index.nearest, limiter=index.thread)(kind, vector, limit)
+        return [(entries[hit.id].text, hit.score) for hit in hits if hit.id in entries]
+
+    async def _nearest_questions(self, question: str, limit: int) -> list[tuple[str, float]]:
+        return await self._nearest("question", question, limit)
+
+    def _hold(self, read: _Read) -> None:
+        self._known = read
+        self._entries = read.entries
+        self._terms = {_text(term): term for term in read.terms}
+        self._glossary = Glossary(read.terms)
+        synonyms = Glossary(term for term in read.terms if term.is_synonym)
+        self._saved = SavedQuestions(
+            read.questions,
+            self._nearest_questions if self._index else None,
+            lambda text: synonyms.in_other_words(text)[0],
+        )
+
+    def _read_files(self) -> _Read:
+        return _Read(
+            read_glossary(self._folder / GLOSSARY),
+            read_instructions(self._folder / INSTRUCTIONS),
+            read_saved_questions(self._folder / QUESTIONS),
+        )
+
+    def _stamp_of_files(self) -> list[tuple[int, int] | None]:
+        """Return what changes with the files."""
+        stamps: list[tuple[int, int] | None] = []
+        for name in (GLOSSARY, INSTRUCTIONS, QUESTIONS):
+            try:
+                found = os.stat(self._folder / name)
+            except OSError:
+                stamps.append(None)
+            else:
+                stamps.append((found.st_mtime_ns, found.st_size))
+        return stamps
+
+
+def _text(term: Term) -> str:
+    return f"{', '.join(term.names)}: {term.meaning}"
+
+
+def _append(file: Path, line: str) -> None:
+    """Add a line in one write, so that processes that save at the same time do not mix theirs."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("ab+") as lines:
+        begins = lines.seek(0, os.SEEK_END) == 0
+        if not begins:
+            lines.seek(-1, os.SEEK_END)
+            begins = lines.read(1) == b"\n"
+        lines.write(f"{line}\n".encode() if begins else f"\n{line}\n".encode())
