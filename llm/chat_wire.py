@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import aiohttp
@@ -37,6 +37,13 @@ class Interval:
     def seconds(self) -> float:
         return max(self._base, min(INTERVAL_LONGEST, INTERVALS_PER_LAG * self._lag))
 
+    async def rest(self) -> None:
+        """Let an interval pass, and learn from how late the timer fires."""
+        clock, seconds = asyncio.get_running_loop().time, self.seconds
+        due = clock() + seconds
+        await asyncio.sleep(seconds)
+        self.woke(clock() - due)
+
     def woke(self, late: float) -> None:
         """Learn from a timer that fired `late` seconds after its time."""
         self._lag += (max(late, 0.0) - self._lag) * LAG_SMOOTHING
@@ -57,12 +64,12 @@ async def arriving(
 ) -> AsyncGenerator[list[Event]]:
     """Yield what the stream brings, gathered; closes the reply at the end.
 
-    Between two readings it rests, while the transport collects: nobody is woken for a single token. Raises
+    Between two readings it rests, and the kernel collects: the event loop is not woken for a single token. Raises
     CallFailed when patience ends, for a fault that the endpoint reports, for a connection that breaks off, and for
     what is no event.
     """
     clock = asyncio.get_running_loop().time
-    events, rest = Events(), _Rest(reply.content)
+    events = Events()
     limit, is_over = patience.end, False
     try:
         while not is_over:
@@ -73,9 +80,10 @@ async def arriving(
             has_arrived, fault = _gather(events, piece, gathered)
             is_over = not piece or events.has_ended or fault is not None
             if (gathered.has_something or is_over) and (taken := gathered.take()):
-                yield taken
-                if not is_over:
-                    await rest.rest(interval)
+                with _unheard(reply) as has_more:
+                    yield taken
+                    if has_more and not is_over:
+                        await interval.rest()
             if fault is not None:
                 raise fault
             if has_arrived:
@@ -117,32 +125,17 @@ async def _drain(content: aiohttp.StreamReader) -> None:
                 pass
 
 
-class _Rest:
-    """Rests between two readings of a body; its end ends the rest."""
-
-    def __init__(self, content: aiohttp.StreamReader) -> None:
-        self._woken: asyncio.Future[None] | None = None
-        self._is_over = False
-        content.on_eof(self._end)
-
-    async def rest(self, interval: Interval) -> None:
-        if self._is_over:
-            return
-        loop = asyncio.get_running_loop()
-        due = loop.time() + interval.seconds
-        self._woken = loop.create_future()
-        timer = loop.call_at(due, self._wake)
-        try:
-            await self._woken
-        finally:
-            timer.cancel()
-        if not self._is_over:
-            interval.woke(loop.time() - due)
-
-    def _end(self) -> None:
-        self._is_over = True
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._woken is not None and not self._woken.done():
-            self._woken.set_result(None)
+@contextmanager
+def _unheard(reply: aiohttp.ClientResponse) -> Iterator[bool]:
+    """Leave what comes to the kernel; yields whether anything may come, or the whole reply is here already."""
+    transport = reply.connection and reply.connection.transport
+    if transport is None or transport.is_closing():
+        yield False
+        return
+    # Of the transport and not of aiohttp's protocol, whose parser would hold back all but one piece afterwards.
+    transport.pause_reading()
+    try:
+        yield True
+    finally:
+        if not transport.is_closing():
+            transport.resume_reading()
