@@ -140,6 +140,15 @@ def memory_mib(pid: int) -> float:
     return sum(map(_memory_kib, _family(pid))) / 1024
 
 
+def exact_cpu_seconds(pid: int) -> float:
+    """Return the seconds that one process has computed, its threads that have ended included, to the nanosecond.
+
+    `cpu_seconds` counts the timer's ticks, which miss what runs for microseconds at a time. The clock's number is made
+    as in clock_getcpuclockid(3).
+    """
+    return time.clock_gettime((~pid << 3) | 2)
+
+
 def peak_mib(pid: int) -> float:
     """Return the most memory that a process has had so far, without what it started; 0 where it has ended."""
     try:

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.report_measured import Figures, Measured, at
-from benchmarks.report_requester import clients
+from benchmarks.report_requester import CEILING, clients
+from benchmarks.report_requester_verdicts import mean_of
 from benchmarks.report_tables import LOADS, offered, people
 
 WORDS = "#7d8590"
@@ -176,7 +177,7 @@ def requester(measured: Measured, axes: Axes) -> bool:
     if figures is None:
         return False
     # Without the ceiling: it is nobody's pace.
-    told = [(name, per_s) for name, _, per_s in reversed(clients(figures)) if "ceiling" not in name]
+    told = [(name, mean_of(runs, "per_s")) for name, _, runs in reversed(clients(figures)) if name != CEILING]
     colours = [COLOURS["ours" if "ours" in name else "reference"] for name, _ in told]
     names = [name.replace("**", "").partition(",")[0] for name, _ in told]
     bars = axes.barh(names, [per_s for _, per_s in told], color=colours)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from statistics import mean
 
 from benchmarks.report_measured import Figures
-from benchmarks.report_requester_verdicts import mean_pace, requester_targets
+from benchmarks.report_requester_verdicts import mean_of, requester_targets
 from benchmarks.report_tables import NOT_MEASURED, VERDICTS, markdown
 from benchmarks.report_verdicts import number
 
@@ -17,6 +16,7 @@ CLIENTS = {
     "litellm": "LiteLLM's Router",
 }
 """The peers, as readers know them."""
+CEILING = "the stand-in's ceiling: prepared bytes on open sockets"
 
 
 def summary(figures: Figures) -> str:
@@ -30,48 +30,51 @@ def summary(figures: Figures) -> str:
 
 
 def paces(figures: Figures | None) -> str:
-    """Return each client's requests a second, the fastest first."""
+    """Return each client's requests a second and what one costs, the fastest first."""
     if figures is None:
         return NOT_MEASURED
-    pace = mean_pace(figures["ours"])
-    rows = [
-        [name, number(under_way), number(per_s, "/s"), f"{number(pace / per_s)} times"]
-        for name, under_way, per_s in clients(figures)
-    ]
+    pace = mean_of(figures["ours"], "per_s")
+    rows = []
+    for name, under_way, runs in clients(figures):
+        per_s, cpu, model = (mean_of(runs, what) for what in ("per_s", "cpu_us", "model_cpu_share"))
+        told = [number(under_way), number(per_s, "/s"), number(cpu, "µs"), f"{100 * model:.0f} %"]
+        rows.append([name, *told, f"{number(pace / per_s)} times"])
     missing = [
         f"\n\n{CLIENTS[name]}: not measured. {peer['error'].splitlines()[0]}"
         for name, peer in figures["peers"].items()
         if "error" in peer
     ]
-    return markdown(("client", "under way", "requests", "ours does"), rows) + "".join(missing)
+    head = ("client", "under way", "requests", "CPU a request", "stand-in busy", "ours does")
+    return markdown(head, rows) + "".join(missing)
 
 
-def clients(figures: Figures) -> list[tuple[str, int, float]]:
-    """Return who asked, with how many requests under way, and how many each second, the fastest first."""
-    found = [
-        ("the stand-in's ceiling: prepared bytes on open sockets", figures["in_flight"], figures["raw"]["per_s"]),
-        ("bare loop of our client", figures["in_flight"], mean_pace(figures["bare"])),
-        ("**ours**, with limits, weights, checks and saving", figures["in_flight"], mean_pace(figures["ours"])),
-        ("bare loop of aiohttp", figures["in_flight"], figures["aiohttp"]["per_s"]),
+def clients(figures: Figures) -> list[tuple[str, int, Sequence[Figures]]]:
+    """Return who asked, with how many requests under way, and their runs, the fastest first."""
+    under_way = figures["in_flight"]
+    found: list[tuple[str, int, Sequence[Figures]]] = [
+        (CEILING, under_way, [figures["raw"]]),
+        ("bare loop of our client", under_way, figures["bare"]),
+        ("**ours**, with limits, weights, checks and saving", under_way, figures["ours"]),
+        ("bare loop of aiohttp", under_way, [figures["aiohttp"]]),
         *(
-            (f"{CLIENTS[name]}, {peer['version']}", peer["in_flight"], peer["per_s"])
+            (f"{CLIENTS[name]}, {peer['version']}", peer["in_flight"], [peer])
             for name, peer in figures["peers"].items()
             if "per_s" in peer
         ),
     ]
-    return sorted(found, key=lambda one: one[2], reverse=True)
+    return sorted(found, key=lambda one: mean_of(one[2], "per_s"), reverse=True)
 
 
 def rounds(figures: Figures | None) -> str:
     """Return every run of ours between the two bare loops beside it."""
-    head = ("seconds", "ours", "slowest second", "core busy", "stand-in busy", "bare before", "bare after", "ratio")
+    head = ("seconds", "ours", "slowest second", "core busy", "bare before", "bare after", "ratio", "ratio of CPU")
     rows = []
-    for run, (before, after) in zip(figures["ours"], pairwise(figures["bare"]), strict=True) if figures else ():
-        beside = mean((before["per_s"], after["per_s"]))
-        busy = [f"{100 * run[name]:.0f} %" for name in ("core_busy", "model_cpu_share")]
+    for run, beside in zip(figures["ours"], pairwise(figures["bare"]), strict=True) if figures else ():
+        ratio, of_cpu = run["per_s"] / mean_of(beside, "per_s"), mean_of(beside, "cpu_us") / run["cpu_us"]
         paced = [number(one, "/s") for one in (run["per_s"], min(run["by_second"]))]
-        around = [number(one["per_s"], "/s") for one in (before, after)]
-        rows.append([str(run["seconds"]), *paced, *busy, *around, f"{run['per_s'] / beside:.2f}"])
+        around = [number(one["per_s"], "/s") for one in beside]
+        busy = f"{100 * run['cpu_share']:.0f} %"
+        rows.append([str(run["seconds"]), *paced, busy, *around, f"{ratio:.2f}", f"{of_cpu:.2f}"])
     return markdown(head, rows)
 
 

@@ -20,7 +20,7 @@ def requester_targets(figures: Figures | None) -> list[Target]:
     whole = figures if figures and figures["kept"] >= SECONDS else None
     kept = whole["ours"][0] if whole else None
     wrong = sum(kept[name] for name in ("lost", "twice", "wrong", "failed")) if kept else None
-    pace, bare = (mean_pace(whole[runs]) if whole else None for runs in ("ours", "bare"))
+    pace, bare = (mean_of(whole[runs], "per_s") if whole else None for runs in ("ours", "bare"))
     slowest = min(kept["by_second"]) if kept else None
     return [
         Target(
@@ -46,9 +46,9 @@ def requester_targets(figures: Figures | None) -> list[Target]:
     ]
 
 
-def mean_pace(runs: Sequence[Figures]) -> float:
-    """Return the requests a second of several runs."""
-    return mean(float(run["per_s"]) for run in runs)
+def mean_of(runs: Sequence[Figures], name: str) -> float:
+    """Return the mean of one figure over several runs."""
+    return mean(float(run[name]) for run in runs)
 
 
 def fastest(figures: Figures | None, package: str) -> float | None:

@@ -24,6 +24,10 @@ class Counted:
     statuses: Mapping[str, int]
     """Answers, by their status."""
 
+    @property
+    def requests(self) -> int:
+        return sum(self.ticks)
+
     def by_second(self, begin: int, seconds: int) -> list[int]:
         """Return the requests of each of so many seconds, from second `begin` on; fewer where it ended before."""
         whole = range(begin, min(begin + seconds, len(self.ticks) // TICKS_PER_SECOND))

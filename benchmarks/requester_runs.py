@@ -27,7 +27,7 @@ from benchmarks.bench_servers import (
     surroundings,
 )
 from benchmarks.fast_model import MODEL, PATH
-from benchmarks.measures import cpu_seconds, peak_mib
+from benchmarks.measures import exact_cpu_seconds, peak_mib
 from benchmarks.requester_figures import Counted, counted, rate_off, read_saved, weights_off
 
 IN_FLIGHT = 256
@@ -97,31 +97,25 @@ class Bench:
         seconds: int,
         *python: str,
     ) -> dict[str, Any]:
+        # A second more than is waited for.
         length = ["--in-flight", str(in_flight), "--seconds", str(seconds + SETTLING + 1)]
         with self._process([*command, "--urls", ",".join(urls), *length], *python) as process:
-            self._ended(process, seconds + 2 * PATIENCE)
-        return {"per_s": round(mean(self._seconds(stand_in.counted(), SETTLING, seconds)), 1)}
+            spent = self._spending(stand_in, process, seconds)
+            self._ended(process, PATIENCE)
+        return {**self._pace(stand_in.counted(), seconds), **spent}
 
     def kept(self, requests: Path, lines: int, seconds: int) -> dict[str, Any]:
         """Run ours for so long at whatever pace it has, with every limit on, and look at what it has saved."""
         with self._stand_in() as stand_in, self._requester(stand_in, requests, UNREACHED) as process:
-            self._wait_for_the_first(stand_in, process)
-            self._wait(process, SETTLING)
-            pids, began = (process.pid, stand_in.server.pid), time.monotonic()
-            before = [cpu_seconds(pid) for pid in pids]
-            self._wait(process, seconds + 0.5)
-            spent = [cpu_seconds(pid) - was for pid, was in zip(pids, before, strict=True)]
-            shares, peak = [round(cpu / (time.monotonic() - began), 3) for cpu in spent], peak_mib(process.pid)
+            spent = self._spending(stand_in, process, seconds)
+            peak = peak_mib(process.pid)
             process.send_signal(signal.SIGINT)
             self._ended(process, PATIENCE, well=STOPPED)
             came_in = stand_in.counted()
-        by_second = self._seconds(came_in, SETTLING, seconds)
         return {
             "seconds": seconds,
-            "per_s": round(mean(by_second), 1),
-            "by_second": by_second,
-            "core_busy": shares[0],
-            "model_cpu_share": shares[1],
+            **self._pace(came_in, seconds),
+            **spent,
             "peak_mib": round(peak, 1),
             **_weighed(came_in),
             **self._saved(came_in, lines),
@@ -185,6 +179,23 @@ class Bench:
     def _process(self, command: Sequence[str], *python: str) -> Iterator[subprocess.Popen[bytes]]:
         with self._log.open("ab") as log, running(command, SERVER_CORE, log.fileno(), None, *python) as process:
             yield process
+
+    def _spending(self, stand_in: StandIn, process: subprocess.Popen[bytes], seconds: int) -> dict[str, float]:
+        """Wait until so many seconds after the first are over; return what a request cost meanwhile, and whom."""
+        self._wait_for_the_first(stand_in, process)
+        self._wait(process, SETTLING)
+        began, before = time.monotonic(), stand_in.counted()
+        pids = {"cpu": process.pid, "model_cpu": stand_in.server.pid}
+        was = {name: exact_cpu_seconds(pid) for name, pid in pids.items()}
+        self._wait(process, seconds + 0.1)
+        spent = {name: exact_cpu_seconds(pid) - was[name] for name, pid in pids.items()}
+        elapsed, requests = time.monotonic() - began, stand_in.counted().requests - before.requests
+        each = {f"{name}_us": round(1e6 * cpu / max(1, requests), 2) for name, cpu in spent.items()}
+        return {**each, **{f"{name}_share": round(cpu / elapsed, 3) for name, cpu in spent.items()}}
+
+    def _pace(self, came_in: Counted, seconds: int) -> dict[str, Any]:
+        by_second = self._seconds(came_in, SETTLING, seconds)
+        return {"per_s": round(mean(by_second), 1), "by_second": by_second}
 
     def _wait_for_the_first(self, stand_in: StandIn, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + PATIENCE

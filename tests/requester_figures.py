@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 
+def pace(per_s: float, cpu_us: float) -> dict[str, float]:
+    return {"per_s": per_s, "cpu_us": cpu_us, "model_cpu_share": 0.31}
+
+
 def our_run(per_s: float, seconds: int, **changes: Any) -> dict[str, Any]:
     run = {
         "seconds": seconds,
-        "per_s": per_s,
         "by_second": [int(per_s) - 1_000, *[int(per_s)] * (seconds - 1)],
-        "core_busy": 0.99,
-        "model_cpu_share": 0.31,
+        **pace(per_s, 20.0),
+        "cpu_share": 0.99,
         "peak_mib": 110.0,
         "shares_percent": [50.1, 30.0, 19.9],
         "weights_off_percent": 0.5,
@@ -33,13 +36,13 @@ FIGURES: dict[str, Any] = {
     "kept": 60,
     "in_flight": 256,
     "weights": [5, 3, 2],
-    "raw": {"per_s": 160_000.0},
-    "aiohttp": {"per_s": 15_000.0},
+    "raw": pace(160_000, 5.0),
+    "aiohttp": pace(15_000, 65.0),
     "ours": [our_run(50_000, 60), our_run(52_000, 15)],
-    "bare": [{"per_s": 60_000.0}, {"per_s": 62_000.0}, {"per_s": 61_000.0}],
+    "bare": [pace(60_000, 16.0), pace(62_000, 17.0), pace(61_000, 16.4)],
     "peers": {
-        "openai": {"package": "openai", "version": "3.1", "in_flight": 16, "per_s": 800.0},
-        "openai-aiohttp": {"package": "openai", "version": "3.1", "in_flight": 64, "per_s": 12_750.0},
+        "openai": {"package": "openai", "version": "3.1", "in_flight": 16, **pace(800, 1_250.0)},
+        "openai-aiohttp": {"package": "openai", "version": "3.1", "in_flight": 64, **pace(12_750, 78.0)},
         "litellm": {"package": "litellm", "version": "1.2", "in_flight": 16, "error": "No index.\nIts trace."},
     },
     "limited": [limited_run(500, 0.4), limited_run(1_000, 2.1), limited_run(5_000, 2.0)],

@@ -189,10 +189,10 @@ def test_a_shorter_run_of_the_requester_meets_no_target() -> None:
 def test_the_tables_show_ours_between_its_bare_loops_and_beside_others() -> None:
     text = summary(FIGURES)
     assert "| … beside a bare loop of its client | 51,000/s | 61,000/s | 0.84 times | 0.8 times | yes |" in text
-    assert "| **ours**, with limits, weights, checks and saving | 256 | 51,000/s | 1 times |" in text
-    assert "| openai client as it comes, 3.1 | 16 | 800/s | 63.8 times |" in text
+    assert "| **ours**, with limits, weights, checks and saving | 256 | 51,000/s | 20 µs | 31 % | 1 times |" in text
+    assert "| openai client as it comes, 3.1 | 16 | 800/s | 1,250 µs | 31 % | 63.8 times |" in text
     assert "LiteLLM's Router: not measured. No index.\n" in text
-    assert "| 60 | 50,000/s | 49,000/s | 99 % | 31 % | 60,000/s | 62,000/s | 0.82 |" in text
+    assert "| 60 | 50,000/s | 49,000/s | 99 % | 60,000/s | 62,000/s | 0.82 | 0.82 |" in text
     assert "| 1,000/s | 1,000/s | 979 | 1,000 | 1,003 | 2.10% |" in text
     assert "| limited to 500/s | 50.10 % | 30.00 % | 19.90 % | 0.50% |" in text
     assert "| 1,000,000 | 110 MiB |" in text
