@@ -5,7 +5,8 @@ ENV PYTHONUNBUFFERED=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     QUAESTOR_HOST=0.0.0.0 \
-    QUAESTOR_HOME=/app/.quaestor
+    QUAESTOR_HOME=/app/.quaestor \
+    QUAESTOR_KNOWLEDGE=/app/.quaestor/knowledge
 
 WORKDIR /app
 
