@@ -51,4 +51,4 @@ lock: install-dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade requirements-dev.in -o requirements-dev.txt
 
 clean:
-	rm -rf .venv .quaestor
+	rm -rf .venv .quaestor .bench

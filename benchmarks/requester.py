@@ -16,7 +16,7 @@ from benchmarks.bench_parts import REQUESTER, REQUESTER_QUICK, RequesterRun
 from benchmarks.bench_servers import RunFailed
 from benchmarks.report_requester import summary
 from benchmarks.requester_peers import BENCH, PEERS, Peer, prepare
-from benchmarks.requester_runs import IN_FLIGHT, WEIGHTS, Bench, write_requests
+from benchmarks.requester_runs import IN_FLIGHT, SETTLING, WEIGHTS, Bench, write_requests
 
 SPARE = 1.2
 """How many more lines there are than the bare loop would ask in the time: ours must not come to their end."""
@@ -57,7 +57,7 @@ def measure_requester(one: RequesterRun) -> dict[str, Any]:
 def _side_by_side(bench: Bench, folder: Path, one: RequesterRun) -> dict[str, Any]:
     """Return the long run of ours and the shorter ones, with the bare loop of its own client before and after each."""
     bare = [_telling("bare", bench.bare("wire", one.each))]
-    lines = round(SPARE * bare[0]["per_s"] * (one.kept + 10))
+    lines = round(SPARE * bare[0]["per_s"] * (one.kept + SETTLING + 5))
     requests = write_requests(folder / "requests.jsonl", lines)
     ours = []
     for seconds in (one.kept, *one.again):

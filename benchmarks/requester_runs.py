@@ -38,8 +38,8 @@ TOKENS_EACH = 1_000
 LATENCY = 0.02
 """Seconds of an answer where a limit is measured."""
 
-SETTLING = 1
-"""Seconds at the beginning that are not counted where a pace is measured."""
+SETTLING = 3
+"""Seconds at the beginning that are not counted where a pace is measured: what a client does once is not its pace."""
 STOPPED = 130
 PATIENCE = 60.0
 """Seconds that a process may take to start, or to end when it is told to."""
