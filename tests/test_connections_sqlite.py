@@ -8,7 +8,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -111,6 +111,38 @@ def test_a_full_text_table_is_read_after_it_changed(file: Path) -> None:
     assert database.fetch(query).values == ((0,),)
     make(file, "INSERT INTO words VALUES ('four')")
     assert database.fetch(query).values == ((1,),)
+
+
+def test_a_file_that_was_replaced_or_overwritten_is_read_anew(file: Path, tmp_path: Path) -> None:
+    database, query = SQLite(file), Statement("SELECT count(*) FROM t", limit=1, timeout=5)
+    assert database.fetch(query).values == ((3,),)
+    other = make(tmp_path / "other.sqlite", "CREATE TABLE t (i); INSERT INTO t VALUES (1)")
+    shutil.copyfile(other, file)
+    assert database.fetch(query).values == ((1,),)
+    make(other, "INSERT INTO t VALUES (2)").replace(file)
+    assert database.fetch(query).values == ((2,),)
+    database.close()
+
+
+def test_a_statement_of_which_only_some_rows_were_read_leaves_the_file_to_others(file: Path) -> None:
+    database = SQLite(file)
+    assert database.fetch(Statement("SELECT i FROM t", limit=1, timeout=5)).truncated
+    with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+    database.close()
+
+
+def test_a_connection_serves_one_statement_after_the_other_but_not_after_a_fault(file: Path) -> None:
+    database = SQLite(file)
+    taken: list[sqlite3.Connection] = []
+    for sql in ("SELECT 1", "SELECT 2", "SELECT nothing"):
+        with suppress(SQLFailed), database._reading(Statement(sql, limit=1, timeout=5)) as connection:
+            taken.append(connection)
+            connection.execute(sql).fetchone()
+    with database._reading(Statement("SELECT 1", limit=1, timeout=5)) as connection:
+        taken.append(connection)
+    assert taken[0] is taken[1] is taken[2] is not taken[3]
+    database.close()
 
 
 def test_rows_beyond_the_limit_are_not_forgotten(file: Path) -> None:

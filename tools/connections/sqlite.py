@@ -1,4 +1,4 @@
-"""Reads a SQLite file over connections that cannot write, one for each statement."""
+"""Reads a SQLite file over connections that cannot write."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from errors import AskError, DatabaseUnavailable, SQLFailed
 from tools.catalog import Dialect
+from tools.connections.pool import Pool
 from tools.connections.statement import Fetched, Statement
 from tools.connections.values import fetched
 
@@ -50,14 +52,33 @@ _UNAVAILABLE = {
 }
 """What is said of the file, by SQLite's primary error code."""
 
+_File = tuple[int, int, int, int]
+"""Its device, its inode, its size, and when it was last written."""
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A connection, and the file as it was then."""
+
+    connection: sqlite3.Connection
+    file: _File | None
+    """None where the connection would not see what others write: it serves one statement."""
+
+    def close(self) -> None:
+        self.connection.close()
+
 
 class SQLite:
-    """One SQLite file. Opening takes about 100 µs, so a statement gets a connection of its own and leaves nothing."""
+    """One SQLite file. A connection is kept for the next statement as long as the file is the same and untouched.
+
+    SQLite itself sees what other programs write through it. It cannot see that a file was replaced or overwritten.
+    """
 
     dialect: Dialect = "sqlite"
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._idle: Pool[_Opened] = Pool()
 
     def probe(self) -> None:
         """Read the schema; raises DatabaseUnavailable where the file holds no SQLite database."""
@@ -65,8 +86,8 @@ class SQLite:
 
     def fetch(self, statement: Statement) -> Fetched:
         """Return the statement's rows; raises SQLFailed, QueryTimedOut or DatabaseUnavailable."""
-        with self._reading(statement) as connection:
-            cursor = connection.execute(statement.sql)
+        # A cursor that is not read to its end would hold the file's read lock.
+        with self._reading(statement) as connection, closing(connection.execute(statement.sql)) as cursor:
             names = [column[0] for column in cursor.description or ()]
             return fetched(names, cursor, statement.limit)
 
@@ -76,7 +97,8 @@ class SQLite:
             connection.execute("EXPLAIN QUERY PLAN " + statement.sql).fetchall()
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Close every connection."""
+        self._idle.close()
 
     @contextmanager
     def _reading(self, statement: Statement) -> Iterator[sqlite3.Connection]:
@@ -87,13 +109,40 @@ class SQLite:
             return statement.stopped or time.monotonic() > deadline
 
         try:
-            with closing(self._open()) as connection, statement.stopped_by(connection.interrupt):
+            with self._taken() as connection, statement.stopped_by(connection.interrupt):
                 connection.set_progress_handler(must_end, _OPCODES_BETWEEN_CHECKS)
                 yield connection
         except (sqlite3.Error, sqlite3.Warning) as error:
             raise self._translated(error, statement) from error
 
-    def _open(self) -> sqlite3.Connection:
+    @contextmanager
+    def _taken(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection; after a statement that failed it is not kept."""
+        file = self._file()
+        opened = self._idle.take()
+        if opened is None or file is None or opened.file != file:
+            if opened is not None:
+                opened.close()
+            opened = self._open(file)
+        try:
+            yield opened.connection
+        except BaseException:
+            opened.close()
+            raise
+        if opened.file is None:
+            opened.close()
+        else:
+            self._idle.keep(opened)
+
+    def _file(self) -> _File | None:
+        """Return which file it is, and when it was written; None where there is none."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _open(self, file: _File | None) -> _Opened:
         connection = self._connect("mode=ro")
         try:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
@@ -103,13 +152,20 @@ class SQLite:
                 raise
             # In WAL mode SQLite needs to write beside the file even to read it. Where it may not, and nobody
             # else has the file open, it can be read as a file that does not change.
-            connection = self._connect("mode=ro&immutable=1")
+            connection, file = self._connect("mode=ro&immutable=1"), None
         _lock(connection)
-        return connection
+        return _Opened(connection, file)
 
     def _connect(self, options: str) -> sqlite3.Connection:
         address = f"file:{quote(str(self._path))}?{options}"
-        connection = sqlite3.connect(address, uri=True, timeout=_LOCK_WAIT, isolation_level=None)
+        connection = sqlite3.connect(
+            address,
+            uri=True,
+            timeout=_LOCK_WAIT,
+            isolation_level=None,
+            check_same_thread=False,  # One thread after the other has it.
+            cached_statements=0,  # Hardly a statement comes twice, and each would keep its memory.
+        )
         # Files written by other programs hold text in any encoding.
         connection.text_factory = lambda text: text.decode(errors="replace")
         return connection
