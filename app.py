@@ -10,11 +10,11 @@ from datetime import date
 
 import chainlit as cl
 from chainlit.config import config
-from chainlit.types import Feedback, ThreadDict
+from chainlit.types import CommandDict, Feedback, ThreadDict
 
 from agents.ask import Asker
 from agents.events import Finished
-from agents.question import TURNS_KEPT, Draft, Question, Turn
+from agents.question import TURNS_KEPT, Draft, Mode, Question, Turn
 from bootstrap import OFFLINE
 from chat.answer import Answer, greet
 from chat.doubt import keep_doubt
@@ -101,14 +101,37 @@ async def set_starters(user: cl.User | None) -> list[cl.Starter]:
 
 @cl.on_chat_start
 async def on_chat_start() -> None:
+INVESTIGATE = "Investigate"
+
+
+async def _offer_modes(asker: Asker | None) -> None:
+    """Offer what else than a question may be asked, where somebody can do it."""
+    if asker and asker.investigator:
+        about = "Find out why, with several queries, and get a short report"
+        await cl.context.emitter.set_commands(
+            [
+                CommandDict(
+                    id=INVESTIGATE,
+                    description=about,
+                    icon="search-check",
+                    button=True,
+                    persistent=False,
+                    selected=False,
+                )
+            ]
+        )
+
+
     if cl.context.session.client_type == "copilot":  # The widget has no first page to say it on.
         asker = await desk.ready()
+    await _offer_modes(await desk.ready())
         await greet(_greeting(asker), asker.starters if asker else ())
 
 
 @cl.on_chat_resume
 async def on_chat_resume(thread: ThreadDict) -> None:
-    """Nothing to do: the turns lie in the user session, which Chainlit has restored."""
+    """The turns lie in the user session, which Chainlit has restored."""
+    await _offer_modes(await desk.ready())
 
 
 @cl.on_message

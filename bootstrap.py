@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -22,7 +22,7 @@ from agents.offline.knowing import KnowingWriter
 from agents.offline.narrator import OfflineNarrator
 from agents.offline.starting import first_questions
 from agents.offline.writer import OfflineWriter
-from agents.parts import Check, Endpoints, Guardrails, Narrator, Suggester, Writer
+from agents.parts import Check, Endpoints, Guardrails, Investigator, Narrator, Suggester, Writer
 from data import DESCRIPTIONS, STARTERS, ensure_sample
 from endpoints import OPENAI, Endpoint, read_endpoints, read_hedging
 from llm.embeddings import Embedder, open_embedder
@@ -81,6 +81,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             suggester=people.suggester,
             analyst=people.name,
             explainer=ZeroRows(guard, runner, schema.catalog),
+            investigator=people.investigating(schema, guard, runner) if people.investigating else None,
             freshness=Freshness(guard, runner, schema.catalog),
             starters=database.starters or first_questions(analyst, settings.today or date.today()),
             checks={**checks, **people.checks},
@@ -180,6 +181,7 @@ class _People:
     endpoints: Endpoints = tuple
 
 
+    investigating: Callable[[Schema, Guard, SQLRunner], Investigator] | None = None
 async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closing: AsyncExitStack) -> _People:
     rules, offline = RuleGuardrails(settings.question_limit), KnowingWriter(OfflineWriter(analyst), analyst)
     endpoints = await asyncify(_endpoints)(settings)
@@ -192,6 +194,7 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
     from agents.guardrails import ModelGuardrails
     from agents.narrator import ModelNarrator
     from agents.sql_writer import SQLWriter
+    from agents.investigator import Investigator as ModelInvestigator
     from llm.chat import open_chat_model
     from llm.chat_check import ChatCheck
 
@@ -215,6 +218,7 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
         check.endpoints,
     )
 
+        lambda schema, guard, runner: ModelInvestigator(model, schema, guard, runner, catalog.dialect),
 
 def _endpoints(settings: Settings) -> tuple[Endpoint, ...]:
     """Return the model endpoints of the configuration, or the one of the environment; none without either."""

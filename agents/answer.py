@@ -18,6 +18,8 @@ from agents.events import (
     FellBack,
     Finished,
     FollowupsSuggested,
+    QueryDrawn,
+    QueryRan,
     ReceiptWritten,
     Refused,
     RowsFound,
@@ -48,6 +50,8 @@ class Answer:
     asks: bool = False
     """Whether the answer asks which of the follow-ups was meant."""
     chart: dict[str, Any] | None = None
+    queries: list[dict[str, Any]] = field(default_factory=list)
+    """Of an investigation; see `query_as_json`."""
     receipt: dict[str, Any] | None = None
     database: str = ""
     analyst: str = ""
@@ -69,6 +73,10 @@ class Answer:
                 self.chart = asdict(chart)
             case TextChunk(text=text):
                 self.answer += text
+            case QueryRan():
+                self.queries.append(query_as_json(event))
+            case QueryDrawn(number=number, chart=chart):
+                next(query for query in self.queries if query["number"] == number)["chart"] = asdict(chart)
             case FollowupsSuggested(questions=questions):
                 self.followups = list(questions)
             case ReceiptWritten(receipt=receipt):
@@ -96,6 +104,13 @@ def receipt_as_json(receipt: Receipt) -> dict[str, Any]:
         "newest": receipt.newest.isoformat() if receipt.newest else None,
         "trusted": receipt.trusted,
     }
+
+
+def query_as_json(ran: QueryRan) -> dict[str, Any]:
+    """Return {"number", "why", "sql", "columns", "rows", "truncated", "complaint"}; no columns where it did not run."""
+    rows = ran.rows or Rows((), (), truncated=False, seconds=0.0)
+    told = {"number": ran.number, "why": ran.why, "sql": ran.sql, "columns": list(rows.columns)}
+    return {**told, "rows": values_as_json(rows), "truncated": rows.truncated, "complaint": ran.complaint}
 
 
 def values_as_json(rows: Rows) -> list[list[Any]]:

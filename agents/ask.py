@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -44,6 +44,7 @@ from agents.parts import (
     Guard,
     Guardrails,
     Narrator,
+    Investigator,
     Runner,
     SavedSearch,
     Schema,
@@ -73,6 +74,11 @@ FOLLOWUPS_SHOWN = 3
 
 BUSY_FROM = 0.02
 """From this share of the questions that may be answered at once, follow-ups are offered as they were proposed."""
+NO_INVESTIGATOR = (
+    "To find out why takes several queries and a model that reads their rows; none is set up here (OPENAI_API_KEY). "
+    "Ask for one number after the other instead, split by what may explain it."
+)
+
 
 ROWS_AT_A_GLANCE = 500
 """More rows than this are looked through beside the event loop: ten thousand would hold it up for everybody."""
@@ -104,6 +110,8 @@ class Asker:
     """Who answers: a model's name, or "offline analyst"."""
     explainer: Explainer | None = None
     """Looks into answers that are empty; None leaves them as they are."""
+    investigator: Investigator | None = None
+    """Finds out why, with several queries; None where no model answers."""
     freshness: Freshness | None = None
     """Knows how new the data is; None leaves that out of the receipt."""
     starters: tuple[str, ...] = ()
@@ -198,6 +206,8 @@ class _Asking:
             newest = tasks.soonify(self._newest)(query)
             if self.asker.explainer is not None and found_nothing(rows):
                 tasks.soonify(self._tell_nothing)(self.asker.explainer, draft, rows, found)
+        if self.question.mode == "investigate":
+            return await self._investigate()
             else:
                 tasks.soonify(self._narrate)(draft, rows, chart)
                 tasks.soonify(self._suggest)(draft, rows, found)
@@ -214,15 +224,26 @@ class _Asking:
             await self.tell(FollowupsSuggested(tuple(followup.question for followup in unlike(instead))))
         else:
             await self._suggest(draft, rows, found)
+    async def _investigate(self) -> None:
+        if self.asker.investigator is None:
+            raise QuestionDeclined(NO_INVESTIGATOR, self.asker.starters[:FOLLOWUPS_SHOWN])
+        await self._judge()
+        with self._stage("investigate"):
+            tables = await self.asker.investigator.investigate(self.question, self.tell, self._say)
+        newest = await self.asker.freshness.newest(tables, self.question.today) if self.asker.freshness else None
+        await self.tell(ReceiptWritten(Receipt((), self._sizes(tables), newest, trusted=False)))
+
 
     async def _newest(self, query: SafeQuery) -> date | None:
         freshness = self.asker.freshness
         return await freshness.newest(query.tables, self.question.today) if freshness else None
 
     def _receipt(self, draft: Draft, query: SafeQuery, newest: date | None) -> Receipt:
-        known = [self.asker.catalog.table(name) for name in query.tables]
-        tables = tuple((table.name, table.row_count) for table in known if table is not None)
-        return Receipt(read_assumed(query.premises), tables, newest, draft.trusted)
+        return Receipt(read_assumed(query.premises), self._sizes(query.tables), newest, draft.trusted)
+
+    def _sizes(self, tables: Iterable[str]) -> tuple[tuple[str, int | None], ...]:
+        known = map(self.asker.catalog.table, tables)
+        return tuple((table.name, table.row_count) for table in known if table is not None)
 
     async def _explain(self, explainer: Explainer, draft: Draft) -> tuple[Emptying, ...]:
         with self._stage("explain"):
@@ -295,13 +316,13 @@ class _Asking:
         return await asyncify(choose_chart)(self.question.text, rows, wish)
 
     async def _narrate(self, draft: Draft, rows: Rows, chart: Chart | None) -> None:
-        async def say(text: str) -> None:
-            await self.tell(TextChunk(text))
-
         if self.redrawing and rows.values:
-            return await say(say_redrawn(self.redrawing.wish, chart))
+            return await self._say(say_redrawn(self.redrawing.wish, chart))
         with self._stage("tell"):
-            await self.asker.narrator.narrate(self.question, draft, rows, say)
+            await self.asker.narrator.narrate(self.question, draft, rows, self._say)
+
+    async def _say(self, text: str) -> None:
+        await self.tell(TextChunk(text))
 
     async def _suggest(self, draft: Draft, rows: Rows, found: Found) -> None:
         with self._stage("suggest"):

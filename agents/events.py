@@ -76,6 +76,29 @@ class ChartDrawn:
 
 
 @dataclass(frozen=True)
+class QueryRan:
+    """An investigation has run a query."""
+
+    number: int
+    """What the report calls it by: (1) is the first."""
+    why: str
+    """What it is to show, in the model's words; may be empty."""
+    sql: str
+    rows: Rows | None
+    """None where it did not run."""
+    complaint: str = ""
+    """Why it did not."""
+
+
+@dataclass(frozen=True)
+class QueryDrawn:
+    """An investigation has drawn the rows of one of its queries."""
+
+    number: int
+    chart: Chart
+
+
+@dataclass(frozen=True)
 class TextChunk:
     """The next piece of the answer in words."""
 
@@ -143,6 +166,8 @@ Event = (
     | SQLComplained
     | RowsFound
     | ChartDrawn
+    | QueryRan
+    | QueryDrawn
     | TextChunk
     | FollowupsSuggested
     | ReceiptWritten

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import Protocol
 
+from agents.events import QueryDrawn, QueryRan
 from agents.question import Complaint, Draft, Followup, Question, Say
 from llm.pool import EndpointState
 from tools.catalog import Found, SavedQuestion
@@ -74,6 +75,13 @@ class Suggester(Protocol):
 
 
 class Explainer(Protocol):
+class Investigator(Protocol):
+    async def investigate(
+        self, question: Question, tell: Callable[[QueryRan | QueryDrawn], Awaitable[None]], say: Say
+    ) -> tuple[str, ...]:
+        """Tell each query and chart, say the report, and return the names of the tables that were read."""
+
+
     async def explain(self, sql: str) -> tuple[Emptying, ...]:
         """Return which filters of this SQL leave no rows, and what the data holds instead."""
 

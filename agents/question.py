@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 Say = Callable[[str], Awaitable[None]]
 """Takes the next piece of the answer's text, in order."""
+
+Mode = Literal["ask", "investigate"]
 
 TURNS_KEPT = 5
 """How many earlier questions a conversation remembers."""
@@ -31,6 +34,8 @@ class Question:
     """What "last month" counts from."""
     turns: tuple[Turn, ...] = ()
     """Oldest first, at most TURNS_KEPT."""
+    mode: Mode = "ask"
+    """Whether one query is to answer it, or several are to find out why."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from agents.parts import Writer
+from agents.prompts import read_section
 from agents.question import Question
 from benchmarks.model_wire import Part, Reply, ToolCall
 from errors import QuestionDeclined
@@ -27,7 +28,8 @@ async def next_step(body: Mapping[str, Any], writer: Writer, catalog: Catalog, a
     """Return the next reply: a call of one tool, then of the other, then the answer with the rows' beginning."""
     messages = body["messages"]
     asked = max((i for i, message in enumerate(messages) if message.get("role") == "user"), default=0)
-    question = str(messages[asked].get("content"))
+    content = str(messages[asked].get("content"))
+    question = read_section("question", content) or content
     came = [str(message.get("content")) for message in messages[asked:] if message.get("role") == "tool"]
     if not came:
         return _call(FIND, {"question": question}, Part(question, FIND))

@@ -24,6 +24,8 @@ from agents.events import (
     FellBack,
     Finished,
     FollowupsSuggested,
+    QueryDrawn,
+    QueryRan,
     ReceiptWritten,
     Refused,
     RowsFound,
@@ -33,7 +35,7 @@ from agents.events import (
     TextChunk,
     Waiting,
 )
-from agents.question import Draft
+from agents.question import Draft, Question
 from chat.markdown import MarkdownStream, as_markdown
 from chat.table import count, table
 from tools.catalog import Found
@@ -85,6 +87,7 @@ class Answer:
         self._stage_before_waiting: dict[str, Any] | None = None
         self._evidence = _element("Evidence", self._message.id, key=self._message.id, attempts=[])
         self._next = _element("Next", self._message.id, key=self._message.id)
+        self._queries = _element("Queries", self._message.id, key=self._message.id, queries=[])
         self._questions: tuple[str, ...] = ()
         self._asks = False
         self._notes: list[str] = []
@@ -134,6 +137,10 @@ class Answer:
             case Declined(reason, suggestions, asks):
                 self._questions, self._asks = suggestions, asks
                 await self._say(reason)
+            case QueryRan():
+                await self._show_query(event)
+            case QueryDrawn(number, chart):
+                await self._draw(chart, self._found[number])
             case Refused(reason) | Failed(reason):
                 self._questions = self._instead
                 await self._say(reason)
@@ -177,6 +184,7 @@ class Answer:
 
     async def show_again(self) -> None:
         """Show a page that was away all that it may have missed."""
+        self._found.clear()
         await cl.context.emitter.send_step(self._message.to_dict())
         for element in self._shown.values():
             await _show(element)
@@ -215,9 +223,11 @@ class Answer:
 
     async def _show_chart(self, chart: Chart) -> None:
         assert self._rows is not None, "rows come before their chart"
-        if chart.kind == "number":
-            return  # The words and the one row say it already.
-        figure = _Figure.at(await _for_rows(self._rows, _draw, chart, self._rows))
+        if chart.kind != "number":  # The words and the one row say it already.
+            await self._draw(chart, self._rows)
+
+    async def _draw(self, chart: Chart, rows: Rows) -> None:
+        figure = _Figure.at(await _for_rows(rows, _draw, chart, rows))
         figure.for_id = self._message.id
         self._change(figure)
 
@@ -229,6 +239,16 @@ class Answer:
     async def _write(self, markdown: str) -> None:
         if markdown:
             await self._message.stream_token(markdown)
+
+    async def _show_query(self, ran: QueryRan) -> None:
+        """Show a query of an investigation, where there is one."""
+        told = {"number": ran.number, "why": ran.why, "sql": ran.sql, "complaint": ran.complaint}
+        if ran.rows is not None:
+            self._found[ran.number] = ran.rows
+            told |= {"table": await _for_rows(ran.rows, _write_table, ran.rows), "count": count(ran.rows)}
+        self._queries.props["queries"].append(told)
+        self._change(self._queries)
+        self._stage("Investigating", ran.why or f"query {ran.number}")
 
     def _unsaid(self) -> list[str]:
         """Return what was assumed and is not already said in the answer's words."""

@@ -33,6 +33,11 @@ def spending() -> Iterator[Spent]:
         _spent.reset(token)
 
 
+def spent_so_far() -> int:
+    """Return the tokens of the innermost `spending` block that we run in."""
+    return spent.tokens if (spent := _spent.get()) is not None else 0
+
+
 def spend(tokens: int) -> None:
     """Add to the innermost `spending` block that we run in, if any."""
     if (spent := _spent.get()) is not None:

@@ -151,7 +151,7 @@ async def told(asker: Asker, text: str) -> list[Event]:
 
 
 def offline(folder: Path, orders: str) -> Settings:
-    return Settings(home=folder / "home", database_url=shop(folder, orders), today=TODAY)  # type: ignore[arg-type]
+    return Settings(home=folder / "home", database_url=shop(folder, orders), today=TODAY)
 
 
 async def test_the_offline_analyst_asks_back_and_understands_each_answer(tmp_path: Path) -> None:

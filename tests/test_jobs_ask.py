@@ -60,7 +60,7 @@ def test_a_program_gets_one_object_with_these_keys(shop: str) -> None:
     answer = told(shop, DEAREST)
     assert set(answer) == {
         *("question", "status", "sql", "columns", "rows", "truncated", "answer"),
-        *("assumptions", "followups", "chart", "receipt", "database", "analyst", "fallback", "asks"),
+        *("assumptions", "followups", "chart", "receipt", "database", "analyst", "fallback", "asks", "queries"),
     }
     assert answer["question"] == DEAREST
     assert answer["status"] == "answered"

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from agents.answer import Answer
 from agents.ask import ROWS_AT_A_GLANCE, together
 from agents.events import Declined, Event, Failed, Finished, RowsFound, SQLWritten, TablesFound
-from agents.question import TURNS_KEPT, Question, Turn
+from agents.question import TURNS_KEPT, Mode, Question, Turn
 from errors import AskError
 from web.desk import Desk
 from web.events import EventStream, cancel_when_gone
@@ -43,6 +43,7 @@ ANSWER: JsonDict = {
     "followups": ["How many customers are there by city?"],
     "asks": False,
     "chart": None,
+    "queries": [],
     "database": "sample",
     "analyst": "offline analyst",
     "fallback": None,
@@ -81,11 +82,13 @@ class Asked(BaseModel):
     turns: Annotated[list[EarlierTurn], Field(max_length=TURNS_KEPT)] = []
     """Oldest first."""
     today: Annotated[date | None, Field(ge=date(1970, 1, 1), le=date(2999, 12, 31))] = None
+    mode: Mode = "ask"
+    """`investigate` lets a model run several queries to find out why, and report."""
     """What "last month" counts from; the day of the question where it is left out."""
 
     def as_question(self, today: date) -> Question:
         turns = tuple(Turn(turn.question, turn.reading or turn.question, turn.sql) for turn in self.turns)
-        return Question(self.question, self.today or today, turns)
+        return Question(self.question, self.today or today, turns, self.mode)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from asyncer import asyncify
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from agents.answer import receipt_as_json, values_as_json
+from agents.answer import query_as_json, receipt_as_json, values_as_json
 from agents.ask import ROWS_AT_A_GLANCE, together
 from agents.events import (
     ChartDrawn,
@@ -24,6 +24,8 @@ from agents.events import (
     FellBack,
     Finished,
     FollowupsSuggested,
+    QueryDrawn,
+    QueryRan,
     ReceiptWritten,
     Refused,
     RowsFound,
@@ -109,6 +111,10 @@ def about(event: Event) -> dict[str, Any]:
             return {"columns": rows.columns, "rows": values, "truncated": rows.truncated, "seconds": rows.seconds}
         case ChartDrawn(chart):
             return {"chart": asdict(chart)}
+        case QueryRan():
+            return query_as_json(event)
+        case QueryDrawn(number, chart):
+            return {"number": number, "chart": asdict(chart)}
         case ReceiptWritten(receipt):
             return receipt_as_json(receipt)
         case Finished() | Waiting() | SQLComplained() | TextChunk() | FollowupsSuggested():

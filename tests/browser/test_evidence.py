@@ -84,3 +84,19 @@ async def test_an_empty_answer_says_which_filter_empties_it_and_what_there_is(
         await expect(empty.root).to_contain_text("does hold “Lisbon”")
         await empty.followups.filter(has_text="city = 'Lisbon'").click()
         assert await (await chat.answer(1)).rows.count() > 0
+
+
+async def test_an_investigation_shows_each_of_its_queries(browser: Browser, modelled: Served) -> None:
+    async with opened(browser, modelled.url) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        await page.locator("#command-Investigate").click()
+        report = await chat.ask("Revenue by month this year")
+        await report.says("The rows begin with")
+        query = report.root.locator(".qs-query")
+        await expect(query).to_contain_text(re.compile(r"\(1\).*11 rows", re.DOTALL))
+        await query.get_by_role("button").click()
+        await expect(query.locator("tbody tr")).to_have_count(11)
+        await expect(query.locator("pre")).to_contain_text("SELECT")
+        # The next question is one like any other again.
+        assert await (await chat.ask("How many customers are there?")).rows.count() == 1
