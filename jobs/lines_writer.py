@@ -136,4 +136,12 @@ def _as_line(place: int, fields: dict[str, Any], found: dict[str, Any]) -> bytes
     try:
         return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:  # an integer of more than 64 bits, half a surrogate pair, or what a driver alone knows
-        return json.dumps(line, separators=(",", ":"), default=str).encode() + b"\n"
+        return _by_python(line) + b"\n"
+
+
+def _by_python(line: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(line, separators=(",", ":"), default=str).encode()
+    except RecursionError:
+        # What is nested a thousand deep nobody wrote by hand; the line's other parts stand.
+        return _by_python({name: part for name, part in line.items() if not isinstance(part, dict | list)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -29,6 +30,8 @@ from settings import read_settings
 TOLD_SECONDS = 0.5
 NEW_BEFORE_LOOKING = 20_000
 """New objects before the garbage collector looks: a line leaves no cycles, and Python's 700 cost a tenth of all."""
+OTHER_FILES = 128
+"""Files that a process has open beside its connections."""
 WRONG_USE, STOPPED = 2, 130
 """Exit codes; 130 is what a shell expects of a command that Ctrl-C has ended."""
 
@@ -162,8 +165,26 @@ def _done(counts: Counts, files: Files) -> str:
 def send_share(options: Options, files: Files, shares: int, tell: Tell) -> None:
     """Send one process's lines; raises KeyboardInterrupt where a signal has stopped it."""
     gc.set_threshold(NEW_BEFORE_LOOKING)
-    if uvloop.run(_send(options.shared_by(shares, files.share[0]), files, tell)):
+    options = options.shared_by(shares, files.share[0])
+    _make_room_for_connections(options)
+    if uvloop.run(_send(options, files, tell)):
         raise KeyboardInterrupt
+
+
+def _make_room_for_connections(options: Options) -> None:
+    """Let the process open as many files as it may need; raises SettingsInvalid where the machine does not let it."""
+    most = OTHER_FILES + options.concurrency * len(options.endpoints)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= most:
+        return
+    allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    # Connections to several endpoints are seldom all open at the same time.
+    if allowed < OTHER_FILES + options.concurrency:
+        raise SettingsInvalid(
+            f"This machine lets a process open {allowed:,} files, too few for --concurrency {options.concurrency}: "
+            "lower it, or raise `ulimit -n`."
+        )
 
 
 async def _send(options: Options, files: Files, tell: Tell) -> bool:

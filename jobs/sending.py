@@ -164,4 +164,7 @@ def request_of(fields: Mapping[str, Any]) -> Request:
         passed["messages"] = [{"role": "user", "content": fields["input"]}]
     elif not isinstance(fields.get("messages"), list) or not fields["messages"]:
         raise LineUnusable('The line has neither "input" nor "messages": write {"input": "…"}.')
-    return Request(passed, model)
+    try:
+        return Request(passed, model)
+    except RecursionError:
+        raise LineUnusable("The line is nested too deeply.") from None

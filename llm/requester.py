@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -27,7 +28,7 @@ class Request:
     """One request and how it goes, which whoever sent it may look at meanwhile."""
 
     fields: Mapping[str, Any]
-    """The request's JSON but for its model: messages, temperature, and whatever else the endpoint takes."""
+    """The request's JSON but for its model: messages, temperature, and whatever else the endpoint takes. Not empty."""
     model: str | None = None
     """The model to ask instead of each endpoint's own."""
     attempts: int = 0
@@ -39,6 +40,15 @@ class Request:
     """What the model said, where that cannot stand as an answer."""
     is_under_way: bool = False
     """Whether an endpoint has it, so that its answer may be paid for."""
+    written: bytes = field(init=False)
+    """The fields as JSON, once for all attempts: each endpoint calls the model by a name of its own."""
+
+    def __post_init__(self) -> None:
+        """Raises RecursionError where the fields are nested too deeply to be written."""
+        try:
+            self.written = orjson.dumps(self.fields)
+        except TypeError:  # half a surrogate pair, an integer of more than 64 bits, or nested deeply
+            self.written = json.dumps(self.fields).encode()
 
 
 class Requester:
@@ -55,9 +65,7 @@ class Requester:
 
         Raises the last attempt's CallFailed, or ModelUnavailable where no endpoint can be used at all.
         """
-        # All but the model, which each endpoint calls by a name of its own, is written once for all attempts.
-        rest = orjson.dumps(request.fields)
-        tokens = _estimate(request.fields, rest) if self._has_token_limits else 0.0
+        tokens = _estimate(request) if self._has_token_limits else 0.0
 
         async def call(turn: Turn) -> Answer:
             door = self._doors[turn.endpoint.name]
@@ -65,7 +73,7 @@ class Requester:
             request.endpoint = turn.endpoint.name
             request.is_under_way = True
             try:
-                reply = await door.wire.post(door.body(rest, request.model))
+                reply = await door.wire.post(door.body(request))
             finally:
                 request.is_under_way = False
                 request.seconds = time.monotonic() - turn.started
@@ -95,8 +103,8 @@ class _Door:
         self.wire = Wire(_address(endpoint.base_url), headers, seconds=seconds)
         self._opening = _opening(endpoint.model)
 
-    def body(self, rest: bytes, model: str | None) -> bytes:
-        return (self._opening if model is None else _opening(model)) + rest[1:]
+    def body(self, request: Request) -> bytes:
+        return (self._opening if request.model is None else _opening(request.model)) + request.written[1:]
 
 
 def _opening(model: str) -> bytes:
@@ -108,10 +116,10 @@ def _address(base_url: str) -> str:
     return urlunsplit(parts._replace(path=parts.path.rstrip("/") + "/chat/completions", fragment=""))
 
 
-def _estimate(fields: Mapping[str, Any], written: bytes) -> float:
+def _estimate(request: Request) -> float:
     """Return about how many tokens the request and its answer take."""
-    limit = fields.get("max_completion_tokens") or fields.get("max_tokens")
-    return len(written) / BYTES_PER_TOKEN + (limit if isinstance(limit, int) else ANSWER_TOKENS)
+    limit = request.fields.get("max_completion_tokens") or request.fields.get("max_tokens")
+    return len(request.written) / BYTES_PER_TOKEN + (limit if isinstance(limit, int) else ANSWER_TOKENS)
 
 
 @asynccontextmanager

@@ -59,8 +59,10 @@ class Wire:
 
         A redirect is a reply like any other, and is not followed.
         """
-        began = self._loop.time()
-        connection = self._idle.pop() if self._idle else await self._connect()
+        began, idle = self._loop.time(), self._idle
+        # The last one lies idle for the shortest time: where it is too old, all are.
+        is_fresh = idle and began - idle[-1].since < KEPT_SECONDS
+        connection = idle.pop() if is_fresh else await self._connect()
         waiter = connection.send(b"%b%d\r\n\r\n%b" % (self._head, len(body), body), began)
         try:
             return await waiter

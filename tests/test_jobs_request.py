@@ -156,6 +156,26 @@ async def test_a_line_that_holds_no_request_is_told_and_sent_nowhere(job: Job, e
     assert [answer["line"] for answer in job.answers()] == [5]
 
 
+async def test_what_json_itself_cannot_say_is_sent_and_saved_all_the_same(job: Job, endpoint: RawEndpoint) -> None:
+    half, deep = b'{"input": "half \\ud800"}', b'{"messages": [' + b"[" * 1_015 + b"]" * 1_015 + b"]}"
+    job.write([half, b'{"input": "well", "metadata": ' + b"[" * 500 + b"]" * 500 + b"}", deep])
+    endpoint.will_say(reply(completion("heard", nested=[])))
+    ended = await job.run("in.jsonl", "--endpoint", endpoint.base_url, "--concurrency", "1")
+    assert ended.code == 1 and len(endpoint.bodies) == 2
+    assert b'"half \\ud800"' in endpoint.bodies[0] and b"[" * 500 in endpoint.bodies[1]
+    assert [line.split(b",")[0] for line in job.save.read_bytes().splitlines()] == [b'{"line":1', b'{"line":2']
+    assert job.errors.read_bytes() == b'{"line":3,"error":"The line is nested too deeply.","attempts":0}\n'
+
+
+async def test_an_answer_that_is_nested_without_end_kills_no_job(job: Job, endpoint: RawEndpoint) -> None:
+    job.write([{"input": "one"}, {"input": "two"}])
+    whole = orjson.dumps(completion("heard"))
+    endpoint.will_say(reply(whole.replace(b'{"total_tokens":3}', b'{"a":' * 1_018 + b"1" + b"}" * 1_018)))
+    ended = await job.run("in.jsonl", "--endpoint", endpoint.base_url, "--concurrency", "1", "--model", "m")
+    assert ended.code == 0
+    assert [answer["response"] for answer in job.answers()] == ["heard", "m heard: two"]
+
+
 async def test_what_failed_for_a_moment_is_asked_again(job: Job, endpoint: RawEndpoint) -> None:
     endpoint.will_say(reply(b"", "429 Too Many Requests", retry_after_ms="100"))
     endpoint.will_say(reply({"error": {"message": "busy"}}))
@@ -256,6 +276,23 @@ async def test_an_endpoint_that_is_away_is_waited_for_and_named(job: Job) -> Non
     )
     process.send_signal(signal.SIGINT)
     assert (await job.end(process)).code == 130
+
+
+async def test_the_shells_limit_on_open_files_is_raised_or_told(job: Job, endpoint: RawEndpoint) -> None:
+    job.write({"input": f"line {place}"} for place in range(300))
+    command = f"{sys.executable} -m jobs request in.jsonl --endpoint {endpoint.base_url} --concurrency 300"
+    for limit, code in (("-n 200", 2), ("-Sn 200", 0)):
+        process = await asyncio.create_subprocess_shell(
+            f"ulimit {limit} && exec {command}",
+            cwd=job.folder,
+            env=job.environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        ended = await job.end(process)
+        assert ended.code == code, ended
+        assert ("too few for --concurrency 300" in ended.err) == (code == 2)
+    assert len(job.answers()) == 300
 
 
 WRONG_USES = {
