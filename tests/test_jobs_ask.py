@@ -150,3 +150,11 @@ def test_what_was_said_before_a_failure_stays() -> None:
     for event in (TextChunk("Ann has"), Failed("The model broke off.")):
         answer.take(event)
     assert answer.answer == "Ann has\nThe model broke off."
+
+
+def test_what_the_answer_rests_on_is_printed(shop: str) -> None:
+    assert "Read from products (2 rows)." in ask(shop, "How many products are there?").stdout
+
+
+def test_an_investigation_needs_a_model_and_says_so(shop: str) -> None:
+    assert "OPENAI_API_KEY" in ask(shop, "Why are there so few products?", "--investigate").stdout
