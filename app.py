@@ -21,9 +21,11 @@ from chat.doubt import keep_doubt
 from chat.login import ensure_secret
 from chat.markdown import as_markdown
 from chat.presence import attend, leave
+from chat.reviewing import TOO_OLD, Keeps, Reviewers, save
 from errors import AskError, SettingsInvalid
 from logs import hide_secrets
 from settings import read_settings
+from web.app import is_loopback
 from web.desk import desk_of, incident
 from web.guests import Guests
 
@@ -99,8 +101,6 @@ async def set_starters(user: cl.User | None) -> list[cl.Starter]:
     return [cl.Starter(label=q, message=q, icon=icon) for q, icon in zip(questions, icons, strict=True)]
 
 
-@cl.on_chat_start
-async def on_chat_start() -> None:
 INVESTIGATE = "Investigate"
 
 
@@ -122,9 +122,11 @@ async def _offer_modes(asker: Asker | None) -> None:
         )
 
 
+@cl.on_chat_start
+async def on_chat_start() -> None:
+    await _offer_modes(await desk.ready())
     if cl.context.session.client_type == "copilot":  # The widget has no first page to say it on.
         asker = await desk.ready()
-    await _offer_modes(await desk.ready())
         await greet(_greeting(asker), asker.starters if asker else ())
 
 
@@ -145,7 +147,10 @@ async def on_message(message: cl.Message | None) -> None:
     if message is None:
         await answer.fail("This question is too old to be edited. Please ask it as a new one.")
         return
-    question = Question(message.content, settings.today or date.today(), _turns_before(message.id))
+    mode: Mode = "investigate" if message.command == INVESTIGATE else "ask"
+    question = Question(message.content, settings.today or date.today(), _turns_before(message.id), mode)
+    if _may_save():
+        answer.may_be_saved(message.id, question)
     try:
         async with aclosing(desk.ask(question)) as events:
             async for event in events:
@@ -159,6 +164,27 @@ async def on_message(message: cl.Message | None) -> None:
         await answer.fail(str(error))
     except Exception:
         await answer.fail(incident("a question could not be answered"))
+
+
+@cl.action_callback("save_answer")
+async def on_save(action: cl.Action) -> dict[str, str]:
+    """Save an answer as reviewed; return the reason under "trouble" where it cannot be."""
+    asker = await desk.ready()
+    if asker is None or not isinstance(asker.saved, Keeps) or not _may_save():
+        return {"trouble": "You may not save answers here: see QUAESTOR_REVIEWERS."}
+    # The page names the answer and its question's words; the SQL is what ran here.
+    turns: list[dict[str, str]] = cl.user_session.get("turns") or []
+    turn = next((turn for turn in turns if turn["id"] == action.payload.get("turn")), None)
+    if turn is None:
+        return {"trouble": TOO_OLD}
+    words, by = str(action.payload.get("question", "")), _user() or ""
+    try:
+        await save(asker.saved, words, turn["sql"], by, longest=settings.question_limit)
+    except AskError as error:
+        return {"trouble": str(error)}
+    except Exception:
+        return {"trouble": incident("an answer could not be saved")}
+    return {}
 
 
 @cl.on_stop
@@ -179,6 +205,17 @@ async def on_feedback(feedback: Feedback) -> None:
 @cl.on_chat_end
 async def on_chat_end() -> None:
     await leave()
+
+
+def _may_save() -> bool:
+    hosts = {settings.host, config.run.host}  # `chainlit run` has its own.
+    is_private = not settings.allow_anonymous and all(map(is_loopback, hosts))
+    return Reviewers(settings.reviewers, settings.users is not None, is_private).include(_user())
+
+
+def _user() -> str | None:
+    user = cl.context.session.user
+    return user.identifier if user else None
 
 
 def _greeting(asker: Asker | None) -> str:

@@ -49,6 +49,8 @@ class Draft:
     """What was taken for granted, a short sentence each: "Last quarter is 1 July to 30 September 2026."."""
     trusted: bool = False
     """Whether a person has reviewed the SQL."""
+    words: tuple[str, ...] = ()
+    """Those of the assumptions that say what the glossary took words to mean."""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from agents.events import (
 )
 from agents.question import Draft, Question
 from chat.markdown import MarkdownStream, as_markdown
+from chat.reviewing import wording
 from chat.table import count, table
 from tools.catalog import Found
 from tools.chart import Chart, draw
@@ -86,13 +87,20 @@ class Answer:
         self._sending: asyncio.Task[None] | None = None
         self._stage_before_waiting: dict[str, Any] | None = None
         self._evidence = _element("Evidence", self._message.id, key=self._message.id, attempts=[])
-        self._next = _element("Next", self._message.id, key=self._message.id)
         self._queries = _element("Queries", self._message.id, key=self._message.id, queries=[])
+        self._next = _element("Next", self._message.id, key=self._message.id)
         self._questions: tuple[str, ...] = ()
         self._asks = False
         self._notes: list[str] = []
         """What else is to be known about the answer."""
         self._receipt: dict[str, Any] | None = None
+        self._saving: tuple[str, Question] | None = None
+        self._found: dict[int, Rows] = {}
+        """The rows of an investigation's queries."""
+
+    def may_be_saved(self, turn: str, question: Question) -> None:
+        """Offer to save the answer; the page gives the turn's id back."""
+        self._saving = turn, question
 
     async def open(self) -> None:
         """Put the answer on the page, at its first stage."""
@@ -129,6 +137,10 @@ class Answer:
                 await self._show_rows(rows)
             case ChartDrawn(chart):
                 await self._show_chart(chart)
+            case QueryRan():
+                await self._show_query(event)
+            case QueryDrawn(number, chart):
+                await self._draw(chart, self._found[number])
             case TextChunk(text):
                 self._said += text
                 await self._write(self._markdown.feed(text))
@@ -137,10 +149,6 @@ class Answer:
             case Declined(reason, suggestions, asks):
                 self._questions, self._asks = suggestions, asks
                 await self._say(reason)
-            case QueryRan():
-                await self._show_query(event)
-            case QueryDrawn(number, chart):
-                await self._draw(chart, self._found[number])
             case Refused(reason) | Failed(reason):
                 self._questions = self._instead
                 await self._say(reason)
@@ -165,7 +173,7 @@ class Answer:
             "status": status,
             "questions": list(self._questions),
             "asks": self._asks,
-            "notes": list(self._notes),
+            "notes": [*self._notes, *self._in_our_words()],
             "assumptions": self._unsaid(),
             "analyst": self._analyst,
             "seconds": round(time.monotonic() - self._began, 2),
@@ -173,8 +181,10 @@ class Answer:
             "tokens": finished.tokens if finished else 0,
             "receipt": self._receipt,
             "rows": count(self._rows) if self._rows else None,
+            "save": self._offer_saving() if status == "answered" else None,
         }
         self._is_over, self._rows = True, None
+        self._found.clear()
         self._change(self._next)
         if self._sending:
             self._sending.cancel()
@@ -184,7 +194,6 @@ class Answer:
 
     async def show_again(self) -> None:
         """Show a page that was away all that it may have missed."""
-        self._found.clear()
         await cl.context.emitter.send_step(self._message.to_dict())
         for element in self._shown.values():
             await _show(element)
@@ -231,15 +240,6 @@ class Answer:
         figure.for_id = self._message.id
         self._change(figure)
 
-    async def _say(self, reason: str) -> None:
-        """Add a sentence of ours, which may hold names and values from the database."""
-        await self._write(self._markdown.end())
-        await self._write(("\n\n" if self._message.content else "") + as_markdown(reason))
-
-    async def _write(self, markdown: str) -> None:
-        if markdown:
-            await self._message.stream_token(markdown)
-
     async def _show_query(self, ran: QueryRan) -> None:
         """Show a query of an investigation, where there is one."""
         told = {"number": ran.number, "why": ran.why, "sql": ran.sql, "complaint": ran.complaint}
@@ -250,10 +250,30 @@ class Answer:
         self._change(self._queries)
         self._stage("Investigating", ran.why or f"query {ran.number}")
 
+    async def _say(self, reason: str) -> None:
+        """Add a sentence of ours, which may hold names and values from the database."""
+        await self._write(self._markdown.end())
+        await self._write(("\n\n" if self._message.content else "") + as_markdown(reason))
+
+    async def _write(self, markdown: str) -> None:
+        if markdown:
+            await self._message.stream_token(markdown)
+
     def _unsaid(self) -> list[str]:
         """Return what was assumed and is not already said in the answer's words."""
         assumed = self.draft.assumptions if self.draft else ()
-        return [each for each in assumed if each not in self._said]
+        return [each for each in assumed if each not in self._said and each not in self._in_our_words()]
+
+    def _in_our_words(self) -> tuple[str, ...]:
+        return self.draft.words if self.draft else ()
+
+    def _offer_saving(self) -> dict[str, str] | None:
+        """Return what the page needs to save the answer, None where it may not or need not be."""
+        if self._saving is None or self.draft is None or self.draft.trusted:
+            return None
+        turn, question = self._saving
+        words = wording(question.text, question.turns, self.draft.reading)
+        return {"turn": turn, "question": words} if words else None
 
     def _stage(self, name: str, detail: str = "") -> None:
         self._next.props = {"key": self._message.id, "stage": name, "detail": detail}

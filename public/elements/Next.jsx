@@ -1,5 +1,6 @@
 import { Button } from '@/components/ui/button';
 import { DropdownMenu, DropdownMenuContent, DropdownMenuItem, DropdownMenuTrigger } from '@/components/ui/dropdown-menu';
+import { Input } from '@/components/ui/input';
 import { useChatData } from '@chainlit/react-client';
 import { BadgeCheck, CalendarDays, ChevronDown, CornerDownRight, Filter, Info, ListOrdered, Loader2, Sigma } from 'lucide-react';
 import { useState } from 'react';
@@ -103,9 +104,35 @@ function Waterfall({ stages }) {
   );
 }
 
+function Saving({ turn, question, close, done }) {
+  const [words, setWords] = useKept('save-words', question);
+  const [trouble, setTrouble] = useKept('save-trouble', '');
+  async function save(event) {
+    event.preventDefault();
+    try {
+      const { response } = await callAction({ name: 'save_answer', payload: { turn, question: words } });
+      response.trouble ? setTrouble(response.trouble) : done();
+    } catch {
+      setTrouble('It could not be saved. Please try again.');
+    }
+  }
+  return (
+    <form className="qs-save" onSubmit={save}>
+      <label>
+        Who asks this from now on gets this SQL, as reviewed:
+        <Input value={words} onChange={(event) => setWords(event.target.value)} autoFocus />
+      </label>
+      <Button type="submit" disabled={!words.trim()}>Save</Button>
+      <Button type="button" variant="ghost" onClick={close}>Cancel</Button>
+      {trouble ? <p className="qs-complaint" role="alert">{trouble}</p> : null}
+    </form>
+  );
+}
+
 function Receipt() {
-  const { receipt, stages = [], status } = props;
+  const { receipt, stages = [], status, save } = props;
   const [open, setOpen] = useKept('receipt', false);
+  const [saving, setSaving] = useKept('save', 'offered');
   const tables = (receipt?.tables || []).map(({ name, rows }) => (rows === null ? name : `${name} (${rows.toLocaleString('en-US')} rows)`));
   return (
     <div className="qs-paid">
@@ -122,7 +149,16 @@ function Receipt() {
             {open ? 'Less' : 'Details'}
           </button>
         ) : null}
+        {save && saving === 'offered' ? (
+          <button type="button" className="qs-more" onClick={() => setSaving('asked')}>Save as reviewed</button>
+        ) : null}
+        {saving === 'saved' ? (
+          <span className="qs-trusted" role="status"><BadgeCheck className="h-4 w-4" aria-hidden="true" />Saved as reviewed</span>
+        ) : null}
       </p>
+      {save && saving === 'asked' ? (
+        <Saving {...save} close={() => setSaving('offered')} done={() => setSaving('saved')} />
+      ) : null}
       {open ? (
         <div className="qs-details">
           {tables.length ? <p className="qs-quiet">Read from {tables.join(', ')}.</p> : null}

@@ -1,0 +1,64 @@
+"""Who may save an answer as reviewed, under which question, and what is not saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agents.question import Turn
+from chat.reviewing import Keeps, Reviewers, save, wording
+from errors import AskError
+from tools.knowledge import Knowledge
+from tools.saved_questions import SavedQuestions
+
+TURN = Turn("How many orders?", "How many orders?", "SELECT 1")
+
+
+@pytest.mark.parametrize(
+    ("is_login", "is_private", "name", "may"),
+    [
+        (False, True, None, True),
+        (False, False, None, False),
+        (True, True, "ann", True),
+        (True, True, "bob", False),
+        (True, True, None, False),
+    ],
+    ids=["at the machine", "anybody who reaches it", "a reviewer", "somebody else", "nobody"],
+)
+def test_who_may_save(is_login: bool, is_private: bool, name: str | None, may: bool) -> None:
+    assert Reviewers(("ann",), is_login, is_private).include(name) is may
+
+
+@pytest.mark.parametrize(
+    ("question", "turns", "reading", "words"),
+    [
+        ("How many orders?", (), "How many orders, by the rules", "How many orders?"),
+        ("only online", (TURN,), "How many orders? → only online", "How many orders, only online"),
+        ("only online", (TURN,), "How many orders were placed online?", "How many orders were placed online?"),
+        ("SELECT 1 FROM orders", (), "SELECT 1 FROM orders", ""),
+    ],
+)
+def test_the_question_to_save_stands_alone(question: str, turns: tuple[Turn, ...], reading: str, words: str) -> None:
+    assert wording(question, turns, reading) == words
+
+
+async def test_what_is_saved_answers_and_what_would_be_wrong_tomorrow_is_not_saved(tmp_path: Path) -> None:
+    knowledge = Knowledge(tmp_path, None)
+    await save(knowledge, " How many\norders? ", "SELECT 1", "ann", longest=100)
+    [saved] = await knowledge.find("How many orders?")
+    assert (saved.question, saved.same) == ("How many orders?", True)
+    for question, sql, complaint in (
+        ("How many orders last month?", "SELECT 1 WHERE d > '2026-10-01'", "holds fixed dates"),
+        ("   ", "SELECT 1", "1 to 100 characters"),
+        ("x" * 101, "SELECT 1", "1 to 100 characters"),
+        ("SELECT 1 FROM orders", "SELECT 1", "in words"),
+    ):
+        with pytest.raises(AskError, match=complaint):
+            await save(knowledge, question, sql, "ann", longest=100)
+    assert len((tmp_path / "questions.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_search_that_keeps_nothing_is_known_as_such(tmp_path: Path) -> None:
+    assert isinstance(Knowledge(tmp_path, None), Keeps)
+    assert not isinstance(SavedQuestions((), None), Keeps)
