@@ -108,7 +108,9 @@ class ChatModel(BaseChatModel):
             return await self._models[turn.endpoint.name].answer(turn, ask)
 
         try:
-            return await self._pool.run(call, tokens=_reserve(ask), seconds=self._seconds, each=self._each)
+            return await self._pool.run(
+                call, tokens=_reserve(ask), kind=_kind(ask), seconds=self._seconds, each=self._each
+            )
         except CallFailed as failed:
             # Not `from failed`: a library's text behind it may hold the key, and a traceback would print it.
             raise told(failed) from None
@@ -129,7 +131,7 @@ class ChatModel(BaseChatModel):
             return self._models[turn.endpoint.name].speak(turn, ask, patience)
 
         has_begun = False
-        stream = self._pool.stream(call, tokens=_reserve(ask), seconds=self._seconds, each=self._each)
+        stream = self._pool.stream(call, tokens=_reserve(ask), kind="stream", seconds=self._seconds, each=self._each)
         try:
             async with aclosing(stream) as chunks:
                 async for chunk in chunks:
@@ -171,6 +173,12 @@ def _choice(choice: str | bool | dict[str, Any], names: set[str]) -> str | dict[
         return {"type": "function", "function": {"name": choice}}
     assert not isinstance(choice, bool), choice
     return choice
+
+
+def _kind(ask: Ask) -> str:
+    """Return what is asked for: a verdict is written sooner than SQL, so each is late by its own measure."""
+    wanted = ask.more.get("response_format")
+    return str((wanted.get("json_schema") or {}).get("name", "whole")) if isinstance(wanted, dict) else "whole"
 
 
 def _reserve(ask: Ask) -> int:

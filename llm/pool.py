@@ -117,21 +117,25 @@ class Pool:
         call: Callable[[Turn], Awaitable[T]],
         *,
         tokens: float = 0.0,
+        kind: str = "",
         seconds: float | None = None,
         each: float | None = None,
     ) -> T:
         """Return what the call returns, made again elsewhere while it fails in a way that may pass.
 
-        `seconds` is for everything, waiting included; `each` for one attempt. Raises the last attempt's CallFailed,
-        or ModelUnavailable where no endpoint could be asked.
+        `seconds` is for everything, waiting included; `each` for one attempt. Calls of one `kind` take about as long
+        as one another: they tell which of them is late. Raises the last attempt's CallFailed, or ModelUnavailable
+        where no endpoint could be asked.
         """
         if self._hedges is not None:
-            async with aclosing(self.stream(_once(call), tokens=tokens, seconds=seconds, each=each)) as answers:
+            async with aclosing(
+                self.stream(_once(call), tokens=tokens, kind=kind, seconds=seconds, each=each)
+            ) as answers:
                 [answer] = [answer async for answer in answers]
                 return answer
         tries = _Tries(self, seconds)
         while True:
-            turn = Turn(self.seats, tokens, tries.avoid, tries.deadline)
+            turn = Turn(self.seats, tokens, tries.avoid, tries.deadline, kind)
             try:
                 async with turn:
                     limit = tries.limit(each)
@@ -147,6 +151,7 @@ class Pool:
         call: Callable[[Turn], AsyncGenerator[T]],
         *,
         tokens: float = 0.0,
+        kind: str = "",
         seconds: float | None = None,
         each: float | None = None,
     ) -> AsyncGenerator[T]:
@@ -154,14 +159,15 @@ class Pool:
 
         `seconds` and `each` end with the first item; what comes later is the call's to bound. Close it with
         `aclosing`. With hedging, a call whose first item is later than its endpoint's p95 is made a second time
-        elsewhere, for a tenth of all calls at most; whichever is first goes on, and the other is cancelled.
+        elsewhere, for a tenth of all calls at most; whichever is first goes on, and the other is cancelled. At an
+        endpoint that was found not to be well meanwhile, such a call is made again as any that has failed.
         """
         tries = _Tries(self, seconds)
         while True:
-            turn = Turn(self.seats, tokens, tries.avoid, tries.deadline)
+            turn = Turn(self.seats, tokens, tries.avoid, tries.deadline, kind)
             has_begun = False
             try:
-                async with aclosing(self._attempt(turn, call, tries, each)) as items:
+                async with aclosing(self._attempt(turn, call, tries, kind, each)) as items:
                     async for item in items:
                         if not has_begun:
                             has_begun = True
@@ -174,11 +180,11 @@ class Pool:
                 await tries.prepare_next(turn, failed)
 
     async def _attempt(
-        self, turn: Turn, call: Callable[[Turn], AsyncGenerator[T]], tries: _Tries, each: float | None
+        self, turn: Turn, call: Callable[[Turn], AsyncGenerator[T]], tries: _Tries, kind: str, each: float | None
     ) -> AsyncGenerator[T]:
         """Yield one attempt's items, or those of the quicker of two."""
         async with turn:
-            if self._hedges is None or (late := self._lateness(turn.member)) is None:
+            if self._hedges is None or (late := self._lateness(turn.member, kind)) is None:
                 attempt = _begin(turn, call, tries.limit(each))
             else:
                 attempt = race(
@@ -188,10 +194,10 @@ class Pool:
                 async for item in items:
                     yield item
 
-    def _lateness(self, member: Member) -> float | None:
+    def _lateness(self, member: Member, kind: str) -> float | None:
         """Return after how many seconds a call there is late: its p95, or the others' where it is not known."""
-        others = (other.latency.p95() for other in self.seats.members)
-        return member.latency.p95() or min((p95 for p95 in others if p95 is not None), default=None)
+        others = (other.p95(kind) for other in self.seats.members)
+        return member.p95(kind) or min((p95 for p95 in others if p95 is not None), default=None)
 
     def _hedge(self, first: Turn, tries: _Tries) -> Turn | None:
         """Return a turn elsewhere, where there is a seat at once and the traffic allows it."""
@@ -199,14 +205,16 @@ class Pool:
         others = [member for member in self.seats.members if member is not first.member]
         if hedges is None or self.seats.line or not any(member.is_up(self._clock()) for member in others):
             return None
-        if not hedges.spend(self._clock()):
+        # Who waits at an endpoint that is down by now is not early but lost.
+        extra = hedges if first.member.is_up(self._clock()) else self._retries
+        if not extra.spend(self._clock()):
             return None
-        turn = Turn(self.seats, first.tokens, (*tries.avoid, first.member), tries.deadline)
+        turn = Turn(self.seats, first.tokens, (*tries.avoid, first.member), tries.deadline, first.kind)
         if self.seats.seat(turn):
             if turn.member is not first.member:
                 return turn
             turn.undo()
-        hedges.refund()
+        extra.refund()
         return None
 
     @property

@@ -50,6 +50,7 @@ class Member:
         "free_at",
         "heard_at",
         "in_flight",
+        "kinds",
         "latency",
         "limited",
         "pace",
@@ -75,6 +76,8 @@ class Member:
         self.tokens: Limit | None = tokens_bucket(tokens) if tokens else None
         self.breaker = Breaker(random)
         self.latency = Latency()
+        self.kinds: dict[str, Latency] = {}
+        """How long the calls of each kind take that were answered."""
         self.in_flight = 0
         self.pending = 0
         """How many of these have not begun to answer."""
@@ -112,6 +115,18 @@ class Member:
         if limit is not None and limit.free_at > free_at:
             free_at = limit.free_at
         self.free_at = free_at
+
+    def answered(self, kind: str, seconds: float, now: float) -> None:
+        """Note how long a call took until its answer began."""
+        self.latency.add(seconds, now)
+        self.heard_at = now
+        if kind:
+            self.kinds.setdefault(kind, Latency()).add(seconds, now)
+
+    def p95(self, kind: str) -> float | None:
+        """Return within how many seconds 95 of 100 calls of a kind begin to be answered; None where few were."""
+        latency = self.kinds.get(kind) if kind else self.latency
+        return latency.p95() if latency is not None else None
 
     def is_up(self, now: float) -> bool:
         """Return whether it is asked, or may be asked whether it is well again."""

@@ -34,11 +34,13 @@ class Breaker:
     the failures of many calls that were under way together open the breaker once.
     """
 
-    __slots__ = ("_failures", "_level", "_random", "_share", "blocked_until", "epoch", "health", "refusal")
+    __slots__ = ("_failures", "_level", "_random", "_share", "_since", "blocked_until", "epoch", "health", "refusal")
 
     def __init__(self, random: Random) -> None:
         self._random = random
         self._failures = 0
+        self._since = float("-inf")
+        """When the first call of those that fail in a row began."""
         self._share = 0.0
         self._level = 0
         self.health = Health.CLOSED
@@ -56,8 +58,9 @@ class Breaker:
             self.blocked_until = float("inf")
         return self.epoch
 
-    def succeeded(self, epoch: int) -> None:
-        if epoch != self.epoch:
+    def succeeded(self, epoch: int, started: float = float("inf")) -> None:
+        """Count a success; one of a call that began before those that fail says nothing about now."""
+        if epoch != self.epoch or (self._failures and started < self._since):
             return
         self._failures = 0
         if self.health is Health.HALF_OPEN:
@@ -71,10 +74,12 @@ class Breaker:
                 self._level = 0
                 self._share = self._share if self._share > 1e-6 else 0.0
 
-    def failed(self, epoch: int, now: float) -> bool:
+    def failed(self, epoch: int, now: float, started: float = float("-inf")) -> bool:
         """Count a failure, and return whether it opened the breaker."""
         if epoch != self.epoch:
             return False
+        if not self._failures:
+            self._since = started
         self._failures += 1
         self._share += (1.0 - self._share) * _GRAIN
         is_probe = self.health is not Health.CLOSED

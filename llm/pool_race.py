@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 _AHEAD = 64
 """Items that a lane may be ahead of whoever reads them."""
+_AGAIN = 0.25
+"""After what share of its lateness a late call for which there was no second one looks again."""
 
 
 class _Lane(Generic[T]):
@@ -89,6 +91,7 @@ async def _winner(
     hedge: Callable[[], Turn | None],
 ) -> _Lane[T]:
     timeout: float | None = late
+    again = late * _AGAIN
     while True:
         running = [lane for lane in lanes if not lane.first.done()]
         first = asyncio.FIRST_COMPLETED
@@ -98,6 +101,8 @@ async def _winner(
             second = hedge()
             if second is not None:
                 lanes.append(_Lane(second, call))
+            else:
+                timeout = again
             continue
         ahead = next((lane for lane in lanes if lane.first.done() and lane.fault is None), None)
         if ahead is not None:

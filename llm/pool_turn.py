@@ -32,6 +32,7 @@ class Turn:
         "_sits",
         "avoid",
         "deadline",
+        "kind",
         "member",
         "promised",
         "started",
@@ -41,8 +42,9 @@ class Turn:
     member: Member
     started: float
 
-    def __init__(self, seats: Seats, tokens: float, avoid: Collection[Member], deadline: float) -> None:
+    def __init__(self, seats: Seats, tokens: float, avoid: Collection[Member], deadline: float, kind: str = "") -> None:
         self._seats = seats
+        self.kind = kind
         self.tokens = tokens
         """What is reserved."""
         self.avoid = avoid
@@ -84,8 +86,7 @@ class Turn:
             member, now = self.member, self._seats.clock()
             member.pending -= 1
             self._seats.choice.pending -= 1
-            member.latency.add(now - self.started, now)
-            member.heard_at = now
+            member.answered(self.kind, now - self.started, now)
 
     def succeeded(self, tokens: float | None = None, headers: Mapping[str, str] | None = None) -> None:
         """The call is answered. `tokens` are what it took in all; `headers` may say how much is left."""
@@ -95,11 +96,10 @@ class Turn:
         member, now = self.member, self._seats.clock()
         breaker = member.breaker
         was_probe = breaker.health is not Health.CLOSED
-        breaker.succeeded(self._epoch)
+        breaker.succeeded(self._epoch, self.started)
         member.successes += 1
         if not self._has_begun:
-            member.latency.add(now - self.started, now)
-            member.heard_at = now
+            member.answered(self.kind, now - self.started, now)
         member.well(self.started)
         if headers is not None and (wait := read_hints(headers).wait_for(tokens or self.tokens)):
             member.pause(wait, now)
@@ -149,7 +149,7 @@ class Turn:
         self._count_slowness(now)
         if wait:
             member.pause(wait, now)
-        return breaker.failed(self._epoch, now)
+        return breaker.failed(self._epoch, now, self.started)
 
     def overtaken(self) -> None:
         """Another endpoint answered the same call first, after this one had been late."""
@@ -159,7 +159,7 @@ class Turn:
         now = self._seats.clock()
         self.member.reason = "was late"
         self._count_slowness(now)
-        opened = self.member.breaker.failed(self._epoch, now)
+        opened = self.member.breaker.failed(self._epoch, now, self.started)
         self.member.refresh()
         self._seats.told(self.member, opened=opened)
 

@@ -188,3 +188,22 @@ def test_what_was_measured_long_ago_is_forgotten() -> None:
     assert latency.is_known(30.0, pending=1) and not latency.is_known(61.0, pending=1)
     latency.add(1.0, 100.0)
     assert latency.mean == 1.0
+
+
+def test_what_began_before_the_failures_says_nothing_about_them() -> None:
+    breaker = Breaker(Random(1))
+    epoch = breaker.begin()
+    for moment in range(FAILURES_IN_A_ROW):
+        assert breaker.health is Health.CLOSED
+        breaker.succeeded(epoch, started=9.0)
+        breaker.failed(epoch, 11.0 + moment, started=10.0)
+    assert breaker.health is Health.OPEN
+
+
+def test_what_began_after_a_failure_and_was_answered_ends_the_row() -> None:
+    breaker = Breaker(Random(1))
+    epoch = breaker.begin()
+    for moment in range(FAILURES_IN_A_ROW):
+        breaker.failed(epoch, 11.0 + moment, started=10.0 + moment)
+        breaker.succeeded(epoch, started=10.5 + moment)
+    assert breaker.health is Health.CLOSED

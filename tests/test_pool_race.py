@@ -243,3 +243,65 @@ def test_with_one_endpoint_failing_and_one_stalling_nothing_is_lost_and_little_i
         virtually(scene())
     except* ModelUnavailable as lost:
         pytest.fail(f"lost: {lost.exceptions}")
+
+
+def test_a_call_is_late_by_its_own_kind_and_not_by_another() -> None:
+    async def scene() -> None:
+        pool = pool_of("ab")
+
+        async def taking(turn: Turn, seconds: float) -> str:
+            await asyncio.sleep(seconds)
+            return turn.endpoint.name
+
+        random = Random(9)
+        for _ in range(100):
+            await pool.run(lambda turn: taking(turn, 0.05 + 0.05 * random.random()), kind="verdict")
+            await pool.run(lambda turn: taking(turn, 4.5 + 0.5 * random.random()), kind="sql")
+        late = Late()
+        began = clock()
+        assert len([item async for item in pool.stream(late, kind="verdict")]) == 2
+        assert clock() - began <= 0.4
+        # What is usual for the one kind would be late for the other.
+        asked = list[str]()
+
+        async def writing(turn: Turn) -> str:
+            asked.append(turn.endpoint.name)
+            return await taking(turn, 4.6)
+
+        await pool.run(writing, kind="sql")
+        assert len(asked) == 1
+
+    virtually(scene())
+
+
+def test_whoever_waits_at_an_endpoint_that_has_gone_down_is_asked_for_elsewhere_however_many_they_are() -> None:
+    async def scene() -> None:
+        pool = await practised("ab", calls=400)
+        stalls = True
+
+        async def call(turn: Turn) -> str:
+            await asyncio.sleep(1_000 if stalls and turn.endpoint.name == "a" else 0.1)
+            return turn.endpoint.name
+
+        began = clock()
+        answers = await asyncio.gather(*(pool.run(call) for _ in range(80)))
+        # A tenth of the traffic would not have been enough for all of them.
+        assert answers == ["b"] * 80
+        assert clock() - began < 2.0
+        assert [state.health for state in pool.states if state.name == "a"] == ["open"]
+
+    virtually(scene())
+
+
+def test_a_late_call_without_a_second_looks_again_until_there_may_be_one() -> None:
+    async def scene() -> None:
+        pool, late = await practised("ab"), Late()
+        [other] = [member for member in pool.seats.members if member.endpoint.name == "b"]
+        other.pause(3.0, clock())
+        for member in pool.seats.members:
+            member.refresh()
+        began = clock()
+        assert [item async for item in pool.stream(late)] == ["b", "end"]
+        assert 3.0 <= clock() - began <= 3.5 and late.asked == ["a", "b"]
+
+    virtually(scene())
