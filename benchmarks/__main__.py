@@ -9,6 +9,7 @@ from benchmarks.ask import ask
 from benchmarks.bench import bench
 from benchmarks.bench_servers import RunFailed
 from benchmarks.chat import chat
+from benchmarks.endpoints import endpoints
 from benchmarks.flow import flow
 from benchmarks.kills import kills
 from benchmarks.model_command import model
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (api, ask, chat, model, reference, flow, kills, requester, bench):
+for command in (api, ask, chat, model, reference, flow, kills, requester, endpoints, bench):
     app.command()(command)
 
 

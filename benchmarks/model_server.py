@@ -59,11 +59,18 @@ class ModelServer:
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_post("/v1/embeddings", self._embed)
         app.router.add_get("/v1/models", self._models)
+        app.router.add_post("/faults", self._fail_from_now_on)
         app.router.add_route("*", "/{anything:.*}", _unknown)
         return app
 
     async def _models(self, request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "quaestor"}]})
+
+    async def _fail_from_now_on(self, request: web.Request) -> web.Response:
+        """Meet requests with other faults, or with none: `{"faults": ["error"], "share": 0.5}`."""
+        asked = await request.json()
+        self.faults.faults, self.faults.share = tuple(asked["faults"]), float(asked.get("share", 1.0))
+        return web.Response(status=204)
 
     async def _embed(self, request: web.Request) -> web.StreamResponse:
         body, _ = await self._read(request)

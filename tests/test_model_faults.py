@@ -139,3 +139,13 @@ async def test_a_certificate_of_ones_own_is_taken_by_who_trusts_it_and_by_nobody
             await http.get(f"{base_url}/models")
         async with http.get(f"{base_url}/models", ssl=ssl.create_default_context(cafile=str(file))) as reply:
             assert reply.status == 200
+
+
+async def test_faults_can_be_set_while_it_runs(http: aiohttp.ClientSession) -> None:
+    statuses = []
+    for faults in (["error"], []):
+        async with http.post("/faults", json={"faults": faults}) as reply:
+            assert reply.status == 204
+        async with http.post("/v1/chat/completions", json=ASKED) as reply:
+            statuses.append(reply.status)
+    assert statuses == [500, 200]
