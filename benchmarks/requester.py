@@ -26,7 +26,7 @@ def requester(
     quick: Annotated[bool, typer.Option(help="A minute, to see that it runs; its figures say little.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
 ) -> None:
-    """Measure `python -m jobs request` for five minutes: its pace beside others', its limits, weights and memory."""
+    """Measure `python -m jobs request` for six minutes: its pace beside others', its limits, weights and memory."""
     figures = measure_requester(REQUESTER_QUICK if quick else REQUESTER)
     if json_file:
         json_file.write_text(json.dumps(figures, indent=1))
