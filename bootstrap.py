@@ -27,6 +27,7 @@ from data import DESCRIPTIONS, STARTERS, ensure_sample
 from endpoints import OPENAI, Endpoint, read_endpoints, read_hedging
 from llm.embeddings import Embedder, open_embedder
 from settings import Settings
+from tools.breakdown import Breakdown
 from tools.catalog import Catalog
 from tools.freshness import Freshness
 from tools.knowledge import Knowledge, open_knowledge
@@ -80,9 +81,10 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             narrator=people.narrator,
             suggester=people.suggester,
             analyst=people.name,
-            explainer=ZeroRows(guard, runner, schema.catalog),
             investigator=people.investigating(schema, guard, runner) if people.investigating else None,
+            explainer=ZeroRows(guard, runner, schema.catalog),
             freshness=Freshness(guard, runner, schema.catalog),
+            breakdown=Breakdown(guard, runner, schema.catalog),
             starters=database.starters or first_questions(analyst, settings.today or date.today()),
             checks={**checks, **people.checks},
             endpoints=people.endpoints,
@@ -179,9 +181,9 @@ class _People:
     suggester: Suggester
     checks: Mapping[str, Check] = field(default_factory=dict)
     endpoints: Endpoints = tuple
-
-
     investigating: Callable[[Schema, Guard, SQLRunner], Investigator] | None = None
+
+
 async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closing: AsyncExitStack) -> _People:
     rules, offline = RuleGuardrails(settings.question_limit), KnowingWriter(OfflineWriter(analyst), analyst)
     endpoints = await asyncify(_endpoints)(settings)
@@ -192,9 +194,9 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
     from agents.fallback import FallbackNarrator, FallbackSuggester, FallbackWriter
     from agents.followups import ModelSuggester
     from agents.guardrails import ModelGuardrails
+    from agents.investigator import Investigator as ModelInvestigator
     from agents.narrator import ModelNarrator
     from agents.sql_writer import SQLWriter
-    from agents.investigator import Investigator as ModelInvestigator
     from llm.chat import open_chat_model
     from llm.chat_check import ChatCheck
 
@@ -216,9 +218,9 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
         FallbackSuggester(ModelSuggester(model, catalog.dialect), OfflineSuggester(analyst)),
         {"model": check},
         check.endpoints,
+        lambda schema, guard, runner: ModelInvestigator(model, schema, guard, runner, catalog.dialect),
     )
 
-        lambda schema, guard, runner: ModelInvestigator(model, schema, guard, runner, catalog.dialect),
 
 def _endpoints(settings: Settings) -> tuple[Endpoint, ...]:
     """Return the model endpoints of the configuration, or the one of the environment; none without either."""

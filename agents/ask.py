@@ -37,14 +37,15 @@ from agents.fallback import falling_back
 from agents.followups import keep_runnable, remember_trials, unlike
 from agents.nothing_found import ask_instead, say_why
 from agents.parts import (
+    Breakdown,
     Check,
     Endpoints,
     Explainer,
     Freshness,
     Guard,
     Guardrails,
-    Narrator,
     Investigator,
+    Narrator,
     Runner,
     SavedSearch,
     Schema,
@@ -57,6 +58,7 @@ from agents.redrawing import Redrawing, read_redrawing, say_redrawn
 from agents.typed_sql import looks_like_sql
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, QuestionUnclear, SQLFailed, SQLRefused
 from llm.spending import spending
+from tools.breakdown import Step
 from tools.catalog import Catalog, Found, SavedQuestion
 from tools.chart import Chart, choose_chart
 from tools.line import Line, TellPlace
@@ -72,13 +74,13 @@ REPAIRS = 3
 
 FOLLOWUPS_SHOWN = 3
 
-BUSY_FROM = 0.02
-"""From this share of the questions that may be answered at once, follow-ups are offered as they were proposed."""
 NO_INVESTIGATOR = (
     "To find out why takes several queries and a model that reads their rows; none is set up here (OPENAI_API_KEY). "
     "Ask for one number after the other instead, split by what may explain it."
 )
 
+BUSY_FROM = 0.02
+"""From this share of the questions that may be answered at once, follow-ups are offered as they were proposed."""
 
 ROWS_AT_A_GLANCE = 500
 """More rows than this are looked through beside the event loop: ten thousand would hold it up for everybody."""
@@ -108,12 +110,14 @@ class Asker:
     suggester: Suggester
     analyst: str
     """Who answers: a model's name, or "offline analyst"."""
-    explainer: Explainer | None = None
-    """Looks into answers that are empty; None leaves them as they are."""
     investigator: Investigator | None = None
     """Finds out why, with several queries; None where no model answers."""
+    explainer: Explainer | None = None
+    """Looks into answers that are empty; None leaves them as they are."""
     freshness: Freshness | None = None
     """Knows how new the data is; None leaves that out of the receipt."""
+    breakdown: Breakdown | None = None
+    """Shows a query step by step, when somebody wants to see that."""
     starters: tuple[str, ...] = ()
     """Questions to begin with."""
     line: Line = field(default_factory=lambda: Line(500))
@@ -148,6 +152,13 @@ class Asker:
                 task.cancel()
                 with anyio.CancelScope(shield=True):
                     await asyncio.wait([task])
+
+    async def steps(self, sql: str) -> tuple[Step, ...]:
+        """Return the steps of a query, the last one with the query's own rows. Raises SQLRefused or TooBusy."""
+        if self.breakdown is None:
+            raise AskError("Queries are not shown step by step here.")
+        async with self.line.turn():
+            return await self.breakdown.steps(sql)
 
 
 @dataclass
@@ -195,6 +206,8 @@ class _Asking:
             await self._answer_now()
 
     async def _answer_now(self) -> None:
+        if self.question.mode == "investigate":
+            return await self._investigate()
         found = await self._look()
         await self.tell(TablesFound(found))
         draft, query, rows = await self._write_and_run(found)
@@ -206,12 +219,19 @@ class _Asking:
             newest = tasks.soonify(self._newest)(query)
             if self.asker.explainer is not None and found_nothing(rows):
                 tasks.soonify(self._tell_nothing)(self.asker.explainer, draft, rows, found)
-        if self.question.mode == "investigate":
-            return await self._investigate()
             else:
                 tasks.soonify(self._narrate)(draft, rows, chart)
                 tasks.soonify(self._suggest)(draft, rows, found)
         await self.tell(ReceiptWritten(self._receipt(draft, query, newest.value)))
+
+    async def _investigate(self) -> None:
+        if self.asker.investigator is None:
+            raise QuestionDeclined(NO_INVESTIGATOR, self.asker.starters[:FOLLOWUPS_SHOWN])
+        await self._judge()
+        with self._stage("investigate"):
+            tables = await self.asker.investigator.investigate(self.question, self.tell, self._say)
+        newest = await self.asker.freshness.newest(tables, self.question.today) if self.asker.freshness else None
+        await self.tell(ReceiptWritten(Receipt((), self._sizes(tables), newest, trusted=False)))
 
     async def _tell_nothing(self, explainer: Explainer, draft: Draft, rows: Rows, found: Found) -> None:
         """Tell that there are no rows, why, and what to ask instead."""
@@ -224,15 +244,6 @@ class _Asking:
             await self.tell(FollowupsSuggested(tuple(followup.question for followup in unlike(instead))))
         else:
             await self._suggest(draft, rows, found)
-    async def _investigate(self) -> None:
-        if self.asker.investigator is None:
-            raise QuestionDeclined(NO_INVESTIGATOR, self.asker.starters[:FOLLOWUPS_SHOWN])
-        await self._judge()
-        with self._stage("investigate"):
-            tables = await self.asker.investigator.investigate(self.question, self.tell, self._say)
-        newest = await self.asker.freshness.newest(tables, self.question.today) if self.asker.freshness else None
-        await self.tell(ReceiptWritten(Receipt((), self._sizes(tables), newest, trusted=False)))
-
 
     async def _newest(self, query: SafeQuery) -> date | None:
         freshness = self.asker.freshness

@@ -9,6 +9,7 @@ from typing import Protocol
 from agents.events import QueryDrawn, QueryRan
 from agents.question import Complaint, Draft, Followup, Question, Say
 from llm.pool import EndpointState
+from tools.breakdown import Step
 from tools.catalog import Found, SavedQuestion
 from tools.line import TellPlace
 from tools.sql_guard import SafeQuery
@@ -74,7 +75,6 @@ class Suggester(Protocol):
         """Return next questions, best first, some more than are needed: those that do not run are dropped."""
 
 
-class Explainer(Protocol):
 class Investigator(Protocol):
     async def investigate(
         self, question: Question, tell: Callable[[QueryRan | QueryDrawn], Awaitable[None]], say: Say
@@ -82,8 +82,14 @@ class Investigator(Protocol):
         """Tell each query and chart, say the report, and return the names of the tables that were read."""
 
 
+class Explainer(Protocol):
     async def explain(self, sql: str) -> tuple[Emptying, ...]:
         """Return which filters of this SQL leave no rows, and what the data holds instead."""
+
+
+class Breakdown(Protocol):
+    async def steps(self, sql: str) -> tuple[Step, ...]:
+        """Return the steps of the query in order, each run; raises SQLRefused."""
 
 
 class Freshness(Protocol):
