@@ -98,6 +98,8 @@ def kill_often(job: Job, kills: int, random: Random, folder: Path) -> Figures:
         )
         _kill_until_done(files, kills, random, figures)
         count_lines(job.requests, files.answers, files.errors, figures)
+        told = f"{job.name}: {figures.kills} kills, {figures.lines:,} lines, {figures.lost} lost, {figures.twice} twice"
+        print(time.strftime("%H:%M:%S"), told, file=sys.stderr, flush=True)
     figures.seconds = time.monotonic() - began
     return figures
 
