@@ -26,7 +26,7 @@ class Peer:
     package: str
     """What is installed, and the name of its pins."""
     in_flight: int
-    """How many requests under way it is fastest with, of 16, 64, 256 and 512."""
+    """How many requests under way it is fastest with, of 16, 64 and 256."""
 
     @property
     def version(self) -> str:
