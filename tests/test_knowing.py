@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import date
@@ -25,16 +26,17 @@ if TYPE_CHECKING:
 pytest_plugins = ("tests.model_fixture",)
 
 TODAY = date(2026, 11, 20)
-GLOSSARY = """\
-- churned customer: a customer who placed no order in the last 12 months.
-- takings = revenue
-- kasse = sum(order_items.line_total)
-- key account = customers with loyalty tier gold
+GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "knowledge.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(
+    r"^\| (.+?) \| (.+?) \|$", GUIDE.split("| is read as |\n|---|---|\n")[1].split("\n\n")[0], re.MULTILINE
+)
+GLOSSARY = f"""\
+{GUIDE.split("```markdown")[1].split("```")[0]}
 - shoppers = customers
-- the lane = Harbour Lane
 - order: what a customer buys in one go.
 - darling: whoever we like best.
 """
+STALE = '{"question": "How many stores are there?", "sql": "SELECT COUNT(*) FROM shops"}\n'
 SAVED = '{"question": "How many people do we owe a parcel?", "sql": "SELECT COUNT(*) AS parcels FROM shipments"}\n'
 
 
@@ -42,7 +44,7 @@ def with_knowledge(home: Path, **more: object) -> Settings:
     (home / "knowledge").mkdir(exist_ok=True)
     (home / "knowledge" / "glossary.md").write_text(GLOSSARY)
     (home / "knowledge" / "instructions.md").write_text("- A walk-in is an order without a customer.\n")
-    (home / "knowledge" / "questions.jsonl").write_text(SAVED)
+    (home / "knowledge" / "questions.jsonl").write_text(STALE + SAVED)
     return offline_settings(home, today=TODAY).model_copy(update=more)
 
 
@@ -79,14 +81,7 @@ async def drafted(asker: Asker, question: str) -> Draft:
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     ("ours", "everybodys"),
-    [
-        ("How many churned customers do we have?", "How many customers placed no order in the last 12 months?"),
-        ("takings by store this year", "revenue by store this year"),
-        ("How many key accounts are there?", "How many customers with loyalty tier gold are there?"),
-        ("How many shoppers are there?", "How many customers are there?"),
-        ("Kasse by store", "total order item line total by store"),
-        ("How many orders did the lane take?", "How many orders did Harbour Lane take?"),
-    ],
+    [*EXAMPLES, ("How many shoppers are there?", "How many customers are there?")],
 )
 async def test_a_word_of_ours_asks_what_it_means(asker: Asker, plain: Asker, ours: str, everybodys: str) -> None:
     told, meant = await drafted(asker, ours), await drafted(plain, everybodys)
@@ -132,6 +127,12 @@ async def test_a_saved_question_answers_at_once_and_is_labelled(asker: Asker, qu
 async def test_its_opposite_is_not_answered_by_it(asker: Asker) -> None:
     answer = await ask(asker, "How many people do we owe no parcel?", TODAY)
     assert answer.draft is None or not answer.draft.trusted
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_saved_sql_that_no_longer_runs_leaves_the_question_to_the_rules(asker: Asker) -> None:
+    draft = await drafted(asker, "How many stores are there?")
+    assert "FROM stores" in draft.sql and not draft.trusted
 
 
 async def test_a_model_is_told_what_is_known(home: Path, model_server: StandIn) -> None:

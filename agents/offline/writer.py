@@ -29,9 +29,10 @@ class OfflineWriter:
 
         Rules write the same SQL again, so a complaint cannot be mended: it is raised as SQLFailed.
         """
-        if complaint is not None:
+        draft = await asyncify(self._write)(question, found)
+        if complaint is not None and draft.sql == complaint.sql:  # Else it was a model's, or saved.
             raise SQLFailed(f"The database did not take the SQL that the offline analyst wrote: {complaint.text}")
-        return await asyncify(self._write)(question, found)
+        return draft
 
     def _write(self, question: Question, found: Found) -> Draft:
         before = question.turns[-1].reading if question.turns else None
