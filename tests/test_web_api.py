@@ -242,7 +242,7 @@ async def test_other_methods_and_paths_are_told_that_nothing_is_there(web: Web) 
 
 async def test_the_description_names_what_can_be_asked_and_how_it_can_fail(web: Web) -> None:
     described = (await web.client.get("/openapi.json")).json()
-    assert set(described["paths"]) == {"/api/ask", "/healthz", "/readyz", "/metrics"}
+    assert set(described["paths"]) == {"/api/ask", "/api/breakdown", "/healthz", "/readyz", "/metrics"}
     asking = described["paths"]["/api/ask"]["post"]
     assert {"200", "401", "403", "413", "422", "500", "503"} == set(asking["responses"])
     example = described["components"]["schemas"]["Asked"]["example"]

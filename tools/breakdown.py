@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Protocol
 
+import anyio
+import asyncer
 from asyncer import asyncify
 
 from errors import AskError, QueryTimedOut
@@ -86,15 +87,16 @@ class Breakdown:
             # A shape that nobody thought of is no reason to show nothing.
             log.exception("a query could not be split")
             plan = (Planned("Run the query in one go.", query.sql, None),)
-        until = asyncio.get_running_loop().time() + ALL
+        until = anyio.current_time() + ALL
         # Side by side: the runner lets as many through as the database may be given, behind what others wait for.
-        runs = await asyncio.gather(*(self._run(planned, until) for planned in plan))
-        return _told(plan, runs)
+        async with asyncer.create_task_group() as tasks:
+            runs = [tasks.soonify(self._run)(planned, until) for planned in plan]
+        return _told(plan, [run.value for run in runs])
 
     async def _run(self, planned: Planned, until: float) -> _Run:
         rows: Rows | None = None
         try:
-            async with asyncio.timeout_at(until):
+            with anyio.fail_after(until - anyio.current_time()):
                 rows = await self._rows(planned.sql, ROWS)
                 if not rows.truncated:
                     return _Run(rows, len(rows.values))

@@ -29,6 +29,7 @@ from web.guards import refusal
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 EXAMPLE: JsonDict = {"question": "How many customers are there?"}
+BROKEN_DOWN: JsonDict = {"sql": "SELECT city, COUNT(*) AS customers FROM customers GROUP BY city"}
 
 
 ANSWER: JsonDict = {
@@ -42,8 +43,8 @@ ANSWER: JsonDict = {
     "assumptions": [],
     "followups": ["How many customers are there by city?"],
     "asks": False,
-    "chart": None,
     "queries": [],
+    "chart": None,
     "database": "sample",
     "analyst": "offline analyst",
     "fallback": None,
@@ -81,9 +82,9 @@ class Asked(BaseModel):
     question: Annotated[str, Field(min_length=1)]
     turns: Annotated[list[EarlierTurn], Field(max_length=TURNS_KEPT)] = []
     """Oldest first."""
-    today: Annotated[date | None, Field(ge=date(1970, 1, 1), le=date(2999, 12, 31))] = None
     mode: Mode = "ask"
     """`investigate` lets a model run several queries to find out why, and report."""
+    today: Annotated[date | None, Field(ge=date(1970, 1, 1), le=date(2999, 12, 31))] = None
     """What "last month" counts from; the day of the question where it is left out."""
 
     def as_question(self, today: date) -> Question:
@@ -156,6 +157,8 @@ class _Basic(HTTPBasic):
         return None
 
 
+LOGIN = _Basic(scheme_name="login", auto_error=False)
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer, or the events as they happen where `Accept` names `text/event-stream`.",
@@ -178,9 +181,7 @@ def add_api(app: FastAPI, desk: Desk, today: date | None) -> None:
     router = APIRouter(prefix="/api")
 
     @router.post("/ask", summary="Ask one question", response_model=Told, responses=RESPONSES)
-    async def ask(
-        asked: Asked, request: Request, _: Annotated[None, Depends(_Basic(scheme_name="login", auto_error=False))]
-    ) -> Response:
+    async def ask(asked: Asked, request: Request, _: Annotated[None, Depends(LOGIN)]) -> Response:
         question = asked.as_question(today or date.today())
         try:
             asker = await desk.asker()
@@ -196,7 +197,7 @@ def add_api(app: FastAPI, desk: Desk, today: date | None) -> None:
     @router.api_route("/{rest:path}", methods=METHODS, include_in_schema=False)
     async def nothing(rest: str) -> Response:
         # Else the chat, which answers every path with its page, would answer these too.
-        if rest == "ask":
+        if rest in ("ask", "breakdown"):
             return refusal(405, "Questions are asked with POST.", {"allow": "POST"})
         return refusal(404, "There is nothing here. /openapi.json describes what there is.")
 
@@ -222,9 +223,10 @@ def retry_header(seconds: float | None) -> dict[str, str] | None:
     return None if seconds is None else {"retry-after": str(math.ceil(seconds))}
 
 
-async def _explain(_: Request, error: Exception) -> Response:
+async def _explain(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return refusal(422, explain(error.errors()))
+    example = BROKEN_DOWN if request.url.path == "/api/breakdown" else EXAMPLE
+    return refusal(422, explain(error.errors(), example))
 
 
 async def _give_up(_: Request, __: Exception) -> Response:
@@ -232,14 +234,14 @@ async def _give_up(_: Request, __: Exception) -> Response:
     return refusal(422, "The request cannot be read: it is no JSON, or nested too deep.")
 
 
-def explain(errors: Sequence[Any]) -> str:
+def explain(errors: Sequence[Any], example: JsonDict) -> str:
     """Return one sentence on the first thing that is wrong with a request."""
     first = errors[0]
     where = ".".join(str(part) for part in first["loc"][1:])
     if first["type"] == "json_invalid":
         return f"The request is no JSON: {first['ctx']['error'].removesuffix(' at')}."
     if not where:
-        return f"Send a JSON object, such as {json.dumps(EXAMPLE)}, with Content-Type: application/json."
+        return f"Send a JSON object, such as {json.dumps(example)}, with Content-Type: application/json."
     if first["type"] == "extra_forbidden":
         return f"The request holds “{where}”, which means nothing here."
     if first["type"] == "missing":

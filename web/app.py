@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from settings import Settings
 from web.api import add_api
+from web.breakdown import add_breakdown
 from web.desk import Desk
 from web.guards import BodyLimit, LoginCheck, OriginCheck, SecurityHeaders
 from web.guests import Guests
@@ -50,6 +51,7 @@ def build_web(settings: Settings, desk: Desk, start: Hook, stop: Hook) -> FastAP
         title="Quaestor", version=VERSION, description=ABOUT, lifespan=lifespan, docs_url=None, redoc_url=None
     )
     add_health(app, desk, readiness, guests)
+    add_breakdown(app, desk)
     add_api(app, desk, settings.today)
     # The last one added looks first.
     app.add_middleware(BodyLimit)

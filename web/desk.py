@@ -16,6 +16,7 @@ from agents.question import Question
 from bootstrap import open_asker
 from errors import AskError
 from settings import Settings
+from tools.breakdown import Step
 from tools.sql_runner import SQLRunner
 from web.metrics import Metrics
 
@@ -71,6 +72,10 @@ class Desk:
                     if isinstance(event, RowsFound):
                         self.rows_at = time.monotonic()
                     yield event
+
+    async def steps(self, sql: str) -> tuple[Step, ...]:
+        """Return the steps of a query; raises AskError as `Asker.steps`, and where the Asker cannot be opened."""
+        return await (await self.asker()).steps(sql)
 
     async def close(self) -> None:
         self._asker = None
