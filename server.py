@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -27,6 +31,10 @@ BACKLOG = 4_096
 
 ENOUGH_FILES = 4_096
 """Open files with which 1,500 people are served: a socket each, another one to the model, and some to spare."""
+
+
+TICK_SECONDS = 1.0
+"""Between two looks of an idle server: each wakes the processor, and the replies' date changes no faster."""
 
 
 def build_app(settings: Settings) -> FastAPI:
@@ -115,6 +123,25 @@ def configure(app: FastAPI) -> uvicorn.Config:
     )
 
 
+class QuietServer(uvicorn.Server):
+    """uvicorn's server; it looks once a second, and not ten times, whether it should end, and a signal wakes it."""
+
+    _wake: Callable[[], object] | None = None
+
+    async def main_loop(self) -> None:
+        woken = asyncio.Event()
+        self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, woken.set)
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await woken.wait()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self._wake is not None:
+            self._wake()
+
+
 def main() -> None:
     """Serve until stopped; a setting that cannot work ends it with one sentence."""
     try:
@@ -125,7 +152,7 @@ def main() -> None:
     except SettingsInvalid as error:
         sys.exit(str(error))
     allow_files()
-    uvicorn.Server(config).run(sockets=[listening])
+    QuietServer(config).run(sockets=[listening])
 
 
 if __name__ == "__main__":
