@@ -11,8 +11,11 @@ from typing import Any
 
 import orjson
 import pytest
+from typer.testing import CliRunner
 
+from benchmarks.bench_servers import LOAD_CORE, LOOPBACK, free_port, serving
 from errors import AskError, FileUnusable, JobStopped, ModelUnavailable, SettingsInvalid
+from jobs.__main__ import app
 from jobs.engine import Engine, Files, Tell, run_job, together
 from jobs.lines import Counts, open_lines
 
@@ -115,6 +118,20 @@ class TestRay:
         write(files, ["a", "away"])
         with pytest.raises(AskError, match=r"^The model is away\.$"):
             run_job(partial(shout, "!"), files, Engine.RAY, 2, lambda counts: None)
+
+    def test_the_requester_runs_there_too(
+        self, files: Files, tmp_path: Path, ray_cluster: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "QUAESTOR_REDIS_URL"):
+            monkeypatch.delenv(name, raising=False)
+        port = free_port()
+        stand_in = ["-m", "benchmarks.fast_model", "--ports", str(port), "--failed", "0.02"]
+        named = [str(files.requests), "--save_filepath", str(files.save), "--errors_filepath", str(files.errors)]
+        with serving(stand_in, port=port, core=LOAD_CORE, log=tmp_path / "model.log"):
+            there = ["--endpoint", f"http://{LOOPBACK}:{port}/v1", "--engine", "ray", "--workers", "2"]
+            run = CliRunner().invoke(app, ["request", *named, *there])
+        assert "1,000 lines are answered" in run.stdout and "none failed" in run.stdout, run.output
+        assert [answer["line"] for answer in written(files.save)] == list(range(1, LINES + 1))
 
 
 def shout_after_a_kill(killed: Path, files: Files, at_once: int, tell: Tell) -> None:
