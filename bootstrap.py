@@ -28,7 +28,6 @@ from endpoints import OPENAI, Endpoint, read_endpoints, read_hedging
 from llm.embeddings import Embedder, open_embedder
 from settings import Settings
 from tools.breakdown import Breakdown
-from tools.breakdown import Breakdown
 from tools.catalog import Catalog
 from tools.freshness import Freshness
 from tools.knowledge import Knowledge, open_knowledge
@@ -85,7 +84,6 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             investigator=people.investigating(schema, guard, runner) if people.investigating else None,
             explainer=ZeroRows(guard, runner, schema.catalog),
             freshness=Freshness(guard, runner, schema.catalog),
-            breakdown=Breakdown(guard, runner, schema.catalog),
             breakdown=Breakdown(guard, runner, schema.catalog),
             starters=database.starters or first_questions(analyst, settings.today or date.today()),
             checks={**checks, **people.checks},

@@ -38,7 +38,6 @@ from agents.followups import keep_runnable, remember_trials, unlike
 from agents.nothing_found import ask_instead, say_why
 from agents.parts import (
     Breakdown,
-    Breakdown,
     Check,
     Endpoints,
     Explainer,
@@ -59,7 +58,6 @@ from agents.redrawing import Redrawing, read_redrawing, say_redrawn
 from agents.typed_sql import looks_like_sql
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, QuestionUnclear, SQLFailed, SQLRefused
 from llm.spending import spending
-from tools.breakdown import Step
 from tools.breakdown import Step
 from tools.catalog import Catalog, Found, SavedQuestion
 from tools.chart import Chart, choose_chart
@@ -120,8 +118,6 @@ class Asker:
     """Knows how new the data is; None leaves that out of the receipt."""
     breakdown: Breakdown | None = None
     """Shows a query step by step, when somebody wants to see that."""
-    breakdown: Breakdown | None = None
-    """Shows a query step by step, when somebody wants to see that."""
     starters: tuple[str, ...] = ()
     """Questions to begin with."""
     line: Line = field(default_factory=lambda: Line(500))
@@ -156,13 +152,6 @@ class Asker:
                 task.cancel()
                 with anyio.CancelScope(shield=True):
                     await asyncio.wait([task])
-
-    async def steps(self, sql: str) -> tuple[Step, ...]:
-        """Return the steps of a query, the last one with the query's own rows. Raises SQLRefused or TooBusy."""
-        if self.breakdown is None:
-            raise AskError("Queries are not shown step by step here.")
-        async with self.line.turn():
-            return await self.breakdown.steps(sql)
 
     async def steps(self, sql: str) -> tuple[Step, ...]:
         """Return the steps of a query, the last one with the query's own rows. Raises SQLRefused or TooBusy."""

@@ -10,7 +10,6 @@ from agents.events import QueryDrawn, QueryRan
 from agents.question import Complaint, Draft, Followup, Question, Say
 from llm.pool import EndpointState
 from tools.breakdown import Step
-from tools.breakdown import Step
 from tools.catalog import Found, SavedQuestion
 from tools.line import TellPlace
 from tools.sql_guard import SafeQuery
@@ -86,11 +85,6 @@ class Investigator(Protocol):
 class Explainer(Protocol):
     async def explain(self, sql: str) -> tuple[Emptying, ...]:
         """Return which filters of this SQL leave no rows, and what the data holds instead."""
-
-
-class Breakdown(Protocol):
-    async def steps(self, sql: str) -> tuple[Step, ...]:
-        """Return the steps of the query in order, each run; raises SQLRefused."""
 
 
 class Breakdown(Protocol):
