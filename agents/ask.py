@@ -275,7 +275,9 @@ class _Asking:
 
     async def _find(self) -> Found:
         with self._stage("find"):
-            return await self.asker.schema.find(self.question.text)
+            # "as a share of the total" is about the tables of the question before it, too.
+            before = [turn.reading for turn in self.question.turns[-1:]]
+            return await self.asker.schema.find("\n".join([self.question.text, *before]))
 
     async def _write_and_run(self, found: Found) -> tuple[Draft, SafeQuery, Rows]:
         """Return the first draft that runs, as it was checked, and its rows; one that fails goes back to its writer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 import pytest_asyncio
 
 from agents.ask import Asker
+from agents.events import TablesFound
+from agents.question import Question, Turn
 from bootstrap import open_asker
 from jobs.evaluation.cases import Case, read_cases
 from tests.asked import QUESTIONS, ask, ask_case, check, offline_settings
@@ -34,6 +37,13 @@ async def asker(home: Path) -> AsyncIterator[Asker]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 async def test_a_question_is_answered_right_or_declined(asker: Asker, home: Path, case: Case) -> None:
     check(case, await ask_case(asker, case, TODAY), home / "sample.sqlite", TODAY)
+
+
+async def test_the_tables_of_a_follow_up_are_those_of_the_question_before_it_too(asker: Asker) -> None:
+    before = Turn("Revenue by store this year", "Revenue by store this year", "SELECT 1")
+    async with aclosing(asker.ask(Question("as a share of the total", TODAY, (before,)))) as events:
+        [found] = [event.found async for event in events if isinstance(event, TablesFound)]
+    assert "stores" in [table.name for table in found.tables]
 
 
 async def test_the_sample_made_today_is_asked_about_today(tmp_path: Path) -> None:
