@@ -30,22 +30,29 @@ class Options:
 
 
 def batch(
-    questions: Annotated[Path, typer.Argument(help='JSON lines: {"input": "…"} or {"question": "…"}, and an "id".')],
-    output: Annotated[Path | None, typer.Option(help="The answers. [default: QUESTIONS with .answers.jsonl]")] = None,
+    questions: Annotated[
+        Path, typer.Argument(metavar="QUESTIONS", help='JSON lines: {"input": "…"} or {"question": "…"}, and an "id".')
+    ],
+    output: Annotated[
+        Path | None, typer.Option(help="The answers.", show_default="QUESTIONS with .answers.jsonl")
+    ] = None,
     errors_filepath: Annotated[
-        Path | None, typer.Option("--errors_filepath", help="What failed. [default: errors.jsonl beside the answers]")
+        Path | None,
+        typer.Option("--errors_filepath", help="What failed.", show_default="errors.jsonl beside the answers"),
     ] = None,
     database_url: Annotated[
-        str | None, typer.Option(help="The database to ask, e.g. sqlite:///shop.db. [default: the sample database]")
+        str | None,
+        typer.Option(help="The database to ask, e.g. sqlite:///shop.db.", show_default="the sample database"),
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=500, help="Questions under way at the same time.")] = 16,
     workers: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Processes. [default: 1, and on Ray all the cluster's CPUs]")
+        int | None, typer.Option(min=1, max=64, help="Processes.", show_default="1, on Ray all the cluster's CPUs")
     ] = None,
     engine: Annotated[Engine, typer.Option(help="Where it runs.")] = Engine.LOCAL,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")] = False,
     progress: Annotated[
-        bool | None, typer.Option("--progress/--no-progress", help="Show how far it is. [default: on a terminal]")
+        bool | None,
+        typer.Option("--progress/--no-progress", help="Show how far it is.", show_default="on a terminal"),
     ] = None,
 ) -> None:
     """Ask a database every question of a file, and save the answers with their SQL and rows as JSON lines.
@@ -74,7 +81,8 @@ def batch(
         typer.echo(str(error), err=True)
         raise typer.Exit(1 if told.answered or told.failed else WRONG_USE) from None
     except AskError as error:
-        typer.echo(f"{error} {_done(told, files)} Go on with --resume.", err=True)
+        has_begun = told.answered or told.failed or told.skipped
+        typer.echo(f"{error} {_done(told, files)} Go on with --resume." if has_begun else str(error), err=True)
         raise typer.Exit(1) from None
     typer.echo(_done(told, files))
     if told.failed:

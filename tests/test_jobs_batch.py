@@ -201,9 +201,15 @@ def test_what_ends_the_job_is_one_sentence(shop: Shop, options: tuple[str, ...],
     shop.write({"input": COUNT})
     run = shop.batch(*options)
     assert run.exit_code == code, run.output
-    assert said in run.stderr
+    assert said in run.stderr and "--resume" not in run.stderr
     assert "Traceback" not in run.output
     assert shop.answers == {}
+
+
+def test_the_help_names_each_default() -> None:
+    told = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["batch", "--help"]).stdout
+    for default in ("QUESTIONS with .answers.jsonl", "errors.jsonl beside the answers", "on a terminal", "16", "local"):
+        assert f"[default: ({default})]" in told or f"[default: {default}]" in told
 
 
 @dataclass
