@@ -90,10 +90,10 @@ class Answer:
             case Waiting() | TablesFound() | SQLComplained():
                 pass  # Told to those who watch; the answer stands without them.
 
-    def as_text(self) -> str:
-        """Return the answer as one line of JSON."""
+    def as_text(self, **more: Any) -> str:
+        """Return the answer as one line of JSON, with what else is to stand in it."""
         # Not `asdict`: it would copy every row.
-        return json.dumps(vars(self), ensure_ascii=False, allow_nan=False)
+        return json.dumps({**vars(self), **more}, ensure_ascii=False, allow_nan=False)
 
 
 def receipt_as_json(receipt: Receipt) -> dict[str, Any]:

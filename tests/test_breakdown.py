@@ -200,6 +200,15 @@ QUERIES = [
         id="a window",
     ),
     pytest.param(
+        "SELECT COUNT(*) AS lent FROM loans WHERE lent_on >= '2025-02-01' AND lent_on < '2025-04-01'",
+        [
+            "Start with all rows of loans. 7",
+            "Keep the rows where lent on is from 1 February 2025 to 31 March 2025. 7 → 4",
+            "Take all rows together, and work out lent (the number of rows). 4 → 1",
+        ],
+        id="a period",
+    ),
+    pytest.param(
         "SELECT COUNT(*) FROM loans WHERE days > 100",
         ["Start with all rows of loans. 7", "Keep the rows where days is above 100. 7 → 0", "Count the rows. 0 → 1"],
         id="a step that leaves nothing",

@@ -71,6 +71,15 @@ def test_a_program_gets_one_object_with_these_keys(shop: str) -> None:
     assert answer["fallback"] is None
 
 
+def test_the_steps_are_told_where_they_are_wanted(shop: str) -> None:
+    printed = " ".join(ask(shop, DEAREST, "--steps").stdout.split())
+    assert "1. Start with all rows of products. 2 rows" in printed
+    assert "Sort by price, highest first. 2 rows" in printed
+    answer = json.loads(ask(shop, DEAREST, "--steps", "--json").stdout)
+    assert answer["steps"][-1]["rows"] == answer["rows"]
+    assert "steps" not in told(shop, DEAREST)
+
+
 def test_an_answer_is_told_letter_for_letter(shop: str) -> None:
     assert told(shop, DEAREST)["answer"].startswith(f"{NAMES[0]} has the highest price")
     assert f"{NAMES[0]} has the highest price" in ask(shop, DEAREST).stdout

@@ -13,6 +13,7 @@ from tools.breakdown_nouns import joined, name_of, one_of, plural
 from tools.breakdown_sources import QUERIES, Sources
 from tools.catalog import Dialect
 from tools.conditions import COMPARED, COMPARED_DATES, DAY, asks_for_missing, likeness_of
+from tools.guard_premises import bounded_column, days_between
 from tools.wording import clean, say_number, say_time
 
 QUOTED = 100
@@ -124,12 +125,22 @@ class Words:
         """Return what must all hold; the second bound of one value is said without naming the value again."""
         if len(nodes) == 1:
             return self.condition(nodes[0].unnest())
+        if period := self._period(nodes):
+            return period
         said = [self.condition(node) for node in nodes]
         for place in range(len(said) - 1, 0, -1):
             subject, before = self.value(nodes[place].args.get("this")), said[place - 1]
             if subject and before.startswith(f"{subject} is ") and said[place].startswith(f"{subject} is "):
                 said[place] = said[place].removeprefix(f"{subject} ")
         return joined(said)
+
+    def _period(self, nodes: list[exp.Expr]) -> str | None:
+        """Return "placed at is from 1 January 2025 to 31 December 2025" where the conditions are its two ends."""
+        if not all(isinstance(node, exp.GTE | exp.LT | exp.LTE) for node in nodes):
+            return None
+        columns, subject = {bounded_column(node) for node in nodes}, self.value(nodes[0].this)
+        days = days_between(nodes) if len(columns) == 1 and None not in columns and subject else ""
+        return f"{subject} is from {days}" if " to " in days else None
 
     def _condition(self, node: exp.Expr) -> str | None:
         match node:

@@ -27,7 +27,7 @@ def read_premises(statement: exp.Expr) -> list[Premise]:
 def _conditions(statement: exp.Expr) -> Iterator[Premise]:
     bounds: dict[str, list[exp.Expr]] = {}
     for condition in conditions_of(statement):
-        if column := _dated(condition):
+        if column := bounded_column(condition):
             bounds.setdefault(column, []).append(condition)
             continue
         about = {in_words(column.name).lower() for column in condition.find_all(exp.Column)}
@@ -36,10 +36,10 @@ def _conditions(statement: exp.Expr) -> Iterator[Premise]:
         words = say_condition(condition) or clean(condition.sql(), 60)
         yield "filter", words, about.pop() if len(about) == 1 else ""
     for column, conditions in bounds.items():
-        yield "period", f"{column}: {_period(conditions)}", column
+        yield "period", f"{column}: {days_between(conditions)}", column
 
 
-def _dated(condition: exp.Expr) -> str | None:
+def bounded_column(condition: exp.Expr) -> str | None:
     """Return the words of the column that the condition bounds by a date."""
     if not isinstance(condition, exp.GT | exp.GTE | exp.LT | exp.LTE | exp.Between | exp.EQ):
         return None
@@ -49,7 +49,7 @@ def _dated(condition: exp.Expr) -> str | None:
     return in_words(columns.pop()).lower() if is_date and len(columns) == 1 else None
 
 
-def _period(conditions: list[exp.Expr]) -> str:
+def days_between(conditions: list[exp.Expr]) -> str:
     """Return the days that the conditions on one column leave."""
     first, last, rest = None, None, []
     for condition in conditions:
