@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from agents.ask import Asker
+from agents.fallback import FallbackWriter
 from agents.parts import Writer
 from agents.question import Complaint, Draft, Question
 from errors import DatabaseUnavailable, ModelUnavailable
@@ -32,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COUNT = "How many products are there?"
 OVERFLOW = "SELECT abs(-9223372036854775808) AS n"
 """Within the rules, and more than the database can work out."""
-AWAY = "away"
+AWAY = "List the names of the products"
 
 
 @dataclass(frozen=True)
@@ -214,20 +215,17 @@ def test_the_help_names_each_default() -> None:
 
 @dataclass
 class OftenAway:
-    """Writes like another; a question that says "away" finds the model or the database away, so often."""
+    """Writes like another; the question AWAY finds the model away, so often."""
 
     writer: Writer
     times: int
-    error: type[ModelUnavailable | DatabaseUnavailable] = ModelUnavailable
 
     async def write(self, question: Question, found: Found, complaint: Complaint | None) -> Draft:
         if AWAY not in question.text:
             return await self.writer.write(question, found, complaint)
         self.times -= 1
         if self.times >= 0:
-            away = self.error("It is away.")
-            away.retry_after = 0.01
-            raise away
+            raise ModelUnavailable("It is away.")
         return Draft("SELECT 1 AS one", question.text)
 
 
@@ -237,6 +235,10 @@ def away_once(asker: Asker) -> Asker:
 
 def away_for_good(asker: Asker) -> Asker:
     return replace(asker, writer=OftenAway(asker.writer, 1_000))
+
+
+def away_with_a_stand_by(asker: Asker) -> Asker:
+    return replace(asker, writer=FallbackWriter(OftenAway(asker.writer, 1_000), asker.writer, "offline analyst"))
 
 
 def all_away_soon(asker: Asker) -> Asker:
@@ -250,15 +252,25 @@ def all_away_soon(asker: Asker) -> Asker:
     return replace(asker, writer=OftenAway(asker.writer, 1_000), checks={"database": check})
 
 
-def test_what_was_away_for_a_moment_is_asked_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QUAESTOR_EXTENSION", "tests.test_jobs_batch:away_once")
+@pytest.fixture
+def extended(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Asker], Asker]], None]:
+    """Let one of the functions above change who answers, and nobody wait long for what is away."""
+    monkeypatch.setattr(ModelUnavailable, "retry_after", 0.01)
+    return lambda extension: monkeypatch.setenv("QUAESTOR_EXTENSION", f"{__name__}:{extension.__name__}")
+
+
+def test_what_was_away_for_a_moment_is_asked_again(shop: Shop, extended: Any) -> None:
+    extended(away_once)
     shop.write({"input": AWAY})
     assert shop.batch().exit_code == 0
     assert shop.answers[1]["rows"] == [[1]]
 
 
-def test_what_stays_away_for_one_question_fails_that_question(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QUAESTOR_EXTENSION", "tests.test_jobs_batch:away_for_good")
+@pytest.mark.parametrize("extension", [away_for_good, away_with_a_stand_by], ids=lambda extension: extension.__name__)
+def test_a_model_that_stays_away_fails_the_question_and_nobody_answers_in_its_stead(
+    shop: Shop, extended: Any, extension: Callable[[Asker], Asker]
+) -> None:
+    extended(extension)
     shop.write({"input": AWAY}, {"input": COUNT})
     assert shop.batch().exit_code == 1
     assert shop.errors[1]["error"] == "It is away."
@@ -266,9 +278,9 @@ def test_what_stays_away_for_one_question_fails_that_question(shop: Shop, monkey
 
 
 def test_a_database_that_goes_away_ends_the_job_and_fails_no_question(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, extended: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("QUAESTOR_EXTENSION", "tests.test_jobs_batch:all_away_soon")
+    extended(all_away_soon)
     shop.write({"input": COUNT}, {"input": AWAY}, {"input": COUNT})
     run = shop.batch("--concurrency", "1")
     assert run.exit_code == 1
