@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,11 +20,13 @@ from errors import AskError, SettingsInvalid
 from tools.catalog import SavedQuestion, Term
 from tools.knowledge_glossary import Glossary, read_glossary
 from tools.knowledge_instructions import read_instructions
-from tools.saved_questions import SavedQuestions, read_saved_questions
+from tools.saved_questions import Nearest, SavedQuestions, read_saved_questions
 from tools.schema_entries import Entry
 from tools.schema_index import Index
 
 log = logging.getLogger(__name__)
+
+Kind = Literal["term", "instruction", "question"]
 
 GLOSSARY, INSTRUCTIONS, QUESTIONS = "glossary.md", "instructions.md", "questions.jsonl"
 LOOK_SECONDS = 2.0
@@ -49,23 +51,16 @@ class Told:
 
 
 @dataclass(frozen=True)
-class _Read:
-    """What stands in the files."""
+class _Held:
+    """What stands in the files, ready to be looked up."""
 
-    terms: tuple[Term, ...]
+    terms: dict[str, Term]
+    """By the texts under which the index holds them."""
     instructions: tuple[str, ...]
-    questions: tuple[SavedQuestion, ...]
-
-    @property
-    def entries(self) -> dict[str, Entry]:
-        """What the index should hold, by the ids of the entries."""
-        texts = {
-            "term": (_text(term) for term in self.terms),
-            "instruction": self.instructions,
-            "question": (saved.question for saved in self.questions),
-        }
-        entries = [Entry(kind, "", "", text) for kind, some in texts.items() for text in some]  # type: ignore[arg-type]
-        return {entry.id: entry for entry in entries}
+    glossary: Glossary
+    saved: SavedQuestions
+    entries: dict[str, Entry]
+    """What the index should hold, by the ids of the entries."""
 
 
 @asynccontextmanager
@@ -94,7 +89,7 @@ class Knowledge:
         self._reading = anyio.Lock()
         self._threads = anyio.CapacityLimiter(1)
         self._stamp: object = None
-        self._hold(_Read((), (), ()))
+        self._held = _hold((), (), (), None)
 
     async def read(self) -> None:
         """Read the files where they changed; raises SettingsInvalid or IndexUnavailable."""
@@ -104,23 +99,23 @@ class Knowledge:
             if stamp == self._stamp:
                 return
             self._stamp = stamp
-            read = await asyncify(self._read_files, limiter=self._threads)()
-            if self._index and (read.entries or self._entries):
-                await self._index.bring_up(list(read.entries.values()))
-            self._hold(read)
+            held = await asyncify(self._read_files, limiter=self._threads)()
+            if self._index and (held.entries or self._held.entries):
+                await self._index.bring_up(list(held.entries.values()))
+            self._held = held
 
     async def find(self, question: str) -> tuple[SavedQuestion, ...]:
         """Return the saved questions like this one, nearest first; one that asks the same has `same` set."""
         await self._look()
-        return await self._saved.find(question)
+        return await self._held.saved.find(question)
 
     async def told(self, question: str) -> Told:
         """Return what the question's words mean here, and what is to be heeded."""
         await self._look()
-        if not self._known.terms and not self._known.instructions:
-            return Told()
-        said = self._glossary.in_other_words(question)[1]
-        near = [self._terms[text] for text in await self._near("term", question, TERMS_NEAR, NEAR)]
+        held = self._held
+        said = held.glossary.in_other_words(question)[1]
+        texts = [text for text, likeness in await self._near("term", question, TERMS_NEAR) if likeness >= NEAR]
+        near = tuple(held.terms[text] for text in texts if text in held.terms)
         return Told(said, tuple(term for term in near if term not in said), await self._instructions(question))
 
     async def save(self, question: str, sql: str, by: str) -> None:
@@ -147,10 +142,10 @@ class Knowledge:
             log.warning("what was known stays as it was: %s", error)
 
     async def _instructions(self, question: str) -> tuple[str, ...]:
-        every = self._known.instructions
+        every = self._held.instructions
         if sum(map(len, every)) <= INSTRUCTIONS_TOGETHER:
             return every
-        nearest = await self._near("instruction", question, INSTRUCTIONS_NEAR, 0.0)
+        nearest = [text for text, _ in await self._near("instruction", question, INSTRUCTIONS_NEAR)]
         kept, room = [], INSTRUCTIONS_TOGETHER
         for text in nearest or every:
             room -= len(text)
@@ -159,13 +154,9 @@ class Knowledge:
             kept.append(text)
         return tuple(kept)
 
-    async def _near(self, kind: Literal["term", "instruction"], question: str, limit: int, least: float) -> list[str]:
-        """Return the texts of a kind that lie near to the question, nearest first."""
-        found = await self._nearest(kind, question, limit)
-        return [text for text, likeness in found if likeness >= least]
-
-    async def _nearest(self, kind: str, question: str, limit: int) -> list[tuple[str, float]]:
-        index, entries = self._index, self._entries
+    async def _near(self, kind: Kind, question: str, limit: int) -> list[tuple[str, float]]:
+        """Return the texts of a kind nearest to the question in meaning, each with its cosine."""
+        index, entries = self._index, self._held.entries
         if index is None or not any(entry.kind == kind for entry in entries.values()):
             return []
         vector = await index.vector(question)
@@ -174,26 +165,15 @@ class Knowledge:
         hits = await asyncify(index.nearest, limiter=index.thread)(kind, vector, limit)
         return [(entries[hit.id].text, hit.score) for hit in hits if hit.id in entries]
 
-    async def _nearest_questions(self, question: str, limit: int) -> list[tuple[str, float]]:
-        return await self._nearest("question", question, limit)
+    def _read_files(self) -> _Held:
+        async def nearest(question: str, limit: int) -> list[tuple[str, float]]:
+            return await self._near("question", question, limit)
 
-    def _hold(self, read: _Read) -> None:
-        self._known = read
-        self._entries = read.entries
-        self._terms = {_text(term): term for term in read.terms}
-        self._glossary = Glossary(read.terms)
-        synonyms = Glossary(term for term in read.terms if term.is_synonym)
-        self._saved = SavedQuestions(
-            read.questions,
-            self._nearest_questions if self._index else None,
-            lambda text: synonyms.in_other_words(text)[0],
-        )
-
-    def _read_files(self) -> _Read:
-        return _Read(
+        return _hold(
             read_glossary(self._folder / GLOSSARY),
             read_instructions(self._folder / INSTRUCTIONS),
             read_saved_questions(self._folder / QUESTIONS),
+            nearest,
         )
 
     def _stamp_of_files(self) -> list[tuple[int, int] | None]:
@@ -209,8 +189,26 @@ class Knowledge:
         return stamps
 
 
-def _text(term: Term) -> str:
-    return f"{', '.join(term.names)}: {term.meaning}"
+def _hold(
+    terms: Sequence[Term],
+    instructions: tuple[str, ...],
+    questions: Sequence[SavedQuestion],
+    nearest: Nearest | None,
+) -> _Held:
+    synonyms = Glossary(term for term in terms if term.is_synonym)
+    by_text = {f"{', '.join(term.names)}: {term.meaning}": term for term in terms}
+    entries = [
+        *(Entry("term", "", "", text) for text in by_text),
+        *(Entry("instruction", "", "", text) for text in instructions),
+        *(Entry("question", "", "", saved.question) for saved in questions),
+    ]
+    return _Held(
+        by_text,
+        instructions,
+        Glossary(terms),
+        SavedQuestions(questions, nearest, lambda text: synonyms.in_other_words(text)[0]),
+        {entry.id: entry for entry in entries},
+    )
 
 
 def _append(file: Path, line: str) -> None:
