@@ -134,24 +134,25 @@ class Asker:
 
         Closing the iterator stops the work, down to the statement in the database: use `aclosing`.
         """
-        send, receive = anyio.create_memory_object_stream[Event](EVENTS_AHEAD)
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+        room = asyncio.Semaphore(EVENTS_AHEAD)
 
-        async def work() -> None:
-            async with send:
-                await _Asking(self, question, send.send).to_the_end()
+        async def tell(event: Event) -> None:
+            await room.acquire()
+            events.put_nowait(event)
 
         # The work runs beside the reader in one task owned here: yielding from inside its task groups would
         # tie their cancellation to whoever happens to read.
-        task = asyncio.create_task(work(), name="ask")
-        async with receive:
-            try:
-                async for event in receive:
-                    yield event
-            finally:
-                # Before the stream closes, so that the work sees a stop and not a reader that broke.
-                task.cancel()
-                with anyio.CancelScope(shield=True):
-                    await asyncio.wait([task])
+        task = asyncio.create_task(_Asking(self, question, tell).to_the_end(), name="ask")
+        task.add_done_callback(lambda _: events.put_nowait(None))
+        try:
+            while (event := await events.get()) is not None:
+                room.release()
+                yield event
+        finally:
+            task.cancel()
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([task])
 
     async def steps(self, sql: str) -> tuple[Step, ...]:
         """Return the steps of a query, the last one with the query's own rows. Raises SQLRefused or TooBusy."""

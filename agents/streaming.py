@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -33,6 +34,7 @@ class TokenSpeaker(AsyncCallbackHandler):
         self._say = say
         self._interval = interval
         self._tasks = tasks
+        self._clock = asyncio.get_running_loop().time
         self._held = ""
         self._free_at = 0.0
         """When the next piece may be said, by the loop's clock."""
@@ -48,7 +50,7 @@ class TokenSpeaker(AsyncCallbackHandler):
         self._held += token
         if self._is_busy:
             return
-        if anyio.current_time() >= self._free_at:
+        if self._clock() >= self._free_at:
             await self._say_held()
         if self._held:
             self._is_busy = True
@@ -73,7 +75,7 @@ class TokenSpeaker(AsyncCallbackHandler):
             raise
         finally:
             self._is_busy = False
-            self._free_at = anyio.current_time() + self._interval
+            self._free_at = self._clock() + self._interval
 
     async def _say_later(self) -> None:
         while self._held:

@@ -22,6 +22,9 @@ _STARTING = re.compile(r"\s*\d*")
 _CONTEXT = 8
 """How many characters before a piece decide how it is written, once its line has begun."""
 
+_PLAIN = re.compile(r"[^\n\r\v\f\x1c-\x1e\x85\u2028\u2029\\`*\[\]<>~|&_:/@]*")
+"""What is written as it stands within a line, but for a dot after "www"."""
+
 
 def as_markdown(text: str) -> str:
     """Return Markdown that shows the text as it is: no link, image or markup can come out of it."""
@@ -52,7 +55,16 @@ class MarkdownStream:
         return self._write(rest)
 
     def _write(self, text: str) -> str:
+        if self._is_plain(text):
+            self._line = self._line[-_CONTEXT:] + text
+            return text
         before = self._line if _STARTING.fullmatch(self._line) else "x" + self._line[-_CONTEXT:]
         written = as_markdown(before + text)[len(as_markdown(before)) :]
         self._line = _LINE_END.sub("\n", before + text).rpartition("\n")[2]
         return written
+
+    def _is_plain(self, text: str) -> bool:
+        """Return whether the text, like most, is written as it stands."""
+        if not _PLAIN.fullmatch(text) or _STARTING.fullmatch(self._line):
+            return False
+        return "." not in text or "www" not in (self._line[-_CONTEXT:] + text).lower()

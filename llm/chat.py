@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any, Protocol
@@ -149,6 +150,10 @@ class ChatModel(BaseChatModel):
         fault = self._pool.lone_fault()
         return sentence(fault, next(iter(self._models.values())).endpoint) if fault is not None else unseated
 
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        """Return what callbacks are told of a call; BaseChatModel's own sets Python's warnings anew for each."""
+        return {**self.asdict(), "stop": stop, **kwargs}
+
     def bind_tools(
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
@@ -163,6 +168,10 @@ class ChatModel(BaseChatModel):
             names = {form["function"]["name"] for form in forms if "function" in form}
             kwargs["tool_choice"] = _choice(tool_choice, names)
         return self.bind(tools=forms, **kwargs)
+
+
+# LangChain looks at the signature for every call, and Python works it out anew unless it stands there.
+ChatModel._agenerate.__signature__ = inspect.signature(ChatModel._agenerate)  # type: ignore[attr-defined]
 
 
 def _choice(choice: str | bool | dict[str, Any], names: set[str]) -> str | dict[str, Any]:

@@ -13,6 +13,9 @@ LINK_GONE = "(link left out)"
 # Characters that are not seen: they would hide an address from the search below.
 _UNSEEN = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2064\\ufeff]")
 
+_HARMLESS = re.compile(r"[\w ,.;?()'\"%+\-]*")
+"""Of these alone no link, tag or thought is made, but for addresses that begin with www."""
+
 
 class _Filter:
     """Replaces what matches `wrong`, in text that comes in pieces.
@@ -105,7 +108,9 @@ class PlainText:
 
 def plain(text: str, limit: int) -> str:
     """Return a model's sentence in one line without links, images and HTML, at most `limit` characters long."""
-    cleaner = PlainText()
-    cleaned = cleaner.feed(text[: limit * 10]) + cleaner.end()
+    cleaned = text[: limit * 10]
+    if not _HARMLESS.fullmatch(cleaned) or "www" in cleaned.lower():
+        cleaner = PlainText()
+        cleaned = cleaner.feed(cleaned) + cleaner.end()
     line = " ".join(cleaned.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
