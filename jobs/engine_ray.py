@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 from errors import AskError, JobStopped, SettingsInvalid
 from jobs.engine import Files, Run, Tell
@@ -28,6 +30,8 @@ SHARD_LINES = 250
 
 SHARDS_EACH = 4
 """Shards for each that may run at once, so that a slow one at the end keeps few waiting."""
+
+REACH_SECONDS = 5.0
 
 RETRIES = 3
 """How often a shard is run again whose node was lost."""
@@ -82,6 +86,7 @@ def _import_ray() -> Any:
 def _cluster(ray: Any) -> Iterator[int]:
     """Yield how many CPUs the cluster has."""
     try:
+        _reach(os.environ.get("RAY_ADDRESS", ""))
         ray.init(logging_level=logging.ERROR, log_to_driver=False)
     except (OSError, RuntimeError, ValueError) as error:
         raise JobStopped("The Ray cluster does not answer: see whether RAY_ADDRESS is right.") from error
@@ -89,6 +94,16 @@ def _cluster(ray: Any) -> Iterator[int]:
         yield max(1, int(ray.cluster_resources().get("CPU", 1)))
     finally:
         ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Return where something listens at the address, or it names none; raises OSError or ValueError.
+
+    Ray itself would try for ten minutes.
+    """
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    if parts.hostname and parts.port:
+        socket.create_connection((parts.hostname, parts.port), REACH_SECONDS).close()
 
 
 def _count(source: BinaryIO, done: Places) -> tuple[int, Counts]:

@@ -119,6 +119,15 @@ class TestRay:
         with pytest.raises(AskError, match=r"^The model is away\.$"):
             run_job(partial(shout, "!"), files, Engine.RAY, 2, lambda counts: None)
 
+    @pytest.mark.parametrize("address", ["127.0.0.1:{port}", "ray://127.0.0.1:{port}", "127.0.0.1:port"])
+    def test_a_cluster_that_is_not_there_is_one_sentence(
+        self, files: Files, address: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
+        monkeypatch.setenv("RAY_ADDRESS", address.format(port=free_port()))
+        with pytest.raises(JobStopped, match="RAY_ADDRESS"):
+            run_job(partial(shout, "!"), files, Engine.RAY, 2, lambda counts: None)
+
     def test_the_requester_runs_there_too(
         self, files: Files, tmp_path: Path, ray_cluster: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
