@@ -20,7 +20,7 @@ from openai import DefaultAioHttpClient, Timeout
 from pydantic import PrivateAttr, SecretStr
 
 from endpoints import OPENAI_PROTOCOL, Endpoint
-from errors import ModelUnavailable
+from errors import ModelUnavailable, SettingsInvalid
 from llm.chat_endpoint import Ask, EndpointModel, tokens_in
 from llm.chat_faults import sentence, told
 from llm.chat_lookout import looking_out
@@ -216,8 +216,12 @@ async def open_chat_model(
     `timeout` is seconds for one whole call, retries included, `idle` for one silence within a stream. A stream's first
     token comes at once, then a chunk for each `interval` seconds; the interval grows while the event loop is late.
     Several processes keep the endpoints' limits together through the Redis, where one is named; for `hedging` see
-    docs/endpoints.md. Raises SettingsInvalid for an endpoint without an address, or whose provider has no package here.
+    docs/endpoints.md. Raises SettingsInvalid for an endpoint without an address or a name of its own, or whose
+    provider has no package here.
     """
+    names = [endpoint.name for endpoint in endpoints]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise SettingsInvalid(f"Two endpoints are called {twice}: give each a name of its own.")
     async with AsyncExitStack() as closing:
         wire = await closing.enter_async_context(open_wire(min(timeout, CONNECT_SECONDS)))
         sdk = await closing.enter_async_context(DefaultAioHttpClient(timeout=Timeout(timeout, connect=CONNECT_SECONDS)))

@@ -41,6 +41,8 @@ T = TypeVar("T")
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.1, 10.0
 HEDGE_SHARE = 0.1
+LONG_WAIT = 3.0
+"""Seconds after which the only endpoint there is to ask is not asked a second time: no connection came, say."""
 _NEVER = float("inf")
 _UNREACHED = (Breakage.CONNECT, Breakage.RESET)
 
@@ -304,6 +306,9 @@ class _Tries:
         if not others:
             self.avoid = (turn.member,)
         if not _may_pass(fault, bool(others)) or self._times >= pool._attempts:
+            raise failed
+        if not others and not pool._patient and now - turn.started > LONG_WAIT:
+            # Nobody else can be asked, and whoever waits has waited long enough for this one.
             raise failed
         # Another endpoint need not be waited for: it is not the one that needs a rest.
         is_free = any(member.paused_until <= now for member in others)

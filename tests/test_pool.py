@@ -188,6 +188,52 @@ def test_where_no_endpoint_is_well_it_is_said_at_once_and_one_probe_finds_out() 
     virtually(scene())
 
 
+def test_who_could_not_be_reached_is_asked_as_soon_as_it_is_there() -> None:
+    async def scene() -> None:
+        pool, calls = pool_of(1, 1), list[str]()
+        down: dict[str, int | Breakage] = {"a": Breakage.CONNECT, "b": 503}
+        while pool.healthy:
+            with pytest.raises((CallFailed, Unseated)):
+                await pool.run(failing(down, calls))
+        assert pool.unreached() == ("a",), "the other one answers, if badly"
+        calls.clear()
+        pool.reached("a")
+        assert await pool.run(failing({"b": 503}, calls)) == "a"
+        assert calls == ["a"] and pool.states[0].health is Health.CLOSED
+
+    virtually(scene())
+
+
+def test_one_that_refuses_the_key_is_not_asked_for_being_there() -> None:
+    async def scene() -> None:
+        pool, calls = pool_of(1), list[str]()
+        with pytest.raises(CallFailed):
+            await pool.run(failing({"a": 401}, calls))
+        pool.reached("a")
+        with pytest.raises(Unseated):
+            await pool.run(failing({}, calls))
+        assert calls == ["a"]
+
+    virtually(scene())
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_whoever_waited_long_for_the_only_endpoint_does_not_wait_again(patient: bool) -> None:
+    async def scene() -> None:
+        pool, times = pool_of(1, patient=patient), list[float]()
+
+        async def call(turn: Turn) -> str:
+            times.append(clock())
+            await asyncio.sleep(5)
+            raise CallFailed(classify(Breakage.CONNECT))
+
+        with pytest.raises(CallFailed):
+            await pool.run(call)
+        assert len(times) == (4 if patient else 1)
+
+    virtually(scene())
+
+
 def test_who_waits_in_line_is_told_too_when_the_last_endpoint_fails() -> None:
     async def scene() -> None:
         pool = pool_of(1, limits={"in_flight": FAILURES_IN_A_ROW}, attempts=1)

@@ -16,7 +16,8 @@ from redis.asyncio import Redis
 from endpoints import Endpoint
 from errors import ModelUnavailable, SettingsInvalid
 from llm.pool import Pool, open_pool
-from llm.pool_faults import classify
+from llm.pool_faults import Breakage, classify
+from llm.pool_health import FAILURES_IN_A_ROW
 from llm.pool_shared import SharedLimit
 from tests.redis_server import RedisServer, redis_server
 from tests.test_pool_limits import most_in
@@ -137,6 +138,23 @@ async def test_an_endpoint_that_asks_one_for_rest_is_left_alone_by_all(redis: Re
             turn.failed(classify(429), {"retry-after": "30"})
         await until(lambda: second.states[0].paused > 0)
         assert 20 < second.states[0].paused <= 30
+
+
+async def test_an_endpoint_that_one_finds_again_is_asked_by_all(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llm.pool_health.full_jitter", lambda *_: 30.0)
+    async with open_pool(one(), redis_url=redis.url) as first, open_pool(one(), redis_url=redis.url) as second:
+        for _ in range(FAILURES_IN_A_ROW):
+            async with first.take() as turn:
+                turn.failed(classify(Breakage.CONNECT))
+        await until(lambda: second.states[0].paused > 20)
+        assert first.unreached() == ("a",)
+        first.reached("a")
+        await until(lambda: not second.states[0].paused)
+        for pool in (first, second):
+            async with asyncio.timeout(5), pool.take() as turn:
+                turn.succeeded()
 
 
 async def test_who_loses_redis_goes_on_alone_and_comes_back(
