@@ -36,6 +36,7 @@ from agents.events import (
 from agents.fallback import falling_back
 from agents.followups import keep_runnable, remember_trials, unlike
 from agents.nothing_found import ask_instead, say_why
+from agents.offline.reading.turns import stands_alone
 from agents.parts import (
     Breakdown,
     Check,
@@ -310,7 +311,9 @@ class _Asking:
 
     def _saved(self, found: Found) -> SavedQuestion | None:
         """Return the saved question that asks the very same; a follow-up means more than its own words say."""
-        return None if self.question.turns else next((s for s in found.saved if s.same), None)
+        saved = next((saved for saved in found.saved if saved.same), None)
+        alone = not self.question.turns or (saved and stands_alone(self.question.text, as_well_as=saved.question))
+        return saved if alone else None
 
     @property
     def _is_typed(self) -> bool:

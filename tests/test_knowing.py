@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from agents.ask import Asker
 from agents.events import Event, ReceiptWritten, SQLWritten, TablesFound
-from agents.question import Draft, Question
+from agents.question import Draft, Question, Turn
 from bootstrap import open_asker
 from settings import Settings
 from tests.asked import Answer, ask, offline_settings
@@ -121,6 +121,24 @@ async def test_a_saved_question_answers_at_once_and_is_labelled(asker: Asker, qu
     [receipt] = [event.receipt for event in events if isinstance(event, ReceiptWritten)]
     assert written.sql == "SELECT COUNT(*) AS parcels FROM shipments"
     assert receipt.trusted
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("question", "trusted"),
+    [
+        ("How many people do we owe a parcel?", True),
+        ("How many of those people do we owe a parcel?", False),
+        ("and how many people do we owe a parcel?", False),
+        ("How many people do we owe a parcel there?", False),
+    ],
+)
+async def test_in_a_conversation_it_answers_a_question_that_stands_alone(
+    asker: Asker, question: str, trusted: bool
+) -> None:
+    before = Turn("How many customers live in Porto?", "How many customers live in Porto?", "SELECT 1")
+    answer = await ask(asker, question, TODAY, [before])
+    assert (answer.draft is not None and answer.draft.trusted) is trusted
 
 
 @pytest.mark.asyncio(loop_scope="module")

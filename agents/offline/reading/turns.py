@@ -40,6 +40,10 @@ _LEAD = re.compile(
     )\b[\s,]*)+""",
     re.IGNORECASE | re.VERBOSE,
 )
+_POINTING_BACK = re.compile(
+    r"\b(?:it|its|they|them|their|theirs|this(?! (?:day|week|month|quarter|year))|that|these|those|same|such|he|she|him"
+    r"|his|her|above|previous)\b|(?<!are )(?<!were )(?<!is )(?<!was )\bthere(?=\W*$)"
+)
 _TAIL = re.compile(r"[\s,]*\b(?:instead|too|as well|only|please|again|though)\b[\s?.!]*$", re.IGNORECASE)
 
 
@@ -47,6 +51,15 @@ def is_elliptic(text: str) -> bool:
     """Whether a text begins like a change to what was asked before: "and by store?", "only 2025"."""
     text = text.strip()
     return _WHOLE.match(text) is None and (_ELLIPTIC.match(text) is not None or _INSTEAD.search(text) is not None)
+
+
+def stands_alone(text: str, as_well_as: str) -> bool:
+    """Whether a text stands alone where another does that asks the same.
+
+    It neither begins like a change to what was asked before nor points back ("of those") where the other does not.
+    """
+    pointing, harmless = (set(_POINTING_BACK.findall(each.lower())) for each in (text, as_well_as))
+    return not is_elliptic(text) and pointing <= harmless
 
 
 def bare(text: str) -> str:
