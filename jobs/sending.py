@@ -15,6 +15,8 @@ from llm.requester import Request, Requester
 from llm.requester_reply import Answer
 
 _LOOK_SECONDS = 0.05
+_UNKNOWN = (404, 405)
+"""Statuses of an endpoint that does not know the model or the path."""
 _KEPT_HERE = {"id", "input", "model"}
 """What of a line is not passed on as it is."""
 
@@ -131,6 +133,12 @@ class Sender:
         fault = failed.fault
         if fault.kind is Kind.FINAL and fault.blame is Blame.ENDPOINT and not self._requester.pool.healthy:
             raise ModelUnavailable(f"No model endpoint can be used: {request.endpoint} {fault.reason}.")
+        if fault.status in _UNKNOWN and request.model is None and not self._lines.counts.answered:
+            # The first answer of all: every line would fail like this one.
+            raise ModelUnavailable(
+                f"No model endpoint can be used: {request.endpoint} {fault.reason}. "
+                "Check --model, and that the address is right (it usually ends in /v1)."
+            )
         more: dict[str, Any] = {} if fault.status is None else {"status": fault.status}
         if request.said is not None:
             more["response"] = request.said

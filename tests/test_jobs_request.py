@@ -265,6 +265,18 @@ async def test_where_no_endpoint_can_be_used_no_line_is_used_up(job: Job, endpoi
     assert len(job.answers()) == 1_000
 
 
+async def test_a_model_or_a_path_that_is_not_there_uses_no_line_up(job: Job, endpoint: RawEndpoint) -> None:
+    endpoint.always = [reply({"detail": "Not Found"}, "404 Not Found")]
+    job.write({"input": f"line {place}"} for place in range(1_000))
+    options = ("in.jsonl", "--endpoint", endpoint.base_url, "--concurrency", "4")
+    ended = await job.run(*options)
+    assert ended.code == 1 and "does not know the model or the path. Check --model" in ended.err
+    assert len(endpoint.heads) <= 4 and job.failed() == []
+    endpoint.will_say(reply(completion("well")))
+    assert "1 line is answered" in (await job.run(*options, "--concurrency", "1", "--resume")).out
+    assert len(job.failed()) == 999
+
+
 async def test_an_endpoint_that_is_away_is_waited_for_and_named(job: Job) -> None:
     job.write([{"input": "one"}] * 20)
     process = await job.start("in.jsonl", "--endpoint", "http://127.0.0.1:1/v1")
