@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from contextlib import aclosing
 from datetime import date
+from typing import Any
 
 import chainlit as cl
 from chainlit.config import config
@@ -22,6 +23,7 @@ from chat.login import ensure_secret
 from chat.markdown import as_markdown
 from chat.presence import attend, leave
 from chat.reviewing import TOO_OLD, Keeps, Reviewers, save
+from chat.steps import steps_shown
 from errors import AskError, SettingsInvalid
 from logs import hide_secrets
 from settings import read_settings
@@ -185,6 +187,17 @@ async def on_save(action: cl.Action) -> dict[str, str]:
     except Exception:
         return {"trouble": incident("an answer could not be saved")}
     return {}
+
+
+@cl.action_callback("break_down")
+async def on_break_down(action: cl.Action) -> dict[str, Any]:
+    """Return a query's steps for the page under "steps"; the reason under "trouble" where there are none."""
+    try:
+        return {"steps": steps_shown(await desk.steps(str(action.payload.get("sql", ""))))}
+    except AskError as error:
+        return {"trouble": str(error)}
+    except Exception:
+        return {"trouble": incident("the steps of a query could not be shown")}
 
 
 @cl.on_stop

@@ -185,6 +185,8 @@ class Answer:
         }
         self._is_over, self._rows = True, None
         self._found.clear()
+        if status == "answered" and self.draft:
+            self._change(_element("Breakdown", self._message.id, key=self._message.id, sql=self.draft.sql))
         self._change(self._next)
         if self._sending:
             self._sending.cancel()

@@ -127,7 +127,7 @@ async def test_what_changes_together_travels_together(page: Page, monkeypatch: p
     answer = await show(page, SQLWritten(draft, 1), RowsFound(ROWS), gathered=600, monkeypatch=monkeypatch)
     assert [element["name"] for element in page.elements] == ["Next"]
     await answer.show(Finished("answered"))
-    assert [element["name"] for element in page.elements] == ["Next", "Evidence", "Next"]
+    assert [element["name"] for element in page.elements] == ["Next", "Evidence", "Next", "Breakdown"]
     evidence = page.elements[1]["props"]
     assert evidence["attempts"] == [{"sql": "SELECT 1"}]
     assert len(json.loads(evidence["table"])["cells"]) == 12

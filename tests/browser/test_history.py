@@ -52,6 +52,8 @@ async def test_a_conversation_can_be_taken_up_again_with_its_evidence(
         assert await again.rows.all_inner_texts() == rows
         await expect(again.chart).to_be_visible()
         await expect(again.followups).to_have_count(3)
+        await again.root.get_by_role("button", name="How was this worked out?").click()
+        await expect(again.root.locator(".qs-step").last).to_contain_text("Keep the first 5 rows.")
         second = await chat.ask("and by store?")
         assert "store" in (await second.sql()).lower()
         await page.close()
