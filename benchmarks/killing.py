@@ -20,6 +20,8 @@ from benchmarks.bench_servers import ROOT, RunFailed, Surroundings, end_of
 WORKERS = (1, 2)
 """Processes, in turn from one file to the next."""
 
+SHARE_WRITING = 0.5
+
 SECONDS_TO_END = 300.0
 """How long the last run, which nobody kills, may take."""
 
@@ -85,9 +87,9 @@ class _Files:
 def kill_often(job: Job, kills: int, random: Random, folder: Path) -> Figures:
     """Kill the job so often, over as many files as that takes, and return what the files hold.
 
-    A kill is SIGKILL for the process that was started, which leaves those that it started to themselves. It comes after
-    a random time: at most twice what the job needed to write its first answer, so that about half of the kills hit a
-    job that is still starting. Raises RunFailed where a run does not come to its end.
+    A kill is SIGKILL for the process that was started, which leaves those that it started to themselves. Half of the
+    kills come at a random moment after the run has written its first answer, the others at one after its start, when it
+    reads what is there and mends it. Raises RunFailed where a run does not come to its end.
     """
     figures = Figures(job.name)
     began = time.monotonic()
@@ -105,37 +107,42 @@ def kill_often(job: Job, kills: int, random: Random, folder: Path) -> Figures:
 
 
 def _kill_until_done(files: _Files, kills: int, random: Random, figures: Figures) -> None:
-    starting: float | None = None
-    resume = False
+    before = figures.kills
+    starting = 0.0
     while True:
         size = _size(files.answers)
-        with _running(files, resume=resume) as process:
-            resume = True
-            if figures.kills < kills:
-                if starting is None:
-                    starting = _seconds_to_first_answer(process, files)
-                    seconds = random.uniform(0, starting)
-                else:
-                    seconds = random.uniform(0, 2 * starting)
-            else:
-                seconds = SECONDS_TO_END
-            with suppress(subprocess.TimeoutExpired):
-                if process.wait(seconds) in _WELL:
-                    return
-            if process.returncode is not None or seconds == SECONDS_TO_END:
-                raise RunFailed(f"A run of {files.job.name} ended with {process.returncode}.\n{end_of(files.log)}")
+        with _running(files, resume=figures.kills > before) as process:
+            if figures.kills == kills:
+                if not _has_ended(process, SECONDS_TO_END, files.log):
+                    raise RunFailed(f"{files.job.name} does not come to its end.\n{end_of(files.log)}")
+                return
+            if not starting or random.random() < SHARE_WRITING:
+                starting = _seconds_to_answer(process, files.answers, size)
+            if _has_ended(process, random.uniform(0, starting), files.log):
+                if figures.kills == before:
+                    raise RunFailed(f"{files.job.name} ended before it could be killed.\n{end_of(files.log)}")
+                return
             process.kill()
             process.wait()
         figures.kills += 1
         figures.writing += _size(files.answers) > size
 
 
-def _seconds_to_first_answer(process: subprocess.Popen[bytes], files: _Files) -> float:
-    """Wait for the first answer and return how long that took; raises RunFailed where the run ends before it."""
+def _has_ended(process: subprocess.Popen[bytes], seconds: float, log: Path) -> bool:
+    """Return whether the process ends within the seconds; raises RunFailed where it does not end well."""
+    try:
+        status = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    if status not in _WELL:
+        raise RunFailed(f"A run ended with {status}.\n{end_of(log)}")
+    return True
+
+
+def _seconds_to_answer(process: subprocess.Popen[bytes], answers: Path, size: int) -> float:
+    """Wait until the answers grow, or the process ends, and return how long that took."""
     began = time.monotonic()
-    while not _size(files.answers):
-        if process.poll() is not None:
-            raise RunFailed(f"A run of {files.job.name} ended with {process.returncode}.\n{end_of(files.log)}")
+    while _size(answers) <= size and process.poll() is None:
         time.sleep(_LOOK_SECONDS)
     return time.monotonic() - began
 
