@@ -190,7 +190,10 @@ class Pool:
                 attempt = _begin(turn, call, tries.limit(each))
             else:
                 attempt = race(
-                    turn, lambda turn: _begin(turn, call, tries.limit(each)), late, lambda: self._hedge(turn, tries)
+                    turn,
+                    lambda turn: _begin(turn, call, tries.limit(each)),
+                    late,
+                    lambda turns: self._hedge(turns, tries),
                 )
             async with aclosing(attempt) as items:
                 async for item in items:
@@ -201,9 +204,9 @@ class Pool:
         others = (other.p95(kind) for other in self.seats.members)
         return member.p95(kind) or min((p95 for p95 in others if p95 is not None), default=None)
 
-    def _hedge(self, first: Turn, tries: _Tries) -> Turn | None:
-        """Return a turn elsewhere, where there is a seat at once and the traffic allows it."""
-        hedges = self._hedges
+    def _hedge(self, turns: list[Turn], tries: _Tries) -> Turn | None:
+        """Return a turn at yet another endpoint, where there is a seat at once and the traffic allows it."""
+        hedges, first = self._hedges, turns[0]
         others = [member for member in self.seats.members if member is not first.member]
         if hedges is None or self.seats.line or not any(member.is_up(self._clock()) for member in others):
             return None
@@ -211,7 +214,9 @@ class Pool:
         extra = hedges if first.member.is_up(self._clock()) else self._retries
         if not extra.spend(self._clock()):
             return None
-        turn = Turn(self.seats, first.tokens, (*tries.avoid, first.member), tries.deadline, first.kind)
+        turn = Turn(
+            self.seats, first.tokens, (*tries.avoid, *(turn.member for turn in turns)), tries.deadline, first.kind
+        )
         if self.seats.seat(turn):
             if turn.member is not first.member:
                 return turn

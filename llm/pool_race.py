@@ -16,6 +16,8 @@ _AHEAD = 64
 """Items that a lane may be ahead of whoever reads them."""
 _AGAIN = 0.25
 """After what share of its lateness a late call for which there was no second one looks again."""
+_GRAIN = 0.05
+"""Seconds between two such looks at least."""
 
 
 class _Lane(Generic[T]):
@@ -61,12 +63,13 @@ async def race(
     turn: Turn,
     call: Callable[[Turn], AsyncGenerator[T]],
     late: float,
-    hedge: Callable[[], Turn | None],
+    hedge: Callable[[list[Turn]], Turn | None],
 ) -> AsyncGenerator[T]:
     """Yield the items of the call that answers first ("The Tail at Scale", Dean and Barroso, 2013: hedged requests).
 
-    The second call is made where the first has not answered after `late` seconds and `hedge` returns its turn. One
-    that fails leaves the race to the other; where both do, the first one's failure is raised.
+    The second call is made where the first has not answered after `late` seconds and `hedge`, which is told the turns
+    so far, returns its turn. One that fails leaves the race to the other, which may be joined by a third; where all
+    do, the first one's failure is raised.
     """
     lanes = [_Lane(turn, call)]
     try:
@@ -88,21 +91,21 @@ async def _winner(
     lanes: list[_Lane[T]],
     call: Callable[[Turn], AsyncGenerator[T]],
     late: float,
-    hedge: Callable[[], Turn | None],
+    hedge: Callable[[list[Turn]], Turn | None],
 ) -> _Lane[T]:
     timeout: float | None = late
-    again = late * _AGAIN
+    again = max(late * _AGAIN, _GRAIN)
     while True:
         running = [lane for lane in lanes if not lane.first.done()]
         first = asyncio.FIRST_COMPLETED
         done, _ = await asyncio.wait([lane.first for lane in running], timeout=timeout, return_when=first)
-        timeout = None
+        # One that runs alone by now is late: it is looked after until there is another beside it.
+        timeout = again if len(running) - len(done) == 1 else None
         if not done:
-            second = hedge()
+            second = hedge([lane.turn for lane in lanes])
             if second is not None:
                 lanes.append(_Lane(second, call))
-            else:
-                timeout = again
+                timeout = None
             continue
         ahead = next((lane for lane in lanes if lane.first.done() and lane.fault is None), None)
         if ahead is not None:
