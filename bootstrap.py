@@ -64,6 +64,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
         await runner.probe()
         schema = await closing.enter_async_context(_open_schema(settings, database, embedder, progress))
         knowledge = await closing.enter_async_context(_open_knowledge(settings, database, embedder))
+        knowing = KnowingSchema(schema, knowledge)
         guard = Guard(schema.catalog.dialect, schema.catalog)
         closing.push_async_callback(guard.aclose)
         analyst = await asyncify(Analyst)(schema.catalog)
@@ -73,7 +74,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
         asker = Asker(
             catalog=schema.catalog,
             guardrails=people.guardrails,
-            schema=KnowingSchema(schema, knowledge),
+            schema=knowing,
             saved=knowledge,
             writer=DoubtingWriter(people.writer, guard, runner),
             guard=guard,
@@ -81,7 +82,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             narrator=people.narrator,
             suggester=people.suggester,
             analyst=people.name,
-            investigator=people.investigating(schema, guard, runner) if people.investigating else None,
+            investigator=people.investigating(knowing, guard, runner) if people.investigating else None,
             explainer=ZeroRows(guard, runner, schema.catalog),
             freshness=Freshness(guard, runner, schema.catalog),
             breakdown=Breakdown(guard, runner, schema.catalog),
@@ -181,7 +182,7 @@ class _People:
     suggester: Suggester
     checks: Mapping[str, Check] = field(default_factory=dict)
     endpoints: Endpoints = tuple
-    investigating: Callable[[Schema, Guard, SQLRunner], Investigator] | None = None
+    investigating: Callable[[KnowingSchema, Guard, SQLRunner], Investigator] | None = None
 
 
 async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closing: AsyncExitStack) -> _People:

@@ -22,7 +22,7 @@ from agents.events import QueryDrawn, QueryRan
 from agents.parts import Guard, Runner, Schema
 from agents.prompts import DATA_RULE, section, write_rows
 from agents.question import Question, Say
-from agents.schema_prompt import describe_tables, describe_values
+from agents.schema_prompt import describe_instructions, describe_tables, describe_terms, describe_values
 from agents.sql_writer import DIALECT_NAMES, NOTES, time_words
 from agents.streaming import TokenSpeaker, speaking
 from errors import AskError, ModelMisbehaved
@@ -58,6 +58,7 @@ How:
 Dates are written as literals. The dates of today and of common time words stand in <today> and <time_words>."""
 
 TABLES_TOKENS = 5_000
+INSTRUCTIONS_TOKENS = 1_500
 ROWS_FETCHED = 200
 WHY_LONGEST = 120
 
@@ -225,9 +226,14 @@ def _tools(schema: Schema, guard: Guard, runner: Runner, dialect: Dialect) -> li
 
     @tool
     async def find_tables(question: str) -> str:
-        """Return the tables and columns that a question is about."""
+        """Return the tables and columns that a question is about, and what its words mean in this database."""
         found = await schema.find(question)
-        return section("tables", describe_tables(found, question, dialect, TABLES_TOKENS))
+        told = [section("tables", describe_tables(found, question, dialect, TABLES_TOKENS))]
+        if found.terms:
+            told.append(section("glossary", describe_terms(found.terms)))
+        if found.instructions:
+            told.append(section("instructions", describe_instructions(found.instructions, INSTRUCTIONS_TOKENS)))
+        return "\n".join(told)
 
     @tool
     async def look_up_values(text: str) -> str:

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from agents.ask import Asker
 from agents.events import Event, ReceiptWritten, SQLWritten, TablesFound
 from agents.question import Draft, Question, Turn
+from benchmarks.model_wire import ToolCall
 from bootstrap import open_asker
 from settings import Settings
 from tests.asked import Answer, ask, offline_settings
@@ -163,3 +164,15 @@ async def test_a_model_is_told_what_is_known(home: Path, model_server: StandIn) 
     [prompt] = [text for text in prompts if "<tables>" in text and "Write reason" in text]
     assert '"words": ["churned customer"], "means": "a customer who placed no order in the last 12 months."' in prompt
     assert "<instructions>\n- A walk-in is an order without a customer.\n</instructions>" in prompt
+
+
+async def test_an_investigation_is_told_what_is_known(home: Path, model_server: StandIn) -> None:
+    endpoint = {"openai_base_url": model_server.base_url, "openai_api_key": SecretStr("none"), "model": "standin"}
+    looked = ToolCall("find_tables", '{"question": "churned customers by city"}')
+    model_server.will_say('{"allowed": true, "reason": ""}', looked, "Nobody left.")
+    why = Question("Why did customers leave?", TODAY, mode="investigate")
+    async with open_asker(with_knowledge(home, **endpoint)) as asker, aclosing(asker.ask(why)) as events:
+        assert [event async for event in events]
+    [told] = [m["content"] for m in model_server.requests[-1].body["messages"] if m["role"] == "tool"]
+    assert "a customer who placed no order" in told
+    assert "- A walk-in is an order without a customer." in told
