@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 from asyncer import asyncify
 from pydantic import SecretStr
 
+from endpoints import OPENAI, Endpoint
 from errors import ModelMisbehaved, ModelUnavailable, RequestRejected
 from llm.batcher import Batcher
+from llm.pool import Breakage, CallFailed, Fault, Kind, Pool, Turn, Unseated
 from tools.recent import Recent
+
+if TYPE_CHECKING:
+    from llm.wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +185,9 @@ class _Questions:
 
 
 class EndpointEmbedder:
-    """An embedding model behind an OpenAI-compatible endpoint."""
+    """An embedding model behind an OpenAI-compatible endpoint, asked through a pool of its own: what may pass is
+    asked for again, and an endpoint that is down is left alone.
+    """
 
     def __init__(
         self,
@@ -187,19 +197,28 @@ class EndpointEmbedder:
         base_url: str | None = None,
         timeout: float = ENDPOINT_SECONDS,
     ) -> None:
+        """Take where it is; `timeout` is seconds for one request, its retries included.
+
+        Raises SettingsInvalid where `base_url` is no address.
+        """
+        # Its HTTP client takes a moment to import, so only those who embed at an endpoint pay for it.
+        from llm.wire import without_credentials
+
         self.name = model
-        self._api_key = api_key
-        self._base_url = base_url
+        endpoint = Endpoint(base_url or OPENAI, model, api_key)
+        url, basic = without_credentials(endpoint)
+        # Servers without keys (Ollama, llama.cpp) take any.
+        key = api_key.get_secret_value() if api_key else "none"
+        self._headers = {
+            "Authorization": basic if basic and api_key is None else f"Bearer {key}",
+            "Content-Type": "application/json",
+        }
+        self._url = f"{url}/embeddings"
+        self._pool = Pool([endpoint])
         self._timeout = timeout
+        self._wire: Wire | None = None
+        self._opening, self._closing = asyncio.Lock(), AsyncExitStack()
         self._questions = _Questions(self._ask_each, most=ENDPOINT_BATCH, at_once=ENDPOINT_AT_ONCE)
-
-    @cached_property
-    def _client(self) -> Any:
-        # The SDK takes half a second to import, so only those who embed at an endpoint pay for it.
-        from openai import AsyncOpenAI
-
-        key = self._api_key.get_secret_value() if self._api_key else "none"
-        return AsyncOpenAI(api_key=key, base_url=self._base_url, max_retries=0, timeout=self._timeout)
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """Return one vector per text, in their order; raises ModelUnavailable or ModelMisbehaved."""
@@ -212,8 +231,8 @@ class EndpointEmbedder:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if client := self.__dict__.pop("_client", None):
-            await client.close()
+        self._wire = None
+        await self._closing.aclose()
 
     async def _ask_each(self, texts: Sequence[str]) -> Sequence[Vector | Exception]:
         """Return each text's vector or its own fault: where a request is refused for one text, the others are not."""
@@ -226,35 +245,58 @@ class EndpointEmbedder:
         return [*await self._ask_each(texts[:middle]), *await self._ask_each(texts[middle:])]
 
     async def _ask(self, texts: list[str]) -> list[Vector]:
-        import openai
+        written = {"input": texts, "model": self.name, "encoding_format": "float"}
+        body = json.dumps(written).encode()
+
+        async def call(turn: Turn) -> list[Vector]:
+            from yarl import URL
+
+            wire = await self._opened()
+            reply, headers = await wire.post_json(URL(self._url), self._headers, body)
+            turn.succeeded(headers=headers)
+            return _vectors(reply, len(texts))
 
         try:
-            # The SDK's own timeout restarts with every byte; this one is for the whole call.
-            with anyio.fail_after(self._timeout):
-                reply = await self._client.embeddings.create(input=texts, model=self.name, encoding_format="float")
-        # None of them `from error`: its text may hold the key, and a traceback would print it.
-        except (TimeoutError, openai.APIConnectionError):
-            raise ModelUnavailable(
+            return await self._pool.run(call, seconds=self._timeout)
+        except CallFailed as failed:
+            # Not `from failed`: a library's text behind it may hold the key, and a traceback would print it.
+            raise self._told(failed.fault) from None
+        except Unseated as unseated:
+            fault = self._pool.lone_fault()
+            raise (self._told(fault) if fault is not None else unseated) from None
+
+    async def _opened(self) -> Wire:
+        from llm.wire import open_wire
+
+        async with self._opening:
+            if self._wire is None:
+                self._wire = await self._closing.enter_async_context(open_wire())
+            return self._wire
+
+    def _told(self, fault: Fault) -> ModelUnavailable:
+        """Return the sentence about a fault."""
+        if fault.breakage is Breakage.GARBLED or (fault.status is not None and fault.status < 300):
+            return ModelMisbehaved("The embedding endpoint answered something that is no vectors.")
+        if fault.status is None:
+            return ModelUnavailable(
                 "The embedding endpoint does not answer: check OPENAI_BASE_URL, or unset QUAESTOR_EMBEDDING_MODEL."
-            ) from None
-        except openai.AuthenticationError:
-            raise ModelUnavailable("The embedding endpoint refused the key: check OPENAI_API_KEY.") from None
-        except openai.APIStatusError as error:
-            about_the_texts = isinstance(error, openai.BadRequestError | openai.UnprocessableEntityError)
-            raise (RequestRejected if about_the_texts else ModelUnavailable)(
-                f"The embedding endpoint refused the model {self.name} (HTTP {error.status_code}): "
-                "check QUAESTOR_EMBEDDING_MODEL."
-            ) from None
-        except (openai.OpenAIError, ValueError):
-            raise ModelMisbehaved("The embedding endpoint answered something that is no vectors.") from None
-        return _vectors(reply, len(texts))
+            )
+        if fault.status == 401:
+            return ModelUnavailable("The embedding endpoint refused the key: check OPENAI_API_KEY.")
+        if fault.kind is not Kind.FINAL:
+            return ModelUnavailable(f"The embedding endpoint {fault.reason} (HTTP {fault.status}). Ask again.")
+        return (RequestRejected if fault.status in (400, 413, 422) else ModelUnavailable)(
+            f"The embedding endpoint refused the model {self.name} (HTTP {fault.status}): "
+            "check QUAESTOR_EMBEDDING_MODEL."
+        )
 
 
-def _vectors(reply: Any, expected: int) -> list[Vector]:
+def _vectors(reply: dict[str, Any], expected: int) -> list[Vector]:
     """Return the reply's vectors in the texts' order; a compatible server may send anything."""
     try:
-        vectors = [[float(number) for number in each.embedding] for each in sorted(reply.data, key=lambda e: e.index)]
-    except (TypeError, ValueError, AttributeError):
+        rows = sorted(reply["data"], key=lambda row: row["index"])
+        vectors = [[float(number) for number in row["embedding"]] for row in rows]
+    except (TypeError, ValueError, KeyError):
         raise ModelMisbehaved("The embedding endpoint answered something that is no vectors.") from None
     if len(vectors) != expected or not all(vectors) or len({len(vector) for vector in vectors}) != 1:
         raise ModelMisbehaved("The embedding endpoint answered with too few vectors, or with uneven ones.")

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from errors import ModelMisbehaved, ModelUnavailable
+from errors import ModelMisbehaved, ModelUnavailable, SettingsInvalid
 from llm.embeddings import EndpointEmbedder, LocalEmbedder, Vector, open_embedder
 
 # The first numbers that the published weights give for QUESTION, computed in float32 with numpy alone.
@@ -143,6 +143,8 @@ def test_without_the_wheel_there_is_no_local_embedder(
 def test_a_model_named_is_asked_at_the_endpoint(tmp_path: Path) -> None:
     assert isinstance(open_embedder(tmp_path), LocalEmbedder)
     assert isinstance(open_embedder(tmp_path, model="m", api_key=SecretStr("k")), EndpointEmbedder)
+    with pytest.raises(SettingsInvalid, match="OPENAI_BASE_URL is no address"):
+        open_embedder(tmp_path, model="m", base_url="nowhere")
 
 
 @asynccontextmanager
@@ -241,21 +243,21 @@ async def test_a_question_that_hangs_does_not_hold_up_the_next(serve: Serve) -> 
 
 
 @pytest.mark.parametrize(
-    ("response", "error", "says"),
+    ("response", "error", "says", "times"),
     [
-        (lambda: web.json_response({"error": "no such key: secret"}, status=401), ModelUnavailable, "OPENAI_API_KEY"),
-        (lambda: web.json_response({"error": "no"}, status=404), ModelUnavailable, "refused the model m"),
-        (lambda: web.json_response({"error": "secret is too busy"}, status=500), ModelUnavailable, "HTTP 500"),
-        (lambda: web.Response(text="<html>hello</html>", content_type="text/html"), ModelMisbehaved, "no vectors"),
-        (lambda: web.Response(text="{", content_type="application/json"), ModelMisbehaved, "no vectors"),
-        (lambda: web.json_response({"data": []}), ModelMisbehaved, "vectors"),
-        (lambda: web.json_response(answer_of(["only one"])), ModelMisbehaved, "too few"),
-        (lambda: web.json_response({"data": [{"index": 0, "embedding": ["secret"]}]}), ModelMisbehaved, "vectors"),
+        (lambda: web.json_response({"error": "no key: secret"}, status=401), ModelUnavailable, "OPENAI_API_KEY", 1),
+        (lambda: web.json_response({"error": "no"}, status=404), ModelUnavailable, "refused the model m", 1),
+        (lambda: web.json_response({"error": "secret is too busy"}, status=500), ModelUnavailable, "HTTP 500", 4),
+        (lambda: web.Response(text="<html>hello</html>", content_type="text/html"), ModelMisbehaved, "no vectors", 4),
+        (lambda: web.Response(text="{", content_type="application/json"), ModelMisbehaved, "no vectors", 4),
+        (lambda: web.json_response({"data": []}), ModelMisbehaved, "vectors", 1),
+        (lambda: web.json_response(answer_of(["only one"])), ModelMisbehaved, "too few", 1),
+        (lambda: web.json_response({"data": [{"index": 0, "embedding": ["secret"]}]}), ModelMisbehaved, "vectors", 1),
     ],
     ids=["key", "model", "server", "html", "half", "none", "too few", "text"],
 )
-async def test_an_endpoints_fault_is_said_in_one_sentence_and_asked_once(
-    serve: Serve, response: Callable[[], web.Response], error: type[Exception], says: str
+async def test_an_endpoints_fault_is_said_in_one_sentence_and_only_what_may_pass_is_asked_for_again(
+    serve: Serve, response: Callable[[], web.Response], error: type[Exception], says: str, times: int
 ) -> None:
     asked = 0
 
@@ -267,15 +269,31 @@ async def test_an_endpoints_fault_is_said_in_one_sentence_and_asked_once(
     async with endpoint(await serve(handler)) as embedder:
         with pytest.raises(error, match=says) as raised:
             await embedder.embed(["one", "two"])
-    assert asked == 1
+    assert asked == times
     # Not even in what a traceback in the log would print of its cause.
     assert "secret" not in "".join(traceback.format_exception(raised.value))
 
 
+async def test_an_endpoint_that_asks_for_a_pause_is_given_it(serve: Serve) -> None:
+    asked: list[float] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(asyncio.get_running_loop().time())
+        if len(asked) == 1:
+            return web.json_response({"error": "slow down"}, status=429, headers={"Retry-After": "0.3"})
+        return web.json_response(answer_of((await request.json())["input"]))
+
+    async with endpoint(await serve(handler)) as embedder:
+        assert await embedder.embed(["one", "two"]) == [[3.0, 1.0], [3.0, 1.0]]
+    first, second = asked
+    assert second - first >= 0.3
+
+
 async def test_an_endpoint_that_is_not_there_is_unavailable() -> None:
     async with endpoint("http://127.0.0.1:1/v1") as embedder:
-        with pytest.raises(ModelUnavailable, match="does not answer"):
-            await embedder.embed(["x"])
+        for _ in range(5):  # Also when it is left alone for a while.
+            with pytest.raises(ModelUnavailable, match="does not answer: check OPENAI_BASE_URL"):
+                await embedder.embed(["x"])
 
 
 async def test_an_endpoint_that_never_answers_is_given_up(serve: Serve) -> None:
