@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from random import Random
 
 MARGIN = 1.02
@@ -36,7 +37,8 @@ class Bucket:
         # A little longer, so that what stands at both ends of a window is not in it.
         self._window = window * 1.0005
         watched = rate * window <= _MOST_WATCHED
-        self._times = [float("-inf")] * max(1, int(MARGIN * rate * window)) if window and watched else None
+        # Not a list, which would come to hold an object for each of a window's requests.
+        self._times = array("d", [float("-inf")]) * max(1, int(MARGIN * rate * window)) if window and watched else None
         self._place = 0
         self._due = float("-inf")
         self.free_at = float("-inf")
