@@ -76,7 +76,16 @@ class RequesterRun:
     """How long the files are at which its memory is looked at."""
 
 
-Run = ChatRun | ApiRun | FlowRun | AskRun | RequesterRun
+@dataclass(frozen=True)
+class EndpointsRun:
+    """Questions over three endpoints, two of which fail halfway."""
+
+    name: str
+    rate: float
+    seconds: float
+
+
+Run = ChatRun | ApiRun | FlowRun | AskRun | EndpointsRun | RequesterRun
 Part = tuple[Run, ...]
 
 REQUESTER = RequesterRun("requester", kept=60, again=(15, 15), each=10)
@@ -103,6 +112,7 @@ FULL: dict[str, Part] = {
     "flow": (FlowRun("flow", 1_000, 200, 40),),
     "visits": (ChatRun("visits", "ours", 100, 0, minutes=10),),
     "ask": (AskRun("ask", 20),),
+    "endpoints": (EndpointsRun("endpoints", 20, 30),),
     "requester": (REQUESTER,),
 }
 """The whole of it, about forty minutes."""
@@ -121,6 +131,7 @@ QUICK: dict[str, Part] = {
     "flow": (FlowRun("flow", 100, 40, 5),),
     "visits": (ChatRun("visits", "ours", 10, 0, minutes=0.3),),
     "ask": (AskRun("ask", 1),),
+    "endpoints": (EndpointsRun("endpoints", 5, 3),),
     "requester": (REQUESTER_QUICK,),
 }
 """A few minutes, to see that all of it runs; its figures say little."""

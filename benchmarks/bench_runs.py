@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, assert_never
 
-from benchmarks.bench_parts import ANSWER_TOKENS, ApiRun, App, AskRun, ChatRun, FlowRun, RequesterRun, Run
+from benchmarks.bench_parts import ANSWER_TOKENS, ApiRun, App, AskRun, ChatRun, EndpointsRun, FlowRun, RequesterRun, Run
 from benchmarks.bench_servers import LOAD_CORE, SERVER_CORE, RunFailed, Server, free_port, run, serving, surroundings
+from benchmarks.endpoints import measure_endpoints
 from benchmarks.flow import measure_flow
 from benchmarks.model_server import MODEL
 from benchmarks.model_speech import Pace
@@ -57,6 +58,8 @@ def carry_out(one: Run, place: Place) -> dict[str, Any]:
             return measure_flow(one.users, one.rate, one.seconds)
         case AskRun():
             return _ask(one, place)
+        case EndpointsRun():
+            return measure_endpoints(one.rate, one.seconds, hedge=True)
         case RequesterRun():
             return measure_requester(one)
         case _:

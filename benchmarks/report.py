@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from string import Template
 
+from benchmarks import report_endpoints as endpoints
 from benchmarks import report_requester as requester
 from benchmarks import report_tables as tables
 from benchmarks.report_measured import Measured, at, read_measured
@@ -34,6 +35,7 @@ def render(measured: Measured, drawn: list[str]) -> str:
         "flow": tables.flow(measured),
         "visits": _visits(measured),
         "stages": (measured.figures("ask") or {}).get("markdown", tables.NOT_MEASURED),
+        "endpoints": endpoints.phases(measured.figures("endpoints")),
         "requester_paces": requester.paces(measured.figures("requester")),
         "requester_rounds": requester.rounds(measured.figures("requester")),
         "requester_limits": requester.limits(measured.figures("requester")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from benchmarks.report_endpoints_verdicts import endpoints_targets
 from benchmarks.report_measured import Figures, Measured, at, flow_failed
 from benchmarks.report_requester_verdicts import requester_targets
 from benchmarks.report_verdicts import MISSING, number, targets
@@ -27,7 +28,11 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def verdicts(measured: Measured) -> str:
-    told = (*targets(measured), *requester_targets(measured.figures("requester")))
+    told = (
+        *targets(measured),
+        *endpoints_targets(measured.figures("endpoints")),
+        *requester_targets(measured.figures("requester")),
+    )
     return markdown(VERDICTS, (target.row() for target in told))
 
 

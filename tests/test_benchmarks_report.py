@@ -14,6 +14,7 @@ from benchmarks.bench import measure
 from benchmarks.bench_parts import FULL, QUICK, AskRun, ChatRun
 from benchmarks.bench_runs import AT_ONCE
 from benchmarks.report import render, write_report
+from benchmarks.report_endpoints_verdicts import endpoints_targets
 from benchmarks.report_measured import Measured, lost
 from benchmarks.report_plots import PLOTS
 from benchmarks.report_verdicts import RATIO, Target, number, targets
@@ -65,6 +66,10 @@ def flow_run(variant: str, load: str, per_s: float, p99: float) -> dict[str, Any
     }
 
 
+def phase(p99: float, *, finished: int) -> dict[str, Any]:
+    return {"asked": 600, "finished": finished, "first_token_ms": {"p50": 2_000.0, "p99": p99, "p999": p99}}
+
+
 RUNS: Mapping[str, Mapping[str, Any]] = {
     "light-ours": chat(60, 30, 20.0, 40),
     "light-reference": chat(60, 30, 130.0, 300),
@@ -100,6 +105,15 @@ RUNS: Mapping[str, Mapping[str, Any]] = {
         },
     },
     "ask": {"run": {}, "figures": {"markdown": "### offline analyst"}},
+    "endpoints": {
+        "run": {},
+        "figures": {
+            "rate": 20,
+            "seconds": 30,
+            "healthy": phase(2_800.0, finished=600),
+            "faulty": phase(3_400.0, finished=599),
+        },
+    },
     "requester": {"run": {}, "figures": FIGURES},
 }
 MACHINE = {
@@ -120,6 +134,15 @@ def test_the_cost_of_a_token_is_the_slope_between_a_short_and_a_long_answer() ->
     assert cost.per_token_us == pytest.approx(500.0)
     assert cost.fixed_ms == pytest.approx(59.5)
     assert Measured({}, {}).cost("ours") is None
+
+
+def test_endpoints_that_fail_may_lose_nothing_and_take_twice_as_long() -> None:
+    figures = RUNS["endpoints"]["figures"]
+    # A question is lost; 3.4 s are less than twice 2.8.
+    assert [target.met for target in endpoints_targets(figures)] == ["no", "yes"]
+    slow = {**figures, "faulty": phase(5_601.0, finished=600)}
+    assert [target.met for target in endpoints_targets(slow)] == ["yes", "no"]
+    assert [target.met for target in endpoints_targets({**figures, "seconds": 3})] == ["not measured"] * 2
 
 
 def test_every_target_is_held_against_its_own_limit() -> None:
