@@ -129,6 +129,20 @@ async def test_a_cancelled_scope_stops_its_query_too(any_runner: SQLRunner) -> N
     assert any_runner._threads.borrowed_tokens == 0
 
 
+async def test_queries_that_are_gathered_within_a_cancelled_scope_stop_too(any_runner: SQLRunner) -> None:
+    async def gather() -> None:
+        # A scope cancels again and again, and each time gather cancels its tasks, whatever they shield.
+        await asyncio.gather(any_runner.run(safe(any_runner, LONG[any_runner.dialect])))
+
+    with anyio.fail_after(DEADLINE / 2), anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(gather)
+            await until_busy(any_runner)
+            scope.cancel()
+    assert scope.cancelled_caught
+    assert any_runner._threads.borrowed_tokens == 0
+
+
 async def test_a_query_that_waits_for_a_thread_leaves_the_queue_when_cancelled(runner: SQLRunner) -> None:
     first = asyncio.create_task(runner.run(safe(runner, ENDLESS)))
     await until_busy(runner)

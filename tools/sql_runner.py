@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -164,9 +165,11 @@ class SQLRunner:
                     await asyncify(statement.stop)()
                     await finished.wait()
             except anyio.get_cancelled_exc_class():
+                # Its own thread: all of ours may be busy with what is to be stopped. It goes on where the cancel comes
+                # again, as asyncio.gather passes it on: a shield of anyio's holds only its own scopes off.
+                stopping = asyncio.get_running_loop().run_in_executor(None, statement.stop)
                 with CancelScope(shield=True):
-                    # Its own thread: all of ours may be busy with what is to be stopped.
-                    await asyncify(statement.stop)()
+                    await asyncio.shield(stopping)
                 raise
         if failure and statement.stopped:
             raise statement.timed_out() from failure[0]
