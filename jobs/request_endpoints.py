@@ -21,7 +21,7 @@ def chosen_endpoints(settings: Settings, written: Sequence[str], model: str | No
         endpoints = tuple(_written(one, model or settings.model, settings) for one in written)
         if len({endpoint.base_url for endpoint in endpoints}) < len(endpoints):
             raise SettingsInvalid("Two of the --endpoint are the same address: name each once, with its weight.")
-        return endpoints
+        return tuple(map(_checked, endpoints))
     key, base_url = settings.openai_api_key, settings.openai_base_url
     default = Endpoint(base_url or OPENAI, settings.model, key) if key or base_url else None
     endpoints = read_endpoints(settings.config, default)
@@ -30,7 +30,19 @@ def chosen_endpoints(settings: Settings, written: Sequence[str], model: str | No
             "No model endpoint is named: give --endpoint http://localhost:8000/v1, or set OPENAI_API_KEY or "
             "OPENAI_BASE_URL."
         )
-    return tuple(_with_model(endpoint, model) for endpoint in endpoints)
+    return tuple(_checked(_with_model(endpoint, model)) for endpoint in endpoints)
+
+
+def _checked(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint; raises SettingsInvalid where its address or its key cannot stand in a request's head."""
+    key = endpoint.key.get_secret_value() if endpoint.key is not None else ""
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise SettingsInvalid(f"The key of {endpoint.name} holds characters that no key has: copy it again.")
+    try:
+        (urlsplit(endpoint.base_url).hostname or "").encode("idna")
+    except UnicodeError:
+        raise SettingsInvalid(f"The address of {endpoint.name} has no host that could be looked up.") from None
+    return endpoint
 
 
 def _written(written: str, model: str, settings: Settings) -> Endpoint:

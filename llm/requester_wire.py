@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httptools
 
@@ -20,6 +20,8 @@ LARGEST = 64 * 2**20
 LOOKS = 10
 """How often within the time limit the requests under way are looked at: one timer for all of them."""
 
+_AS_THEY_ARE = "/?%:@!$&'()*+,;=~"
+"""Characters of a path and a query that are not quoted (RFC 3986); what is quoted already stays so."""
 _HINTS = {b"retry-after", b"retry-after-ms"} | {
     f"x-ratelimit-{part}-{what}".encode() for part in ("limit", "remaining", "reset") for what in ("requests", "tokens")
 }
@@ -43,7 +45,7 @@ class Wire:
         self._host = parts.hostname or ""
         self._tls = _tls() if parts.scheme == "https" else None
         self._port = parts.port or (443 if self._tls else 80)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        target = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_AS_THEY_ARE)
         host = f"[{self._host}]" if ":" in self._host else self._host.encode("idna").decode()
         lines = {"Host": f"{host}:{parts.port}" if parts.port else host, **headers}
         written = "".join(f"{name}: {value}\r\n" for name, value in lines.items())

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 import pytest
+from pydantic import SecretStr
 
 from endpoints import Endpoint
 from errors import SettingsInvalid
@@ -373,11 +374,18 @@ def test_an_endpoint_is_an_address_and_its_weight(tmp_path: Path) -> None:
     [
         *(["a/v1"], ["ftp://a/v1"], ["http://a/v1=0"], ["http://a/v1=-1"], ["http://a/v1=inf"], ["http://a:x/v1"]),
         *(["http://user:word@a/v1"], ["http://a/v1=1", "http://a/v1=2"], ["=3"], [""]),
+        ["http://a..b/v1"],
     ],
 )
 def test_an_endpoint_that_is_written_wrongly_is_refused(tmp_path: Path, written: list[str]) -> None:
     with pytest.raises(SettingsInvalid):
         chosen_endpoints(settings(tmp_path, openai_api_key=None), written, "m")
+
+
+@pytest.mark.parametrize("key", ["sk-\u201cquoted\u201d", "sk-a\r\nX-Other: b", "sk-a b"])
+def test_a_key_that_cannot_be_one_is_told_without_showing_it(tmp_path: Path, key: str) -> None:
+    with pytest.raises(SettingsInvalid, match=r"^The key of a/v1 holds characters that no key has: copy it again\.$"):
+        chosen_endpoints(settings(tmp_path, openai_api_key=SecretStr(key)), ["http://a/v1"], "m")
 
 
 def test_the_limits_are_for_all_processes_together() -> None:

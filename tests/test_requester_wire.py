@@ -108,6 +108,13 @@ async def test_only_the_headers_that_say_how_long_to_wait_are_kept(endpoint: Raw
         assert (await wire.post(b"{}")).headers is None
 
 
+async def test_an_address_is_quoted_where_it_must_be(endpoint: RawEndpoint) -> None:
+    wire = Wire(f"{endpoint.base_url}/caf\u00e9 \u2192/a%20b?x=1&y=\u00fc", HEADERS, seconds=10)
+    assert (await wire.post(b"{}")).status == 200
+    await wire.close()
+    assert endpoint.heads[0].startswith("POST /v1/caf%C3%A9%20%E2%86%92/a%20b?x=1&y=%C3%BC HTTP/1.1\r\n")
+
+
 async def test_a_redirect_is_a_reply_like_any_other(endpoint: RawEndpoint) -> None:
     endpoint.will_say(reply(b"", "307 Temporary Redirect", Location="http://127.0.0.1:1/"))
     async with wire_to(endpoint) as wire:
