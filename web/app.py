@@ -41,7 +41,7 @@ def build_web(settings: Settings, desk: Desk, start: Hook, stop: Hook) -> FastAP
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(desk.metrics.watch_loop)
             await start()
-            with _settled():
+            with settled():
                 yield
             await readiness.close()
             await stop()
@@ -64,7 +64,7 @@ def build_web(settings: Settings, desk: Desk, start: Hook, stop: Hook) -> FastAP
 
 
 @contextmanager
-def _settled() -> Iterator[None]:
+def settled() -> Iterator[None]:
     """Take what is there after the start out of Python's garbage collection, and let that run less often.
 
     Otherwise each full collection looks at every module's objects again: a third of a second in which nobody is served.
