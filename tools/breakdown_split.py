@@ -237,12 +237,14 @@ def _lists(query: exp.Expr) -> list[exp.Expr]:
 
 def _count_of(tree: exp.Expr) -> exp.Expr:
     """Return a query for the number of a query's rows."""
-    counted = tree.copy()
-    if not counted.args.get("limit") and not counted.args.get("offset"):
-        counted.set("order", None)
-    folds = [counted.args.get(kind) for kind in ("group", "distinct", "having", "qualify", "limit", "offset")]
-    if isinstance(counted, exp.Select) and not any(folds) and not counted.find(exp.AggFunc):
-        return counted.select("COUNT(*)", append=False)
+    has_ties = isinstance(tree.args.get("limit"), exp.Fetch)  # Which rows are alike hangs on how they are sorted.
+    counted = tree.copy() if has_ties else _without(tree, ("order",))
+    is_cut = bool(counted.args.get("limit") or counted.args.get("offset"))
+    folds = any(counted.args.get(kind) for kind in ("group", "distinct", "having", "qualify"))
+    if isinstance(counted, exp.Select) and not folds and not has_ties and not counted.find(exp.AggFunc):
+        if not is_cut:
+            return counted.select("COUNT(*)", append=False)
+        counted = counted.select("1", append=False)  # MySQL takes no two columns of one name in a subquery.
     assert isinstance(counted, exp.Query)
     return exp.select("COUNT(*)").from_(counted.subquery("step"))
 
