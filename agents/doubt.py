@@ -56,8 +56,8 @@ class DoubtingWriter:
         readings = unclear.suggestions[:READINGS]
         tried = await asyncio.gather(*(self._try(question, reading, found) for reading in readings))
         candidates = [candidate for candidate in tried if candidate is not None]
-        if not candidates:
-            raise unclear
+        if len(candidates) < 2:
+            raise unclear  # One that can be asked need not be the one that was meant.
         first, *others = candidates
         different = [c for n, c in enumerate(candidates) if not any(_agree(c, seen) for seen in candidates[:n])]
         if len(different) > 1:
@@ -65,9 +65,9 @@ class DoubtingWriter:
                 f"{unclear} I tried {_count(len(candidates))}, and they find different rows.",
                 tuple(candidate.reading for candidate in different),
             )
-        also = [f"“{other.reading}”" for other in others]
-        told = f"Read as “{first.reading}”" + (f"; {' and '.join(also)} finds the same rows." if also else ".")
-        return replace(first.draft, assumptions=(*first.draft.assumptions, told))
+        also = " and ".join(f"“{other.reading}”" for other in others)
+        told = f"Read as “{first.reading}”; {also} finds the same rows."
+        return replace(first.draft, assumptions=(*first.draft.assumptions, told), words=(*first.draft.words, told))
 
     async def _try(self, question: Question, reading: str, found: Found) -> _Candidate | None:
         """Return what this reading finds; None where it cannot be asked."""

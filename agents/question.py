@@ -50,7 +50,7 @@ class Draft:
     trusted: bool = False
     """Whether a person has reviewed the SQL."""
     words: tuple[str, ...] = ()
-    """Those of the assumptions that say what the glossary took words to mean."""
+    """Those of the assumptions that say what words were taken to mean: the statement does not show it."""
 
 
 @dataclass(frozen=True)

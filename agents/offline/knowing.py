@@ -47,8 +47,8 @@ class KnowingWriter:
                 declined = declined or reason  # The first tells of the question as it was asked.
             else:
                 unused = (term for term in explained if term not in used)
-                words = tuple(map(_told, used))
-                return replace(draft, assumptions=(*words, *map(_left, unused), *draft.assumptions), words=words)
+                words = (*map(_told, used), *map(_left, unused))
+                return replace(draft, assumptions=(*words, *draft.assumptions), words=(*words, *draft.words))
         assert declined is not None
         raise declined
 

@@ -8,6 +8,7 @@ from asyncer import asyncify
 
 from agents.offline.analyst import Analyst
 from agents.offline.meaning.resolving import Ambiguous, NotUnderstood
+from agents.offline.reading.periods_kept import is_of_words
 from agents.offline.starting import first_questions
 from agents.question import Complaint, Draft, Question
 from errors import QuestionDeclined, QuestionUnclear, SQLFailed
@@ -45,7 +46,8 @@ class OfflineWriter:
             near = self._analyst.mentioned(text, question.today)
             suggestions = first_questions(self._analyst, question.today, near)[:_SUGGESTED]
             raise QuestionDeclined(str(reason), suggestions) from None
-        return Draft(understood.sql, understood.reading, understood.assumptions)
+        words = tuple(filter(is_of_words, understood.assumptions))
+        return Draft(understood.sql, understood.reading, understood.assumptions, words=words)
 
     def _readings(self, question: Question, found: Found, text: str, unclear: Ambiguous) -> tuple[str, ...]:
         """Return the question once for each thing that its word may mean, where it is then understood."""

@@ -1,4 +1,4 @@
-"""Tells which assumptions still hold after a follow-up has replaced a period or what is computed."""
+"""Tells which assumptions are about a period or what is computed, and whether they hold after a follow-up."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ def still_holds(assumption: str, plan: Plan) -> bool:
         return True
     periods = [*(plan.compare or ()), *_periods(plan.where)]
     return any(assumption.lower().startswith(p.words.lower()) for p in periods)
+
+
+def is_of_words(assumption: str) -> bool:
+    """Whether an assumption is about neither a period nor a measure, but about what a word was taken to mean."""
+    return " means " not in assumption and " is the sum of " not in assumption
 
 
 def _periods(filters: Iterable[Filter]) -> Iterator[Period]:
