@@ -278,7 +278,8 @@ async def test_a_misspelled_name_is_said_to_be_corrected(writer: OfflineWriter) 
 
 
 async def test_a_complaint_cannot_be_mended_by_rules(writer: OfflineWriter) -> None:
-    complaint = Complaint("SELECT 1", "no such table")
+    draft = await writer.write(Question("How many books are there?", TODAY), NOTHING_FOUND, None)
+    complaint = Complaint(draft.sql, "no such table")
     with pytest.raises(SQLFailed, match="no such table"):
         await writer.write(Question("How many books are there?", TODAY), NOTHING_FOUND, complaint)
 

@@ -86,7 +86,7 @@ class Statistic:
 
 
 Literal_ = str | float | int | bool
-Operand = Literal_ | Statistic
+Operand = Literal_ | Statistic | Col
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,8 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
         "": _phrases(
             """
             of | for | for all | of all | of every | based on | of all the | for all the | 's | belonging to | about |
-            regarding | on | to date | so far | until now | up to now | till now
+            regarding | on | to date | so far | until now | up to now | till now | right now | at the moment
+            | at present
             """
         ),
     },

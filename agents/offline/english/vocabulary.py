@@ -20,6 +20,7 @@ IRREGULAR: dict[str, str] = {
     "species": "species", "news": "news", "less": "less", "sales": "sale", "sale": "sale", "ages": "age",
     "aged": "age", "old": "old", "gross": "gross", "during": "during", "need": "need", "weigh": "weight",
     "weighs": "weight", "weighed": "weight", "taken": "tak", "took": "tak", "taught": "teach", "analyses": "analysis",
+    "goes": "go", "went": "go", "gone": "go", "lent": "lend",
     "criteria": "criterion", "media": "media", "shelves": "shelf", "lives": "liv",
 }  # fmt: skip
 
@@ -81,7 +82,6 @@ SYNONYMS: tuple[frozenset[str], ...] = tuple(
         "teacher instructor lecturer professor",
         "student pupil",
         "doctor physician",
-        "company firm",
         "quantity unit piece",
         "boss manager supervisor",
         "purchase order",
@@ -114,6 +114,25 @@ SYNONYMS: tuple[frozenset[str], ...] = tuple(
         "length duration runtime millisecond",
         "size area",
         "refund return",
+        "loan lend borrow",
+        "rental rent",
+        "registration register signup enrol enroll enrollment enrolment",
+        "join signup",
+        "complete finish",
+        "insurer insurance",
+        "company provider agency firm",
+        "prescription prescribe",
+        "subscription subscribe",
+        "reservation reserve",
+        "donation donate",
+        "inspection inspect",
+        "treatment treat",
+        "payment pay",
+        "shipment ship",
+        "adoption adopt",
+        "attendance attend",
+        "installation install",
+        "delivery deliver",
         "vehicle car automobile",
     )
 )
@@ -173,6 +192,7 @@ ADJECTIVES: dict[str, tuple[bool, tuple[str, ...]]] = {
     "worth": (True, ("total", "amount", "value", "price")),
     "high": (True, ("height", "elevation")),
     "wide": (True, ("width",)),
+    "serving": (True, ("hired", "hire", "employed", "joined", "start", "started")),
 }
 
 SUPERLATIVES: dict[str, tuple[bool, str]] = {
@@ -204,8 +224,11 @@ NOT_ADDED = frozenset(
 )
 """Numbers whose sum over several rows says nothing."""
 
-ADDED = frozenset("amount total revenue quantity hour fine payment income turnover proceed sale".split())
+ADDED = frozenset("amount total revenue quantity hour fine fee charge payment income turnover proceed sale".split())
 """Numbers that are added up where they are asked for by month or by kind."""
+
+GRADES = frozenset({"rating", "score", "grade", "star"})
+"""What several people give one thing."""
 
 BUYERS = frozenset("customer client buyer shopper purchaser".split())
 """People who are ranked by what they spent, where nothing else is said."""

@@ -21,6 +21,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _ENDS_SENTENCE = frozenset(".?!;")
+TITLES = frozenset("dr mr mrs ms prof".split())
+"""What people are addressed by, shortened."""
 _WORD_IN_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -49,6 +51,8 @@ def split(question: str) -> tuple[Word, ...]:
     sentence = 0
     for match in _TOKEN.finditer(question):
         found = _read(match, sentence)
+        if found and found[0].text == "." and words and words[-1].lower in TITLES:
+            continue  # "Dr. Novak" is no end of a sentence
         if found and found[0].text in _ENDS_SENTENCE and not found[0].quoted:
             sentence += 1 if words else 0
             continue

@@ -221,11 +221,17 @@ class Lexicon:
     def _learn_bare(self, table: Table, column: Column, bare: tuple[str, ...], own: tuple[str, ...]) -> None:
         meaning = Meaning(table.name, column.name, length=len(bare))
         self._learn(bare, meaning)
-        for name in {own, own[-1:]} if bare[-1] not in _PREPOSITIONS and bare[0] not in _VERBS else ():
+        names = {own, own[-1:]} | ({own[:1]} if self._may_begin_with_table(column, own, bare) else set())
+        for name in names if bare[-1] not in _PREPOSITIONS and bare[0] not in _VERBS else ():
             owned = Meaning(table.name, column.name, length=len(bare) + len(name), owned=True)
             self._learn((*name, *bare), owned)
         if bare[0] in {"number", "total"} and len(bare) == 2:
             self._learn((bare[0], "of", bare[1]), meaning)
+
+    def _may_begin_with_table(self, column: Column, own: tuple[str, ...], bare: tuple[str, ...]) -> bool:
+        """Whether a number may be said with the first word of its table: "exam score" for scores of exam entries."""
+        named = any(self.naming.table(t.name)[:2] == (own[0], *bare)[:2] for t in self.catalog)
+        return column.kind == "number" and len(bare) == 1 and not named and not self.naming.is_key_like(bare)
 
     def _learn(self, words: Sequence[str], meaning: Meaning) -> None:
         stems = tuple(stem(w) for w in words)

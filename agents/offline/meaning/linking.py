@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from agents.offline.english.operators import GRADED, GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, NOUNS, OPERATORS, ROLES
-from agents.offline.english.times import NoSuchDay, read_period
+from agents.offline.english.times import NoSuchDay, Period, read_period
 from agents.offline.english.vocabulary import COMPARATIVES, CURRENCIES, MONEY_EARNED, SUPERLATIVES
 from agents.offline.english.words import Word, split
 from agents.offline.meaning.lexicon import EXACT, SYNONYM, Lexicon, Meaning
@@ -79,7 +79,7 @@ class Linked:
 
 def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Linked:
     """Return the question's items in order; words that change nothing are left out."""
-    words = split(text)
+    words = _with_phrasal_verbs(split(text))
     extra = _by_first(found)
     items: list[Item] = [Item("yes or no", words[0].text)] if _asks_yes_or_no(words) else []
     corrections: list[tuple[str, str]] = []
@@ -99,6 +99,17 @@ def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Li
             items.append(item)
         at += used
     return Linked(tuple(items), tuple(corrections))
+
+
+def _with_phrasal_verbs(words: Sequence[Word]) -> tuple[Word, ...]:
+    """Return the words with "signed up" as one, which is said of registering as well as of joining."""
+    found: list[Word] = []
+    for word in words:
+        if word.lower == "up" and found and found[-1].stem == "sign":
+            found[-1] = replace(found[-1], stem="signup")
+        else:
+            found.append(word)
+    return tuple(found)
 
 
 def _asks_yes_or_no(words: Sequence[Word]) -> bool:
@@ -147,6 +158,8 @@ def _item_at(
         ):
             return named
         return found
+    if word.lower == "overdue":
+        return Item("overdue", word.text, Period(None, today, word.text)), 1
     if word.lower in _PARTICLES and at and not any(w.stem in _ASKING for w in words[max(0, at - 2) : at]):
         return Item("unknown", word.text), 1  # "came back", "still out": not what came or was
     after = before is not None and before.position + len(before.text.split()) == at
@@ -154,7 +167,7 @@ def _item_at(
         return Item("amount", word.text), 1
     if word.lower == "time" and after and before is not None and before.kind in {"aggregate", "verb", "name"}:
         return Item("unknown", word.text), 1  # "total waiting time": no name here, and more than a filler
-    return _single(word, before), 1
+    return _single(word, before, at > 0 and words[at - 1].stem == "be"), 1
 
 
 def _ranks(rest: Sequence[Word], before: Item | None, lexicon: Lexicon) -> bool:
@@ -178,13 +191,15 @@ def _ends(rest: Sequence[Word]) -> bool:
     )
 
 
-def _single(word: Word, before: Item | None) -> Item | None:
+def _single(word: Word, before: Item | None, passive: bool) -> Item | None:
     if word.number is not None:
         return Item("number", word.text, word.number)
     if before is not None and before.kind == "number" and word.stem in CURRENCIES:
         return None
     if word.lower in NOISE or not word.text[0].isalnum():
         return None
+    if word.lower == "left" and passive:
+        return None  # "reviews that were left": written, not gone from somewhere
     if word.stem in ROLES:
         return Item("role", word.text, ROLES[word.stem])
     if word.stem in LIGHT_VERBS:
@@ -212,6 +227,8 @@ def _operator(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
             return Item("grain", first, GRAINS[first]), 1
         if first in {"most", "least"} and lowers[1:2] and lowers[1] in GRADED:
             return Item("superlative", " ".join(lowers[:2]), (first == "most", lowers[1])), 2
+        if lowers[:2] == ("longest", "serving"):
+            return Item("superlative", "longest serving", (True, "serving")), 2
         if first in SUPERLATIVES and best is None:
             return Item("superlative", first, SUPERLATIVES[first]), 1
         if first in COMPARATIVES and best is None:
@@ -222,7 +239,8 @@ def _operator(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
 
 def _direction(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
     """Return "cheapest first" or "most expensive first" as an order."""
-    used = 2 if lowers[0] in {"most", "least"} and lowers[1:2] and lowers[1] in GRADED else 1
+    graded = lowers[0] in {"most", "least"} and lowers[1:2] and lowers[1] in GRADED
+    used = 2 if graded or lowers[:2] == ("longest", "serving") else 1
     if lowers[0] not in SUPERLATIVES or lowers[used : used + 1] != ("first",):
         return None
     greatest = SUPERLATIVES[lowers[0]][0]
@@ -308,6 +326,7 @@ def _is_verb(word: Word) -> bool:
         "written",
         "sent",
         "left",
+        "lent",
     }
 
 

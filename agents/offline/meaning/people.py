@@ -33,7 +33,7 @@ def drop_still(r: Reader) -> None:
     for n, item in enumerate(r.items[:-1]):
         following = r.items[n + 1]
         if item.kind == "unknown" and item.text.lower() == "still":
-            if following.kind in {"not", "lacking"} or following.values:
+            if following.kind in {"not", "lacking", "overdue", "away"} or following.values:
                 del r.items[n]
             return
 
@@ -76,7 +76,12 @@ def _who_did_it(r: Reader, people: list[str]) -> str | None:
 
 
 def _are_people(r: Reader, table: str) -> bool:
-    return bool(PEOPLE & set(r.naming.table(table))) or len(r.naming.label(table)) == 2 or _work_here(r, table)
+    return bool(PEOPLE & set(r.naming.table(table))) or _have_full_names(r, table) or _work_here(r, table)
+
+
+def _have_full_names(r: Reader, table: str) -> bool:
+    label = r.naming.label(table)
+    return len(label) == 2 or "full" in r.naming.column(table, label[0])
 
 
 def _work_here(r: Reader, table: str) -> bool:

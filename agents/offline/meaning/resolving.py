@@ -32,7 +32,7 @@ _MONEY_COLUMNS = tuple(
     tuple(name.split())
     for name in (
         "revenue, line total, total price, total amount, sale amount, sale price, net amount, amount, total, "
-        "grand total, order total, subtotal, sale"
+        "grand total, order total, subtotal, sale, amount paid, paid amount"
     ).split(", ")
 )
 _YEAR_WORDS = frozenset(
@@ -208,6 +208,10 @@ class Resolver:
         columns = self.lexicon.table(table).columns
         found = [c.name for c in columns if c.kind == "number" and self._words(table, c)[-1] == "price"]
         return Col(table, found[0]) if found else None
+
+    def counts_back(self, col: Col) -> bool:
+        """Whether the older is the smaller: a date, a year or when somebody was born."""
+        return self.lexicon.column(col).kind == "date" or self.is_year(col) or self.is_birth(col)
 
     def is_birth(self, col: Col) -> bool:
         """Whether the column says when somebody was born: the older, the smaller."""

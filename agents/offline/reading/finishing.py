@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from agents.offline.english.times import Period
 from agents.offline.english.vocabulary import ADDED, BUYERS, NOT_ADDED
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import OPPOSITE, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan, Related
 from agents.offline.reading.reader import Reader, Scope
 from agents.offline.reading.refusing import (
     group_by_listed,
+    refuse_contradictions,
     refuse_leftovers,
     refuse_only,
     refuse_strangers,
@@ -41,7 +41,7 @@ def finish(r: Reader) -> Plan:
     if _only_counts(r):
         r.measures.append(counted_daily(r, Measure("count", r.subject)))
     filters, related = (through_sales(r, found) for found in filters_of(r))
-    _refuse_contradictions(filters)
+    refuse_contradictions(filters)
     _refuse_loose_negation(r, filters, related)
     measures = _measures(r)
     refuse_only(r, (*filters, *related))
@@ -175,9 +175,7 @@ def _listing(r: Reader) -> Plan:
         columns = _with_rank_column(r, columns, r.ranking.by)
         order.insert(0, Order(r.ranking.by, r.ranking.descending))
     elif r.descending is not None and not order:
-        if not r.alphabetic:
-            raise NotUnderstood("I did not understand what to order by: name the column.")
-        order = [Order(_shown(r, columns)[0], r.descending)]
+        order = [Order(_ordered_by(r, columns), r.descending)]
     return Plan(
         r.subject,
         _shown(r, columns),
@@ -187,26 +185,14 @@ def _listing(r: Reader) -> Plan:
     )
 
 
-def _refuse_contradictions(filters: Sequence[Filter]) -> None:
-    """Decline where one value would have to lie in two places: "above 40 and below 30" means two rows."""
-    bounds: dict[Col, tuple[float, float]] = {}
-    for f in filters:
-        if isinstance(f, Condition) and f.operator in {">", ">=", "<", "<="} and isinstance(f.values[0], int | float):
-            low, high = bounds.get(f.column, (float("-inf"), float("inf")))
-            value = float(f.values[0])
-            bounds[f.column] = (max(low, value), high) if f.operator in {">", ">="} else (low, min(high, value))
-    spans = [f for f in filters if isinstance(f, During) and not f.negated]
-    for n, one in enumerate(spans):
-        if any(other.column == one.column and not _overlap(one.period, other.period) for other in spans[n + 1 :]):
-            raise NotUnderstood("Nothing happens in both of these periods: ask for one, or to compare them.")
-    equal = [(f.column, f.values) for f in filters if isinstance(f, Condition) and f.operator == "="]
-    if any(low > high for low, high in bounds.values()) or len({c for c, _ in equal}) != len(set(equal)):
-        raise NotUnderstood("No single row can fulfil these conditions together: ask for each of them by itself.")
-
-
-def _overlap(one: Period, other: Period) -> bool:
-    starts_before = one.start is None or other.end is None or one.start < other.end
-    return starts_before and (other.start is None or one.end is None or other.start < one.end)
+def _ordered_by(r: Reader, columns: Sequence[Col]) -> Col:
+    """Return the names for "alphabetically", the one number that is shown for "highest first"."""
+    if r.alphabetic:
+        return _shown(r, columns)[0]
+    numbers = [c for c in columns if r.resolver.is_numeric(c) and c.name != r.naming.key(c.table)]
+    if len(numbers) != 1:
+        raise NotUnderstood("I did not understand what to order by: name the column.")
+    return numbers[0]
 
 
 def _refuse_loose_negation(r: Reader, filters: Sequence[Filter], related: Sequence[Filter]) -> None:

@@ -15,6 +15,7 @@ from agents.offline.plan import Condition, Measure, Plan
 from agents.offline.reading.finishing import finish
 from agents.offline.reading.lacking import name_lacking, take_lacking
 from agents.offline.reading.reader import Reader, Scope
+from agents.offline.reading.setting_aside import set_aside
 from agents.offline.reading.subject import find_subject, mention_tables
 from agents.offline.reading.superiors import take_superior
 from agents.offline.reading.take_clauses import (
@@ -34,10 +35,14 @@ from agents.offline.reading.take_comparisons import (
     take_worth,
 )
 from agents.offline.reading.take_groups import take_by, take_direction, take_order, take_per
+from agents.offline.reading.take_later import name_later, take_later
 from agents.offline.reading.take_measures import take_aggregate, take_count
 from agents.offline.reading.take_money import asks_what_was_made, take_how_much
 from agents.offline.reading.take_names import take_name, take_unknown, take_verb
 from agents.offline.reading.take_rankings import take_superlative
+from agents.offline.reading.take_rivals import name_rivals
+from agents.offline.reading.take_states import name_states, take_away, take_free, take_overdue
+from agents.offline.reading.take_ties import name_ties
 from agents.offline.reading.take_times import take_period
 
 
@@ -50,8 +55,13 @@ class Reading:
 def read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     """Return the plan of a question's items; raises NotUnderstood naming the first part that finds no place."""
     reader = Reader(lexicon, items)
+    set_aside(reader)
     name_people(reader)
     drop_new(reader)
+    name_states(reader)
+    name_rivals(reader)
+    name_ties(reader)
+    name_later(reader)
     name_lacking(reader)
     drop_still(reader)
     items = tuple(reader.items)
@@ -256,6 +266,10 @@ _HANDLERS: dict[str, Callable[[Reader], None]] = {
     "yes or no": _take_yes_or_no,
     "null": take_null,
     "lacking": take_lacking,
+    "overdue": take_overdue,
+    "away": take_away,
+    "later": take_later,
+    "free": take_free,
     "name": take_name,
     "number": take_number,
     "period": take_period,

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from agents.offline.english.times import Period
 from agents.offline.english.vocabulary import SOLD
 from agents.offline.meaning.resolving import NotUnderstood
-from agents.offline.plan import Col, Condition, Filter, Measure, Related
+from agents.offline.plan import Col, Condition, During, Filter, Measure, Related
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_money import sold_lines
 
@@ -112,3 +113,28 @@ def _refuse_other_ways(r: Reader, related: Sequence[str]) -> None:
             raise NotUnderstood(
                 f"I would find {r.naming.say_table(table)} through {between} only, not through what was sold."
             )
+
+
+def refuse_contradictions(filters: Sequence[Filter]) -> None:
+    """Decline where one value would have to lie in two places: "above 40 and below 30" means two rows."""
+    bounds: dict[Col, tuple[float, float]] = {}
+    for f in filters:
+        if isinstance(f, Condition) and f.operator in {">", ">=", "<", "<="} and isinstance(f.values[0], int | float):
+            low, high = bounds.get(f.column, (float("-inf"), float("inf")))
+            value = float(f.values[0])
+            bounds[f.column] = (max(low, value), high) if f.operator in {">", ">="} else (low, min(high, value))
+    spans = [f for f in filters if isinstance(f, During) and not f.negated]
+    for n, one in enumerate(spans):
+        if any(other.column == one.column and not _overlap(one.period, other.period) for other in spans[n + 1 :]):
+            raise NotUnderstood("Nothing happens in both of these periods: ask for one, or to compare them.")
+    equal = [(f.column, f.values) for f in filters if isinstance(f, Condition) and f.operator == "="]
+    excluded = {(f.column, f.values) for f in filters if isinstance(f, Condition) and f.operator == "!="}
+    if excluded & set(equal):
+        raise NotUnderstood("I cannot compare those that are so with those that are not: ask for a number per value.")
+    if any(low > high for low, high in bounds.values()) or len({c for c, _ in equal}) != len(set(equal)):
+        raise NotUnderstood("No single row can fulfil these conditions together: ask for each of them by itself.")
+
+
+def _overlap(one: Period, other: Period) -> bool:
+    starts_before = one.start is None or other.end is None or one.start < other.end
+    return starts_before and (other.start is None or one.end is None or other.start < one.end)

@@ -7,6 +7,9 @@ from typing import cast
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import AnyOf, Col, Condition, Filter, Operator
 from agents.offline.reading.reader import Reader
+from agents.offline.reading.take_states import take_without
+
+_LACKING = frozenset({"no", "without", "without any", "with no", "lacking", "missing"})
 
 
 def take_like(r: Reader) -> None:
@@ -56,9 +59,11 @@ def take_null(r: Reader) -> None:
 
 def take_not(r: Reader) -> None:
     """without X, not in X, never X: what follows must not hold"""
-    r.take()
+    word = r.take()
     r.head = False
     r.open_scope(negated=True)
+    if word.text in _LACKING and take_without(r):
+        r.scope.negated = False
 
 
 def take_relative(r: Reader) -> None:

@@ -73,6 +73,8 @@ def _is_all(r: Reader) -> bool:
 
 def _against_number(r: Reader, word: Item, operator: Operator, adjective: str) -> None:
     number = _number(r.take())
+    if r.next_is("of") and (named := r.peek(1)) is not None and named.tables:
+        r.take()  # "more than 6 of our books"
     following = r.peek()
     if r.pending_measure is not None:
         having(r, operator, number)
@@ -90,7 +92,11 @@ def _against_number(r: Reader, word: Item, operator: Operator, adjective: str) -
         return
     column = _column_compared(r, adjective)
     verb = r.peek(-3)
-    if column is None and not adjective and (following is None or following.kind == "period"):
+    if (
+        column is None
+        and not adjective
+        and (following is None or following.kind in {"period", "relative", "not", "order", "direction"})
+    ):
         column = _amount_after_noun(r)
     if column is None and verb is not None and r.resolver.is_money(verb.text):
         r.items.insert(r.at, verb)  # "who spent more than 1000"

@@ -68,12 +68,20 @@ def _take_group(r: Reader, word: Item) -> None:
         ):
             _take_group(r, word)
             return
+        if r.next_is("of") and (own := r.peek(1)) is not None and _is_own_column(own, table):
+            r.take()  # "by the members' city"
+            _take_group(r, word)
+            return
         r.groups.append(r.entity_group(table))
         r.subject_named = r.subject_named or table == r.subject
     elif item.value is not None:
         r.groups.append(_time_group(r, item.value))
     else:
         raise r.not_understood(item)
+
+
+def _is_own_column(item: Item, table: str) -> bool:
+    return item.kind == "name" and not item.tables and any(m.table == table and m.score >= EXACT for m in item.columns)
 
 
 def _group_column_wins(r: Reader, item: Item, column: Col, table: str) -> bool:
@@ -278,6 +286,7 @@ def take_direction(r: Reader) -> None:
 def _order_by_degree(r: Reader, word: str, item: Item) -> None:
     """oldest first: by the adjective's column; highest first: by what is computed"""
     greatest, adjective = SUPERLATIVES[word]
+    adjective = "serving" if "serving" in item.text else adjective
     graded = stem_of_adjective(item.text.split()[1]) if word in {"most", "least"} else ""
     if graded in ADJECTIVES:
         greatest, adjective = ADJECTIVES[graded][0] == greatest, graded
@@ -286,9 +295,12 @@ def _order_by_degree(r: Reader, word: str, item: Item) -> None:
     if not adjective:
         r.descending, r.alphabetic = item.value == "desc", False
         return
-    column = r.resolver.degree(adjective, r.context)
+    column = r.resolver.degree(adjective, r.context[:1]) or r.resolver.degree(adjective, r.context)
+    if adjective in {"old", "young"} and (column is None or column.table != r.subject):
+        column = r.resolver.date(r.subject) or r.resolver.year(r.subject) or column
     if column is None:
         raise r.not_understood(item)
+    turned = r.resolver.counts_back(column) and adjective in {"old", "young", "serving"}
     if r.columns == [column] and r.subject_named:
         r.columns[:0] = [Col(r.subject, name) for name in r.naming.label(r.subject)]
-    r.order.append(Order(column, greatest != r.resolver.is_birth(column)))
+    r.order.append(Order(column, greatest != turned))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agents.offline.english.vocabulary import GRADES
+from agents.offline.english.words import singular
 from agents.offline.meaning.lexicon import EXACT
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
@@ -159,6 +161,7 @@ def _function(r: Reader) -> Function:
 def _finish_measures(r: Reader, functions: list[Function]) -> None:
     found = [_measure(r, function, r.at) for function in functions[:1]]
     first = found[0]
+    second_noun(r, first)
     found += [Measure(f, first.table, first.column, first.times) for f in functions[1:]]
     if r.ranking is not None and r.ranking.by is None:
         rank_by(r, first)
@@ -167,6 +170,21 @@ def _finish_measures(r: Reader, functions: list[Function]) -> None:
     else:
         r.measures.extend(found)
         _more_columns(r, functions)
+
+
+def second_noun(r: Reader, measure: Measure) -> None:
+    """Step over "rating" of "star rating", which says no more than the stars do; decline another table's number."""
+    before, item = r.peek(-1), r.peek()
+    if before is None or item is None or measure.column is None or item.kind != "name" or not r.touches(before, item):
+        return
+    if before.tables or not item.columns or item.values:
+        return
+    words = set(r.naming.column(measure.table, measure.column))
+    elsewhere = r.resolver.table(item) is None and all(m.table != measure.table for m in item.columns)
+    if GRADES & words and singular(item.text.lower()) in GRADES:
+        r.take()
+    elif elsewhere and not r.resolver.is_money(item.text):
+        raise r.not_understood(item)
 
 
 def _more_columns(r: Reader, functions: list[Function]) -> None:

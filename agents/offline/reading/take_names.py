@@ -117,6 +117,10 @@ def _after_subject(r: Reader) -> bool:
 
 def _enter(r: Reader, table: str) -> None:
     """Conditions that follow are about rows of this table."""
+    if _is_beside(r, table):
+        r.columns.extend(Col(r.subject, name) for name in r.naming.label(r.subject) if not r.columns)
+        r.columns.extend(Col(table, name) for name in r.naming.label(table))
+        return
     r.settle()
     r.head = False
     if r.scope.entity is None:
@@ -135,6 +139,14 @@ def _enter(r: Reader, table: str) -> None:
         return
     r.open_scope(negated=False)
     r.scope.entity = table
+
+
+def _is_beside(r: Reader, table: str) -> bool:
+    """Whether what a row belongs to is shown beside it after its conditions: "books in French with their author"."""
+    with_it = r.peek(-2)
+    beside = with_it is not None and with_it.text == "with" and r.joins.to_one(r.subject, table)
+    listed = bool(r.scope.filters) and not r.scope.negated and not r.measures and r.ranking is None
+    return beside and listed and (r.peek() is None or r.next_is("direction", "order") or r.next_is("and"))
 
 
 def _value_of(r: Reader, table: str) -> bool:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from agents.offline.english.vocabulary import ADJECTIVES, PEOPLE
+from agents.offline.english.vocabulary import ADJECTIVES, GRADES, PEOPLE
 from agents.offline.english.words import singular
 from agents.offline.meaning.lexicon import EXACT
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood, stem_of_adjective
 from agents.offline.plan import Col, Measure
 from agents.offline.reading.reader import Ranking, Reader
-from agents.offline.reading.take_measures import EXTREMES, beats, is_key, rank_by, take_functions
+from agents.offline.reading.take_measures import EXTREMES, beats, is_key, rank_by, second_noun, take_functions
 from agents.offline.reading.take_money import sold_of, take_money
 
 _COMMON = frozenset({"most common", "most frequent", "least common"})
-GRADES = frozenset({"rating", "score", "grade", "star"})
-"""What several people give one thing."""
 _OFTEN = frozenset({"most often", "least often", "most frequently"})
 _COUNTED = frozenset({"most", "fewest", "least", "highest", "largest", "lowest"})
 """Words that, before a table's name, rank by how many of its rows there are."""
@@ -201,6 +199,7 @@ def _rank_by_column(r: Reader, ranking: Ranking, column: Col, adjective: str, it
         and not _ranks_rows(r)
     ):
         r.measures.append(Measure("max" if ranking.descending else "min", column.table, column.name))
+        second_noun(r, r.measures[-1])
         return
     r.ranking = ranking
     rank_by(r, column)
@@ -240,8 +239,7 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
     if column is None:
         raise NotUnderstood(f"I do not know which column “{word.text}” is about: name it.")
     greatest = ADJECTIVES.get(root, (True, ()))[0]
-    kind = r.lexicon.column(column).kind
-    if (kind == "date" or column == since or r.resolver.is_birth(column)) and root in {"old", "young"}:
+    if (column == since or r.resolver.counts_back(column)) and root in {"old", "young", "serving"}:
         greatest = not greatest
     ranking.descending = greatest if ranking.descending or not word.text.startswith("least") else not greatest
     r.assumptions.append(f"“{word.text}” goes by {r.naming.say_column(column.table, column.name)}.")

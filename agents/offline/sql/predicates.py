@@ -147,6 +147,8 @@ class Predicates:
             within = Predicates(self._lexicon, self._names, inner)
             where = [within.filter(c, value.column.table) for c in value.where]
             return exp.paren(query.where(*where) if where else query, copy=False)
+        if isinstance(value, Col):
+            return frame.column(value)
         if isinstance(value, bool):
             return exp.Boolean(this=value)
         if isinstance(value, int | float):
