@@ -75,8 +75,12 @@ class Breaker:
                 self._share = self._share if self._share > 1e-6 else 0.0
 
     def failed(self, epoch: int, now: float, started: float = float("-inf")) -> bool:
-        """Count a failure, and return whether it opened the breaker."""
-        if epoch != self.epoch:
+        """Count a failure, and return whether it opened the breaker.
+
+        One of a call that began before those that fail counts as little as a success would: of many under way
+        together only the failures would be left, and a few in a hundred would look like a row.
+        """
+        if epoch != self.epoch or (self._failures and started < self._since):
             return False
         if not self._failures:
             self._since = started

@@ -165,7 +165,7 @@ class Turn:
 
     def suspected(self) -> None:
         """Another endpoint answered what this one said it does not know: so it was this one's fault."""
-        opened = self.member.breaker.failed(self._epoch, self._seats.clock())
+        opened = self.member.breaker.failed(self._epoch, self._seats.clock(), self.started)
         self.member.refresh()
         self._seats.told(self.member, opened=opened)
 

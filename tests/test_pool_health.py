@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -206,4 +207,20 @@ def test_what_began_after_a_failure_and_was_answered_ends_the_row() -> None:
     for moment in range(FAILURES_IN_A_ROW):
         breaker.failed(epoch, 11.0 + moment, started=10.0 + moment)
         breaker.succeeded(epoch, started=10.5 + moment)
+    assert breaker.health is Health.CLOSED
+
+
+@pytest.mark.parametrize("under_way", [2, 30, 100, 1_000])
+def test_a_few_failures_among_many_under_way_together_are_no_row(under_way: int) -> None:
+    breaker, random = Breaker(Random(1)), Random(2)
+    epoch, now = breaker.begin(), 0.0
+    for _ in range(100_000 // under_way):
+        starts = [now + place / 1e6 for place in range(under_way)]
+        random.shuffle(starts)
+        now += 1.0
+        for started in starts:
+            if random.random() < 0.05:
+                assert not breaker.failed(epoch, now, started)
+            else:
+                breaker.succeeded(epoch, started)
     assert breaker.health is Health.CLOSED
