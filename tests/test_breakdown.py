@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -168,6 +169,23 @@ async def test_only_the_first_rows_of_a_step_are_fetched_and_all_are_counted(sam
     assert (len(first.rows.values), first.rows.truncated) == (ROWS, True)
     assert first.count is not None
     assert first.count > 10_000
+
+
+@pytest.mark.parametrize("library", ["postgres"], indirect=True)
+async def test_a_query_that_is_written_anew_is_split_only_where_its_rows_stay_the_same(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounded = "SELECT branch_id, ROUND(AVG(pages), 1) AS pages FROM books GROUP BY branch_id ORDER BY branch_id"
+    steps = await library.breakdown.steps(rounded)
+    assert [step.words for step in steps[1:]] == [
+        "Make one row for each branch ID, and work out pages (the average pages).",
+        "Sort by branch ID, lowest first.",
+    ]
+    planned = split(rounded, library.catalog)
+    other = replace(planned[-1], rewritten=rounded.replace("AVG", "MAX"))
+    monkeypatch.setattr("tools.breakdown.split", lambda *_: (*planned[:-1], other))
+    (whole,) = await library.breakdown.steps(rounded)
+    assert (whole.words, whole.sql, whole.count) == ("Run the query in one go.", rounded, 3)
 
 
 async def test_sorted_rows_show_what_they_are_sorted_by(shelf: Library) -> None:

@@ -11,7 +11,7 @@ import asyncer
 from asyncer import asyncify
 
 from errors import AskError, QueryTimedOut
-from tools.breakdown_split import Planned, split
+from tools.breakdown_split import Planned, in_one_go, split
 from tools.catalog import Catalog
 from tools.sql_guard import SafeQuery
 from tools.sql_runner import Rows
@@ -86,12 +86,20 @@ class Breakdown:
         except Exception:
             # A shape that nobody thought of is no reason to show nothing.
             log.exception("a query could not be split")
-            plan = (Planned("Run the query in one go.", query.sql, None),)
+            plan = (in_one_go(query.sql),)
         until = anyio.current_time() + ALL
         # Side by side: the runner lets as many through as the database may be given, behind what others wait for.
         async with asyncer.create_task_group() as tasks:
-            runs = [tasks.soonify(self._run)(planned, until) for planned in plan]
-        return _told(plan, [run.value for run in runs])
+            running = [tasks.soonify(self._run)(planned, until) for planned in plan]
+            proving = tasks.soonify(self._proves)(plan[-1], until)
+        runs = [run.value for run in running]
+        if proving.value is not None and not _is_same(proving.value, runs[-1].rows):
+            return _told((in_one_go(query.sql),), runs[-1:])
+        return _told(plan, runs)
+
+    async def _proves(self, last: Planned, until: float) -> _Run | None:
+        """Return what the query gives as sqlglot writes it, where that is to be compared."""
+        return await self._run(in_one_go(last.rewritten), until) if last.rewritten else None
 
     async def _run(self, planned: Planned, until: float) -> _Run:
         rows: Rows | None = None
@@ -114,6 +122,10 @@ class Breakdown:
 
     async def _rows(self, sql: str, limit: int) -> Rows:
         return await self._runner.run(await self._guard.check(sql), limit=limit, timeout=EACH, trial=True)
+
+
+def _is_same(run: _Run, rows: Rows | None) -> bool:
+    return run.rows is not None and rows is not None and run.rows.values == rows.values
 
 
 def _told(plan: tuple[Planned, ...], runs: list[_Run]) -> tuple[Step, ...]:

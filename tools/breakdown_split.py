@@ -45,6 +45,13 @@ class Planned:
     """The places of the steps whose rows it goes on from."""
     part: str = ""
     """The part of the query that it belongs to, in words; empty for the query itself."""
+    rewritten: str = ""
+    """Of the last step, the query as sqlglot writes it, where that is not the very same: its rows must be."""
+
+
+def in_one_go(sql: str, counting: str | None = None) -> Planned:
+    """Return a query that stays whole."""
+    return Planned("Run the query in one go.", sql, counting)
 
 
 def split(sql: str, catalog: Catalog) -> tuple[Planned, ...]:
@@ -54,14 +61,20 @@ def split(sql: str, catalog: Catalog) -> tuple[Planned, ...]:
     milliseconds: call it beside the event loop.
     """
     tree = parse_one(sql, dialect=catalog.dialect)
-    # What sqlglot writes must mean what it has read: every step but the last is written by it.
-    if isinstance(tree, QUERIES) and parse_one(tree.sql(dialect=catalog.dialect), dialect=catalog.dialect) == tree:
+    # What sqlglot writes must mean what it has read: every step but the last is written by it. Where it says
+    # something in another way (PostgreSQL's ROUND(x, 2) becomes ROUND(CAST(x AS DECIMAL), 2)), the rows must show it.
+    written = tree.sql(dialect=catalog.dialect)
+    again = parse_one(written, dialect=catalog.dialect)
+    named = [cte.this for cte in tree.find_all(exp.CTE)]
+    is_plain = all(isinstance(query, QUERIES) for query in (tree, *named))  # DuckDB names a PIVOT with WITH, too.
+    if is_plain and again.sql(dialect=catalog.dialect) == written:
         for in_detail in (True, False):
             steps = _Splitting(catalog, in_detail).split(tree)
             if steps and len(steps) <= MOST:
-                return (*steps[:-1], replace(steps[-1], sql=sql))
+                rewritten = "" if again == tree or len(steps) == 1 else steps[-1].sql
+                return (*steps[:-1], replace(steps[-1], sql=sql, rewritten=rewritten))
     counting = exp.select("COUNT(*)").from_(tree.subquery("step")) if isinstance(tree, exp.Query) else None
-    return (Planned("Run the query in one go.", sql, counting.sql(dialect=catalog.dialect) if counting else None),)
+    return (in_one_go(sql, counting.sql(dialect=catalog.dialect) if counting else None),)
 
 
 class _Splitting:
