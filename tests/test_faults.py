@@ -128,7 +128,6 @@ async def test_a_person_and_a_program_are_told_what_the_page_says(
     async with open_shop(tmp_path) as shop, failing(first, row.fault, calls, tmp_path) as endpoint:
         shop.teach(first)
         timeout, idle = (0.8, 0.4) if row.fault in SILENT else (20.0, 10.0)
-        # While the words are told, everything before has had its time.
         async with open_chat_model([endpoint], timeout=timeout, idle=idle) as model:
             events = await told(shop.asker(model))
     check_nothing_leaks(events, caplog)
