@@ -163,5 +163,14 @@ QUERIES = [
         ],
         id="some rows skipped",
     ),
+    pytest.param(
+        "SELECT title FROM books WHERE title = 'Ice' OR title = 'Fog' OR title = 'Rain'",
+        [
+            "Start with all rows of books. 5",
+            "Keep the rows where title is “Ice”, “Fog” or “Rain”. 5 → 3",
+            "Show title. 3 → 3",
+        ],
+        id="alternatives",
+    ),
     pytest.param("SELECT 1 AS one", ["Run the query in one go. 1"], id="nothing to split"),
 ]

@@ -150,6 +150,8 @@ class Words:
                 return f"({inner})" if inner and is_loose else inner
             case exp.And():
                 return f"{self.condition(node.left)} and {self.condition(node.right)}"
+            case exp.Or() if (choice := _as_choice(node)) is not None:
+                return self._membership(choice, "is")
             case exp.Or():
                 return f"{self.condition(node.left)}, or {self.condition(node.right)}"
             case exp.Not():
@@ -347,6 +349,15 @@ class Words:
         if how is None:
             return alias  # The SQL stands below; half of it in a sentence helps nobody.
         return how if bare == alias else f"{alias} ({how})"
+
+
+def _as_choice(either: exp.Or) -> exp.In | None:
+    """Return alternatives for one value as the list that they are: a = 1 OR a = 2 is a IN (1, 2)."""
+    options = list(either.flatten())
+    subjects = {option.this.sql() for option in options}
+    if len(subjects) > 1 or not all(isinstance(o, exp.EQ) and isinstance(o.expression, exp.Literal) for o in options):
+        return None
+    return exp.In(this=options[0].this.copy(), expressions=[option.expression.copy() for option in options])
 
 
 def say_text(text: str) -> str:
