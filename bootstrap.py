@@ -11,7 +11,7 @@ from pathlib import Path
 
 from asyncer import asyncify
 
-from agents.ask import Asker, together
+from agents.ask import Asker
 from agents.doubt import DoubtingWriter
 from agents.extension import extend
 from agents.guardrails import RuleGuardrails
@@ -23,6 +23,7 @@ from agents.offline.narrator import OfflineNarrator
 from agents.offline.starting import first_questions
 from agents.offline.writer import OfflineWriter
 from agents.parts import Check, Endpoints, Guardrails, Investigator, Narrator, Suggester, Writer
+from agents.together import together
 from data import DESCRIPTIONS, STARTERS, ensure_sample
 from endpoints import OPENAI, Endpoint, read_endpoints, read_hedging
 from llm.embeddings import Embedder, open_embedder

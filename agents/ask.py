@@ -6,14 +6,13 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
 import anyio
-import asyncer
 from asyncer import asyncify
 
 from agents.events import (
@@ -56,6 +55,7 @@ from agents.parts import (
 from agents.question import Complaint, Draft, Followup, Question
 from agents.receipt import Receipt, read_assumed
 from agents.redrawing import Redrawing, read_redrawing, say_redrawn
+from agents.together import together
 from agents.typed_sql import looks_like_sql
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, QuestionUnclear, SQLFailed, SQLRefused
 from llm.spending import spending
@@ -400,18 +400,3 @@ class _Trials:
 
     async def run(self, query: SafeQuery, *, limit: int | None = None, timeout: float | None = None) -> Rows:
         return await self.runner.run(query, limit=limit, timeout=timeout, trial=True)
-
-
-@asynccontextmanager
-async def together() -> AsyncIterator[asyncer.TaskGroup]:
-    """Run tasks side by side; the first failure stops the others and is raised as itself, not in a group."""
-    try:
-        async with asyncer.create_task_group() as tasks:
-            yield tasks
-    except BaseExceptionGroup as group:
-        raise _first_of(group) from None
-
-
-def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = group.exceptions[0]
-    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first

@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableParallel
 from pydantic import BaseModel
 
-from agents.ask import together
+from agents.together import together
 from benchmarks.bench_servers import LOOPBACK
 from web.app import settled
 

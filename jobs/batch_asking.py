@@ -14,9 +14,10 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from asyncer import asyncify
 
 from agents.answer import Answer
-from agents.ask import ROWS_AT_A_GLANCE, Asker, together
+from agents.ask import ROWS_AT_A_GLANCE, Asker
 from agents.events import Failed, FellBack, RowsFound
 from agents.question import TURNS_KEPT, Draft, Followup, Question, Turn
+from agents.together import together
 from bootstrap import open_asker
 from errors import ModelUnavailable
 from jobs.engine import Files, Tell

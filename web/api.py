@@ -19,9 +19,10 @@ from pydantic.config import JsonDict
 from starlette.responses import Response
 
 from agents.answer import Answer
-from agents.ask import ROWS_AT_A_GLANCE, together
+from agents.ask import ROWS_AT_A_GLANCE
 from agents.events import Declined, Event, Failed, Finished, RowsFound, SQLWritten, TablesFound
 from agents.question import TURNS_KEPT, Mode, Question, Turn
+from agents.together import together
 from errors import AskError
 from web.desk import Desk
 from web.events import EventStream, cancel_when_gone

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from agents.ask import together
 from agents.steps import steps_as_json
+from agents.together import together
 from errors import AskError, SQLRefused
 from tools.breakdown import Step
 from web.api import BROKEN_DOWN, LOGIN, RESPONSES, retry_header

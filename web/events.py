@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from agents.answer import query_as_json, receipt_as_json, values_as_json
-from agents.ask import ROWS_AT_A_GLANCE, together
+from agents.ask import ROWS_AT_A_GLANCE
 from agents.events import (
     ChartDrawn,
     Declined,
@@ -35,6 +35,7 @@ from agents.events import (
     TextChunk,
     Waiting,
 )
+from agents.together import together
 
 HEARTBEAT = 15.0
 """Seconds between two comments that keep a quiet connection open."""

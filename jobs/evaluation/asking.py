@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 from pydantic import SecretStr
 
-from agents.ask import together
+from agents.together import together
 from bootstrap import OFFLINE, open_asker
 from errors import SettingsInvalid
 from jobs.evaluation.cases import Case
