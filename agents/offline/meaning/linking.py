@@ -269,6 +269,8 @@ def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra) -> tuple[Item,
         names = [n for n in names if n[0] > 1 or n[1].score >= EXACT]
     names = [n for n in names if n[0] == 1 or not _is_noise(rest[n[0] - 1])]
     values = lexicon.values_at(rest, extra.get(first.stem, ()))
+    if first.stem in LIGHT_VERBS and _is_verb(first):  # "written" is no value "Writing"
+        values = [v for v in values if v[0] > 1 or (v[1].value or "").strip().lower() == first.lower]
     longest = max((used for used, _ in [*names, *values]), default=0)
     if not longest:
         return None

@@ -10,7 +10,7 @@ from agents.offline.meaning.lexicon import SYNONYM, Meaning
 from agents.offline.meaning.linking import Item
 from agents.offline.reading.reader import Reader
 
-_ANYBODY = frozenset({"person", "folk", "somebody", "everybody"})
+_ANYBODY = frozenset({"person", "folk", "somebody", "everybody", "anybody", "anyone"})
 _CUSTOMERS = BUYERS | {"user", "guest", "visitor"}
 _EMPLOYED = frozenset({"salary", "wage", "hired", "hire", "employed"})
 """Words of columns that only people have who work here."""
@@ -26,6 +26,23 @@ def name_people(r: Reader) -> None:
         if table is not None:
             r.items[n] = replace(item, kind="name", tables=(Meaning(table, score=SYNONYM),), meanings=(Meaning(table),))
             r.assumptions.append(f"I took “{item.text}” to mean {r.naming.say_table(table)}.")
+
+
+def name_nobody(r: Reader) -> None:
+    """Read "nobody" after a table's name as none of the rows that belong to it, where just one table's can."""
+    for n, item in enumerate(r.items):
+        if item.kind != "unknown" or item.text.lower() not in {"nobody", "noone"}:
+            continue
+        table = next((t for i in r.items[:n] if i.kind == "name" and (t := r.resolver.table(i))), None)
+        happened = {m.table for i in r.items[n:] for m in i.tables if m.score >= SYNONYM} - {table}
+        steps = r.joins.steps_from(table) if table is not None else ()
+        owned = {s.target for s in steps if not s.to_one} - {table}
+        found = owned & happened or owned
+        if len(found) == 1:
+            none = Meaning(found.pop())
+            named = replace(item, kind="name", tables=(none,), meanings=(none,))
+            r.items[n : n + 1] = [Item("not", "no", sentence=item.sentence, position=item.position), named]
+        return
 
 
 def drop_still(r: Reader) -> None:
@@ -51,7 +68,7 @@ def drop_new(r: Reader) -> None:
 
 
 def _meant(r: Reader, item: Item) -> str | None:
-    people = [t.name for t in r.lexicon.catalog if not t.is_view and _are_people(r, t.name)]
+    people = [t.name for t in r.lexicon.catalog if not t.is_view and are_people(r, t.name)]
     staff = [t for t in people if _work_here(r, t)]
     if singular(item.text.lower()) in STAFF:
         return staff[0] if len(staff) == 1 else None
@@ -75,7 +92,8 @@ def _who_did_it(r: Reader, people: list[str]) -> str | None:
     return did[0] if len(did) == 1 else None
 
 
-def _are_people(r: Reader, table: str) -> bool:
+def are_people(r: Reader, table: str) -> bool:
+    """Whether the rows of a table are people, by its name or by what its columns are called."""
     return bool(PEOPLE & set(r.naming.table(table))) or _have_full_names(r, table) or _work_here(r, table)
 
 

@@ -19,7 +19,9 @@ from agents.offline.reading.refusing import (
     through_sales,
 )
 from agents.offline.reading.take_clauses import joined
+from agents.offline.reading.take_events import through_events
 from agents.offline.reading.take_money import counted_daily
+from agents.offline.reading.take_whom import show_whom
 
 _TOP = 10
 """How many are shown where somebody asks for the top customers without a number."""
@@ -34,6 +36,7 @@ def finish(r: Reader) -> Plan:
         raise r.not_understood(r.role)
     _answer_the_question_word(r)
     _show_owners(r)
+    show_whom(r)
     _add_up_what_is_grouped(r)
     _has_happened(r)
     if r.ranking is not None and r.ranking.by is None:
@@ -43,7 +46,7 @@ def finish(r: Reader) -> Plan:
     filters, related = (through_sales(r, found) for found in filters_of(r))
     refuse_contradictions(filters)
     _refuse_loose_negation(r, filters, related)
-    measures = _measures(r)
+    measures = through_events(r, _measures(r))
     refuse_only(r, (*filters, *related))
     refuse_strangers(r, measures, [f.table for f in (*filters, *related) if isinstance(f, Related)])
     if group_by_listed(r, measures):

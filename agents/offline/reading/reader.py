@@ -83,6 +83,8 @@ class Reader:
         """The question word it begins with: which, who, when or where."""
         self.asked_limit: int | None = None
         """A number of things asked for, before it is known what they are ranked by."""
+        self.whom = ""
+        """The words "to whom" at the end: the person that a row belongs to is shown beside it."""
         self.star = False
         self.sorts = False
         """Whether the question began with "sort": what by is still to come."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agents.offline.english.vocabulary import PEOPLE
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.meaning.linking import Item
-from agents.offline.meaning.people import drop_new, drop_still, name_people
+from agents.offline.meaning.people import drop_new, drop_still, name_nobody, name_people
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.meaning.roles import take_role
 from agents.offline.plan import Condition, Measure, Plan
@@ -34,16 +34,18 @@ from agents.offline.reading.take_comparisons import (
     take_number,
     take_worth,
 )
+from agents.offline.reading.take_events import name_happened
 from agents.offline.reading.take_groups import take_by, take_direction, take_order, take_per
 from agents.offline.reading.take_later import name_later, take_later
 from agents.offline.reading.take_measures import take_aggregate, take_count
-from agents.offline.reading.take_money import asks_what_was_made, take_how_much
+from agents.offline.reading.take_money import asks_what_was_made, name_amounts, take_how_much
 from agents.offline.reading.take_names import take_name, take_unknown, take_verb
 from agents.offline.reading.take_rankings import take_superlative
 from agents.offline.reading.take_rivals import name_rivals
 from agents.offline.reading.take_states import name_states, take_away, take_free, take_overdue
 from agents.offline.reading.take_ties import name_ties
 from agents.offline.reading.take_times import take_period
+from agents.offline.reading.take_whom import name_whom
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,14 @@ def read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     """Return the plan of a question's items; raises NotUnderstood naming the first part that finds no place."""
     reader = Reader(lexicon, items)
     set_aside(reader)
+    name_nobody(reader)
     name_people(reader)
     drop_new(reader)
     name_states(reader)
     name_rivals(reader)
+    name_happened(reader)
+    name_amounts(reader)
+    name_whom(reader)
     name_ties(reader)
     name_later(reader)
     name_lacking(reader)

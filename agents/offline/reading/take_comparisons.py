@@ -18,6 +18,7 @@ from agents.offline.plan import (
     Statistic,
 )
 from agents.offline.reading.reader import Reader
+from agents.offline.reading.take_events import event_between
 from agents.offline.reading.take_measures import compares_next, having
 from agents.offline.reading.take_money import main_amount, take_money
 from agents.offline.reading.take_times import during
@@ -166,7 +167,8 @@ def _count_or_amount(r: Reader, operator: Operator, number: float, item: Item) -
         r.having.append(Having(counted, operator, (number,)))
         return
     r.open_scope()
-    r.scope.entity, r.scope.operator, r.scope.count = table, operator, int(number)
+    happened = event_between(r, r.subject, table) or table
+    r.scope.entity, r.scope.operator, r.scope.count = happened, operator, int(number)
 
 
 def _add(r: Reader, column: Col, operator: Operator, *values: Operand) -> None:

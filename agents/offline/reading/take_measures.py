@@ -19,6 +19,8 @@ def take_count(r: Reader) -> None:
     """how many X, the number of X"""
     counted = r.take()
     distinct = r.skip("distinct", "of")
+    if r.next_is("per") and r.peek(1) is None and r.subject_named and not r.measures:
+        raise r.not_understood(counted)  # "which sailors have rented, and how many each"
     values: list[Item] = []
     while r.next_is("name") and (_is_value_only(r.peek()) or _is_flag_before_table(r)) and r.next_is("name", ahead=1):
         values.append(r.take())
@@ -236,6 +238,8 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
                 r.take()
                 r.resolver.mentioned.append(table)
                 return _measure(r, function, at)
+            if function == "avg" and (worth := _worth_of_one(r, item, table)) is not None:
+                return worth
             if function == "sum" and not r.resolver.is_money(item.text):
                 before = r.peek(-1)
                 adds = before is not None and (before.kind == "of" or before.text == "sum of")
@@ -246,6 +250,17 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
     if item.kind in {"name", "verb", "unknown"} and r.resolver.is_money(item.text):
         return take_money(r, function)
     raise r.not_understood(item) if item.kind in {"unknown", "name"} else _nested(item)
+
+
+def _worth_of_one(r: Reader, item: Item, table: str) -> Measure | None:
+    """the average invoice: the average of what one amounts to"""
+    amount = main_amount(r, table)
+    if amount is None or singular(item.text.lower()) != item.text.lower():
+        return None
+    if r.naming.column(table, amount.name)[-1] not in {"amount", "total", "value", "sum"}:
+        return None
+    r.take()
+    return Measure("avg", table, amount.name)
 
 
 def _worth(r: Reader, function: Function) -> Measure:

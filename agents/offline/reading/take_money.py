@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agents.offline.english.vocabulary import PEOPLE, SOLD, STAFF
-from agents.offline.english.words import split
-from agents.offline.meaning.lexicon import EXACT
+from agents.offline.english.words import singular, split, stem
+from agents.offline.meaning.lexicon import EXACT, Meaning
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Col, Function, Measure
@@ -82,10 +82,39 @@ def _amount_named_later(r: Reader, asked: Item) -> None:
                 del r.items[n]
                 r.measures.append(Measure("sum", column.table, column.name))
             return
-    amount = _amount_done(r)
+    amount = _amount_billed(r) or _amount_done(r)
     if amount is None or _any_superlative(r):
         raise r.not_understood(asked)
     r.measures.append(Measure("sum", amount.table, amount.name))
+
+
+def _amount_billed(r: Reader) -> Col | None:
+    """how much did we invoice: the amount of the things that the verb is called as"""
+    item = r.peek()
+    table = r.resolver.table(item) if item is not None and item.kind == "name" and not item.values else None
+    if item is None or table is None or singular(item.text.lower()) != item.text.lower():
+        return None
+    amount = main_amount(r, table)
+    if amount is not None:
+        r.take()
+    return amount
+
+
+def name_amounts(r: Reader) -> None:
+    """Read "billing" and "invoicing" as the sum of what bills and invoices amount to; else leave it unknown."""
+    for n, item in enumerate(r.items):
+        table = r.resolver.table(item) if item.kind == "name" and not item.values else None
+        word = item.text.lower()
+        if table is None or not word.endswith("ing") or r.naming.table(table)[-1].endswith("ing"):
+            continue
+        amount = main_amount(r, table) if stem(word) == stem(r.naming.table(table)[-1]) else None
+        if amount is None:
+            continue
+        column = (Meaning(table, amount.name),)
+        named = replace(item, tables=(), columns=column, meanings=column)
+        r.items[n : n + 1] = [Item("aggregate", "total", "sum", position=item.position), named]
+        r.assumptions.append(f"“{item.text}” is the sum of {table}.{amount.name}.")
+        return
 
 
 def _amount_done(r: Reader) -> Col | None:

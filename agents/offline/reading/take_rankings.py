@@ -9,6 +9,7 @@ from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood, stem_of_adjective
 from agents.offline.plan import Col, Measure
 from agents.offline.reading.reader import Ranking, Reader
+from agents.offline.reading.take_events import event_between
 from agents.offline.reading.take_measures import EXTREMES, beats, is_key, rank_by, second_noun, take_functions
 from agents.offline.reading.take_money import sold_of, take_money
 
@@ -127,7 +128,7 @@ def _ranked_by_noun(r: Reader, ranking: Ranking, adjective: str, word: Item, ite
     elif table is not None and not own and word.text in _COUNTED:
         r.take()
         r.ranking = ranking
-        rank_by(r, sold_of(r, Measure("count", table)))
+        rank_by(r, sold_of(r, Measure("count", event_between(r, r.subject, table) or table)))
     elif table is not None and own and ranking.summed and (r.columns or r.groups) and not r.subject_named:
         r.take()
         r.ranking = ranking
@@ -224,6 +225,9 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
             return
         raise r.not_understood(word)
     root = stem_of_adjective(adjective)
+    if root in {"popular", "common", "frequent", "busy"} and any(i.kind == "by" for i in r.items[r.at :]):
+        r.ranking = ranking  # "most popular by number of visits": what by is still to come
+        return
     if root in {"popular", "busy"} and (counted := _only_event(r)) is not None:
         r.assumptions.append(f"“{word.text.capitalize()}” goes by the number of {r.naming.say_table(counted)}.")
         r.ranking = ranking
