@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import tempfile
 from dataclasses import asdict
 from itertools import cycle, islice
@@ -34,6 +35,8 @@ def kills(
 
     It takes some six minutes. Exit code 1: a line was lost, or written twice.
     """
+    # Leave by an exception, so that the stand-in is stopped on the way.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="quaestor-kills-") as name:
         folder = Path(name)
         port = free_port()
