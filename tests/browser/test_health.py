@@ -45,7 +45,7 @@ async def test_the_chat_and_the_api_ask_at_one_desk(browser: Browser, offline: S
 
 def test_the_description_holds_our_own_paths_alone(offline: Served) -> None:
     described = httpx.get(f"{offline.url}/openapi.json").json()
-    assert set(described["paths"]) == {"/api/ask", "/healthz", "/readyz", "/metrics"}
+    assert set(described["paths"]) == {"/api/ask", "/api/breakdown", "/healthz", "/readyz", "/metrics"}
 
 
 def test_what_the_api_does_not_know_is_not_answered_with_the_chats_page(offline: Served) -> None:
