@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from agents.offline.english.vocabulary import GRADES
-from agents.offline.english.words import TITLES, singular
+from agents.offline.english.words import TITLES, singular, split
+from agents.offline.meaning.lexicon import SYNONYM
 from agents.offline.meaning.linking import Item
+from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.reading.reader import Reader
 
 _WHOLES = frozenset("collection catalogue catalog system inventory file books".split())
@@ -16,7 +19,8 @@ _ORGANISATIONS = frozenset("company firm agency organisation organization".split
 _PLACES = frozenset("city town country region state district address".split())
 _GIVEN_OUT = frozenset("send lend loan borrow rent giv hand pay carry ship bring".split())
 """Stems of verbs that say the same with "out": "lent out"."""
-_ADDRESSED = TITLES | {"doctor", "professor"}
+_PROFESSIONS = {"dr": "doctor", "prof": "professor"}
+"""What somebody is who is addressed so."""
 
 
 def set_aside(r: Reader) -> None:
@@ -25,6 +29,11 @@ def set_aside(r: Reader) -> None:
     for n, item in enumerate(r.items):
         before = kept[-1] if kept else None
         after = r.items[n + 1] if n + 1 < len(r.items) else None
+        if _is_title(before, item, after) and (told := _profession(r, item)) is not None:
+            kept.append(told)
+            continue
+        if _is_yet(before, item, after) and before is not None and _is_step(r, before):
+            raise NotUnderstood(f"What is past “{before.text}” may be “{before.text}” too: name the statuses you mean.")
         if any(rule(before, item, after) for rule in _RULES):
             if item.text.lower() in _WHOLES:
                 kept.pop()
@@ -64,14 +73,27 @@ def _is_out(before: Item | None, item: Item, after: Item | None) -> bool:
 def _is_title(before: Item | None, item: Item, after: Item | None) -> bool:
     """Dr. Novak, Mrs Lind"""
     del before
-    addressed = item.text.lower() in _ADDRESSED and item.capital and item.kind in {"unknown", "name"}
+    addressed = item.text.lower() in TITLES and item.capital and item.kind == "unknown"
     return addressed and after is not None and after.capital and bool(after.values)
+
+
+def _profession(r: Reader, title: Item) -> Item | None:
+    """Return "Dr" as the name of the table of doctors, where there is one."""
+    word = _PROFESSIONS.get(title.text.lower())
+    named = r.lexicon.names_at(split(word)) if word is not None else []
+    tables = tuple(m for _, m in named if m.column is None and m.score >= SYNONYM)
+    return replace(title, kind="name", tables=tables, meanings=tables, capital=False) if len(tables) == 1 else None
 
 
 def _is_yet(before: Item | None, item: Item, after: Item | None) -> bool:
     """not paid yet: no "but" where nothing follows"""
     ends = after is None or after.sentence != item.sentence or after.kind in {"in", "period", "and", "per"}
     return item.kind == "but" and item.text == "yet" and before is not None and ends
+
+
+def _is_step(r: Reader, item: Item) -> bool:
+    """Whether it is a value of a status with further ones: what was delivered has another, and was shipped too."""
+    return bool(item.values) and all((r.lexicon.column(m.col).distinct or 3) > 2 for m in item.values)
 
 
 def _is_represented(before: Item | None, item: Item, after: Item | None) -> bool:

@@ -135,6 +135,8 @@ def take_without(r: Reader) -> bool:
     if r.lexicon.column(chosen[0]).kind == "number" and not _is_key(r, chosen[0]):
         return False
     after = r.peek(1)
+    if after is not None and after.kind == "name" and r.touches(item, after):
+        return False  # "no card payments": not those without a card
     if after is not None and (after.values or after.kind in {"compare", "number", "comparative", "like", "verb"}):
         return False
     r.take()
