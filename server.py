@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import os
 import re
@@ -32,6 +33,9 @@ BACKLOG = 4_096
 ENOUGH_FILES = 4_096
 """Open files with which 1,500 people are served: a socket each, another one to the model, and some to spare."""
 
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+"""As glibc's malloc.h has them. Unless they are set, the thresholds grow with what was freed, and less comes back."""
 
 TICK_SECONDS = 1.0
 """Between two looks of an idle server: each wakes the processor, and the replies' date changes no faster."""
@@ -107,6 +111,19 @@ def allow_files() -> None:
         log.warning("Only %d files may be open: past %d people at once some are turned away.", soft, soft // 2 - 50)
 
 
+def share_heap() -> None:
+    """Let all threads share one heap, and give what is free in it back to the system, where the C library is glibc.
+
+    By itself each thread gets a heap of its own and keeps what it once took: a tenth more memory with a hundred people.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # Another C library, or Windows.
+        return
+    for option, value in ((M_ARENA_MAX, 1), (M_TRIM_THRESHOLD, 128 * 1024), (M_MMAP_THRESHOLD, 128 * 1024)):
+        mallopt(option, value)
+
+
 def configure(app: FastAPI) -> uvicorn.Config:
     """Return how the app is served."""
     return uvicorn.Config(
@@ -144,6 +161,7 @@ class QuietServer(uvicorn.Server):
 
 def main() -> None:
     """Serve until stopped; a setting that cannot work ends it with one sentence."""
+    share_heap()
     try:
         settings = read_settings()
         check_exposure(settings)
