@@ -3,10 +3,14 @@
 import os
 
 import hypothesis
+import pytest
 
 from tests.servers import mariadb_url, postgres_url
 
 __all__ = ["mariadb_url", "postgres_url"]
+
+# One test file may import from these what another has as its plugin, in any order.
+pytest.register_assert_rewrite("tests.model_fixture", "tests.web_fixture")
 
 # The same examples on every run: what a search finds new is for who looks for it, not for who changed something else.
 hypothesis.settings.register_profile("same", derandomize=True)
