@@ -100,6 +100,7 @@ QUESTIONS = {
     "Did we get more rentals in May 2026 than in April 2026?": "SELECT SUM(rented_on LIKE '2026-05%'), SUM(rented_on LIKE '2026-04%') FROM rentals",
     "How many rentals were returned later than due?": "SELECT COUNT(*) FROM rentals WHERE returned_on > due_on",
     "How many rentals came back after the due date?": "SELECT COUNT(*) FROM rentals WHERE returned_on > due_on",
+    "What is the total invoices amount per state?": "SELECT state, SUM(total_amount) FROM invoices GROUP BY state",
     "How much did we invoice in total in March 2026?": "SELECT SUM(total_amount) FROM invoices WHERE issued_on LIKE '2026-03%'",
     "Compare invoicing in March 2026 with April 2026": "SELECT SUM(total_amount) FILTER (WHERE issued_on LIKE '2026-03%'), SUM(total_amount) FILTER (WHERE issued_on LIKE '2026-04%') FROM invoices",
     "Average invoice per sailor": "SELECT full_name, AVG(total_amount) FROM invoices JOIN sailors USING (sailor_id) GROUP BY sailor_id",

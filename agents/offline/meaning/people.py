@@ -20,6 +20,11 @@ def name_people(r: Reader) -> None:
     """Give each unknown word for people the one table it can mean; leave it unknown where it may mean several."""
     for n, item in enumerate(r.items):
         named = item.kind == "unknown" or (item.kind == "verb" and singular(item.text.lower()) in STAFF)
+        if item.stem in _ANYBODY and item.kind == "name" and not item.tables and _work(r):
+            item = r.items[n] = Item(
+                "unknown", item.text, sentence=item.sentence, stem=item.stem, position=item.position
+            )
+            named = True  # people who work are no visitors, whatever a column counts
         if not named or item.meanings or item.capital:
             continue
         table = _meant(r, item)
@@ -77,9 +82,13 @@ def _meant(r: Reader, item: Item) -> str | None:
         return others[0] if len(others) == 1 else None
     if item.stem not in _ANYBODY:
         return None
-    if any(i.kind == "verb" and i.stem in {"work", "employ"} for i in r.items):
+    if _work(r):
         return staff[0] if len(staff) == 1 else None
     return people[0] if len(people) == 1 else _who_did_it(r, people)
+
+
+def _work(r: Reader) -> bool:
+    return any(i.kind == "verb" and i.stem in {"work", "employ"} for i in r.items)
 
 
 def _who_did_it(r: Reader, people: list[str]) -> str | None:

@@ -243,7 +243,7 @@ class Resolver:
         for table in self.lexicon.catalog:
             if table.is_view or not all(self.lexicon.joins.to_one(table.name, t) for t in tables):
                 continue
-            measure = self._money_of(table.name)
+            measure = self.money_of(table.name)
             if measure:
                 keys = len(table.foreign_keys)
                 ranked.append(
@@ -261,11 +261,7 @@ class Resolver:
     def pieces(self, table: str) -> Measure | None:
         """Return the sum of the quantities in which a table's rows were sold."""
         for other in self.lexicon.catalog:
-            if (
-                other.name == table
-                or not self.lexicon.joins.to_one(other.name, table)
-                or not self._money_of(other.name)
-            ):
+            if other.name == table or not self.lexicon.joins.to_one(other.name, table) or not self.money_of(other.name):
                 continue
             for column in other.columns:
                 if self._words(other.name, column) in _QUANTITIES:
@@ -276,7 +272,8 @@ class Resolver:
         naming = self.lexicon.naming
         return (*naming.table(measure.table), *naming.column(measure.table, measure.column or ""))
 
-    def _money_of(self, table: str) -> Measure | None:
+    def money_of(self, table: str) -> Measure | None:
+        """Return what the rows of one table alone brought in."""
         by_words = {self._words(table, c): c.name for c in self.lexicon.table(table).columns if c.kind == "number"}
         for words in _MONEY_COLUMNS:
             if words in by_words:

@@ -19,6 +19,8 @@ _ORGANISATIONS = frozenset("company firm agency organisation organization".split
 _PLACES = frozenset("city town country region state district address".split())
 _GIVEN_OUT = frozenset("send lend loan borrow rent giv hand pay carry ship bring".split())
 """Stems of verbs that say the same with "out": "lent out"."""
+_LENT = frozenset("lend loan borrow rent".split())
+"""Of these, the verbs that must be something the database knows of."""
 _PROFESSIONS = {"dr": "doctor", "prof": "professor"}
 """What somebody is who is addressed so."""
 
@@ -67,7 +69,13 @@ def _is_out(before: Item | None, item: Item, after: Item | None) -> bool:
     """lent out, sent out: not "out on loan", which is a state"""
     del after
     given = before is not None and before.kind in {"verb", "name"} and before.stem in _GIVEN_OUT
-    return given and item.kind == "unknown" and item.text.lower() == "out"
+    lent = before is not None and before.stem in _LENT
+    return (
+        given
+        and (not lent or bool(before and before.meanings))
+        and item.kind == "unknown"
+        and item.text.lower() == "out"
+    )
 
 
 def _is_title(before: Item | None, item: Item, after: Item | None) -> bool:

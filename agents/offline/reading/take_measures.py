@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agents.offline.english.vocabulary import GRADES
 from agents.offline.english.words import singular
 from agents.offline.meaning.lexicon import EXACT
@@ -237,6 +239,11 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
             if following is not None and following.kind == "name" and following.columns:
                 r.take()
                 r.resolver.mentioned.append(table)
+                own = any(m.table == table for m in following.columns)
+                money = r.resolver.money_of(table) if not own and r.resolver.is_money(following.text) else None
+                if money is not None:
+                    r.take()  # "sales amount": what the sales brought in, not another table's amount
+                    return replace(money, function=function)
                 return _measure(r, function, at)
             if function == "avg" and (worth := _worth_of_one(r, item, table)) is not None:
                 return worth
