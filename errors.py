@@ -15,6 +15,7 @@ into one of these in the one file that calls the library.
     ├── DatabaseUnavailable    the database cannot be reached, read, or is empty
     ├── IndexUnavailable       the schema index cannot be reached or opened
     ├── ModelUnavailable       the model endpoint does not answer
+    │   ├── Unseated           ... or none of several is well, or free in time
     │   └── ModelMisbehaved    ... or answers something that cannot be used
     │       └── RequestRejected  ... because it does not take the request as it was put
     ├── FileUnusable           a job's file cannot be read or written, or is another job's
@@ -88,6 +89,10 @@ class ModelUnavailable(AskError):
     """The model endpoint does not answer."""
 
     retry_after = 5.0
+
+
+class Unseated(ModelUnavailable):
+    """There is no seat for a call: no endpoint is well, or none is free in time."""
 
 
 class ModelMisbehaved(ModelUnavailable):

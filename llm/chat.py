@@ -20,12 +20,12 @@ from openai import DefaultAioHttpClient, Timeout
 from pydantic import PrivateAttr, SecretStr
 
 from endpoints import OPENAI_PROTOCOL, Endpoint
-from errors import ModelUnavailable, SettingsInvalid
+from errors import ModelUnavailable, SettingsInvalid, Unseated
 from llm.chat_endpoint import Ask, EndpointModel, tokens_in
 from llm.chat_faults import sentence, told
 from llm.chat_lookout import looking_out
 from llm.chat_wire import Interval, Patience
-from llm.pool import CallFailed, Pool, Turn, Unseated, open_pool
+from llm.pool import CallFailed, Pool, Turn, open_pool
 from llm.wire import CONNECT_SECONDS, open_wire
 
 INTERVAL = 0.15

@@ -17,9 +17,9 @@ from asyncer import asyncify
 from pydantic import SecretStr
 
 from endpoints import OPENAI, Endpoint
-from errors import ModelMisbehaved, ModelUnavailable, RequestRejected
+from errors import ModelMisbehaved, ModelUnavailable, RequestRejected, Unseated
 from llm.batcher import Batcher
-from llm.pool import Breakage, CallFailed, Fault, Kind, Pool, Turn, Unseated
+from llm.pool import Breakage, CallFailed, Fault, Kind, Pool, Turn
 from tools.recent import Recent
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from llm.pool_faults import Blame, Breakage, CallFailed, Fault, Kind, classify
 from llm.pool_health import Health
 from llm.pool_limits import Budget, full_jitter
 from llm.pool_race import race
-from llm.pool_seats import Seats, Unseated
+from llm.pool_seats import Seats
 from llm.pool_turn import Turn
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "Kind",
     "Pool",
     "Turn",
-    "Unseated",
     "classify",
     "open_pool",
 ]

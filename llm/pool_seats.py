@@ -9,7 +9,7 @@ from random import Random
 from typing import Protocol
 
 from endpoints import Endpoint
-from errors import ModelUnavailable
+from errors import Unseated
 from llm.pool_choice import Choice, Limit, Member
 from llm.pool_health import Health
 from llm.pool_limits import second_bucket
@@ -20,10 +20,6 @@ _GRAIN = 0.002
 _PASSED_OVER = 16
 """How many may stand in line because they avoid an endpoint; where more would, it is asked all the same."""
 _NEVER = float("inf")
-
-
-class Unseated(ModelUnavailable):
-    """There is no seat for a call: no endpoint is well, or none is free in time."""
 
 
 class Lessor(Protocol):

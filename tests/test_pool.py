@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from endpoints import Endpoint
-from errors import ModelUnavailable
-from llm.pool import Pool, Unseated
+from errors import ModelUnavailable, Unseated
+from llm.pool import Pool
 from llm.pool_faults import Breakage, CallFailed, Kind, classify
 from llm.pool_health import FAILURES_IN_A_ROW, Health
 from llm.pool_limits import Budget
