@@ -11,7 +11,7 @@ from benchmarks.report_verdicts import MISSING, number, targets
 
 NOT_MEASURED = "*Not measured in this run.*"
 
-LOADS = ("light", "middle", "crowd", "rush")
+LOADS = ("light", "middle", "prepare", "crowd", "rush")
 """By how many questions come each second, the fewest first."""
 APPS = ("ours", "simulated", "reference")
 SHARES = ("p50", "p99", "p999")

@@ -34,7 +34,8 @@ STEP_ROWS_PRINTED = 3
 def ask(
     question: Annotated[str, typer.Argument(help="The question, in plain words.")],
     database_url: Annotated[
-        str | None, typer.Option(help="The database to ask, e.g. sqlite:///shop.db. [default: the sample database]")
+        str | None,
+        typer.Option(help="The database to ask, e.g. sqlite:///shop.db.", show_default="the sample database"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     investigate: Annotated[

@@ -10,14 +10,9 @@ from typing import Annotated
 
 import typer
 
-from errors import AskError, FileUnusable, SettingsInvalid
-from jobs.engine import Engine, Files, Tell, run_job
-from jobs.lines import Counts
-from jobs.progress import progress as show_progress
+from jobs.command import run_command
+from jobs.engine import Engine, Files, Run, Tell
 from settings import Settings, read_settings
-
-WRONG_USE, STOPPED = 2, 130
-"""Exit codes; 130 is what a shell expects of a command that Ctrl-C has ended."""
 
 
 @dataclass(frozen=True)
@@ -63,30 +58,12 @@ def batch(
     """
     output = output or questions.with_suffix(".answers.jsonl")
     files = Files(questions, output, errors_filepath or output.with_name("errors.jsonl"), resume)
-    told = Counts()
-    try:
-        options = Options(read_settings(database_url), concurrency)
-        with show_progress(progress) as show:
 
-            def tell(counts: Counts) -> None:
-                nonlocal told
-                told = counts
-                show(counts)
+    def prepare() -> tuple[Run, Files]:
+        return partial(ask_share, Options(read_settings(database_url), concurrency)), files
 
-            run_job(partial(ask_share, options), files, engine, workers, tell)
-    except KeyboardInterrupt:
-        typer.echo(f"Stopped: {_done(told, files)} Go on with --resume.", err=True)
-        raise typer.Exit(STOPPED) from None
-    except (SettingsInvalid, FileUnusable) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1 if told.answered or told.failed else WRONG_USE) from None
-    except AskError as error:
-        has_begun = told.answered or told.failed or told.skipped
-        typer.echo(f"{error} {_done(told, files)} Go on with --resume." if has_begun else str(error), err=True)
-        raise typer.Exit(1) from None
-    typer.echo(_done(told, files))
-    if told.failed:
-        raise typer.Exit(1)
+    done = ("question is dealt with", "questions are dealt with")
+    run_command(prepare, engine, workers, progress=progress, done=done)
 
 
 def ask_share(options: Options, files: Files, at_once: int, tell: Tell) -> None:
@@ -96,10 +73,3 @@ def ask_share(options: Options, files: Files, at_once: int, tell: Tell) -> None:
 
     concurrency = max(1, (options.concurrency + files.share[0]) // at_once)
     asyncio.run(ask_lines(options.settings, concurrency, files, tell))
-
-
-def _done(counts: Counts, files: Files) -> str:
-    """Return what was done, and where it is, in a sentence."""
-    answered = counts.answered + counts.skipped
-    said = f"{answered:,} {'question is' if answered == 1 else 'questions are'} dealt with in {files.save}"
-    return f"{said}, {counts.failed:,} failed: see {files.errors}." if counts.failed else f"{said}, none failed."

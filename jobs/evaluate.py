@@ -44,7 +44,7 @@ def evaluate(
         ),
     ] = None,
     database_url: Annotated[
-        str | None, typer.Option(help="The database for cases that name none. [default: the sample database]")
+        str | None, typer.Option(help="The database for cases that name none.", show_default="the sample database")
     ] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="ID", help="Ask only this case; may be repeated.")] = None,
     database: Annotated[

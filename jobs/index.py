@@ -14,7 +14,8 @@ from tools.schema import Progress, Stored
 
 def index(
     database_url: Annotated[
-        str | None, typer.Option(help="The database to read, e.g. sqlite:///shop.db. [default: the sample database]")
+        str | None,
+        typer.Option(help="The database to read, e.g. sqlite:///shop.db.", show_default="the sample database"),
     ] = None,
     rebuild: Annotated[bool, typer.Option(help="Read and embed everything anew, also what has not changed.")] = False,
 ) -> None:

@@ -18,10 +18,10 @@ import uvloop
 from pydantic import SecretStr
 
 from endpoints import Endpoint
-from errors import AskError, FileUnusable, SettingsInvalid
-from jobs.engine import Engine, Files, Tell, run_job
-from jobs.lines import Counts, open_lines
-from jobs.progress import progress as show_progress
+from errors import SettingsInvalid
+from jobs.command import run_command
+from jobs.engine import Engine, Files, Run, Tell
+from jobs.lines import open_lines
 from jobs.request_endpoints import chosen_endpoints
 from jobs.sending import Sender
 from llm.requester import open_requester
@@ -32,8 +32,6 @@ NEW_BEFORE_LOOKING = 20_000
 """New objects before the garbage collector looks: a line leaves no cycles, and Python's 700 cost a tenth of all."""
 OTHER_FILES = 128
 """Files that a process has open beside its connections."""
-WRONG_USE, STOPPED = 2, 130
-"""Exit codes; 130 is what a shell expects of a command that Ctrl-C has ended."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +77,11 @@ def request(
         Path | None, typer.Option("--requests_filepath", help="The same as the argument.")
     ] = None,
     save_filepath: Annotated[
-        Path | None, typer.Option("--save_filepath", help="The answers. [default: REQUESTS with .answers.jsonl]")
+        Path | None, typer.Option("--save_filepath", help="The answers.", show_default="REQUESTS with .answers.jsonl")
     ] = None,
     errors_filepath: Annotated[
-        Path | None, typer.Option("--errors_filepath", help="What failed. [default: errors.jsonl beside the answers]")
+        Path | None,
+        typer.Option("--errors_filepath", help="What failed.", show_default="errors.jsonl beside the answers"),
     ] = None,
     endpoint: Annotated[
         list[str] | None,
@@ -95,7 +94,7 @@ def request(
     model: Annotated[str | None, typer.Option("--model", help="The model to ask everywhere.")] = None,
     max_requests_per_second: Annotated[
         float | None,
-        typer.Option("--max_requests_per_second", min=0.001, help="For all endpoints. [default: no limit]"),
+        typer.Option("--max_requests_per_second", min=0.001, help="For all endpoints.", show_default="no limit"),
     ] = None,
     max_attempts: Annotated[
         int, typer.Option("--max_attempts", min=1, help="How often one line is asked at most.")
@@ -106,15 +105,15 @@ def request(
     engine: Annotated[Engine, typer.Option(help="Where it runs.")] = Engine.LOCAL,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")] = False,
     progress: Annotated[
-        bool | None, typer.Option("--progress/--no-progress", help="Show how far it is. [default: on a terminal]")
+        bool | None, typer.Option("--progress/--no-progress", help="Show how far it is.", show_default="on a terminal")
     ] = None,
 ) -> None:
     """Ask a model for an answer to each line of a file, thousands a second, and save the answers as JSON lines.
 
     Exit code: 0 all lines are answered, 1 some failed or no endpoint could be used, 2 wrong use, 130 stopped by Ctrl-C.
     """
-    told = Counts()
-    try:
+
+    def prepare() -> tuple[Run, Files]:
         files = _files(requests or requests_filepath, save_filepath, errors_filepath, resume=resume)
         settings = read_settings()
         options = Options(
@@ -125,27 +124,9 @@ def request(
             per_second=max_requests_per_second,
             redis_url=settings.redis_url,
         )
-        with show_progress(progress) as show:
+        return partial(send_share, options), files
 
-            def tell(counts: Counts) -> None:
-                nonlocal told
-                told = counts
-                show(counts)
-
-            run_job(partial(send_share, options), files, engine, workers, tell)
-    except KeyboardInterrupt:
-        typer.echo(f"Stopped: {_done(told, files)} Go on with --resume.", err=True)
-        raise typer.Exit(STOPPED) from None
-    except (SettingsInvalid, FileUnusable) as error:
-        typer.echo(str(error), err=True)
-        has_begun = told.answered or told.failed
-        raise typer.Exit(1 if has_begun else WRONG_USE) from None
-    except AskError as error:
-        typer.echo(f"{error} {_done(told, files)} Go on with --resume.", err=True)
-        raise typer.Exit(1) from None
-    typer.echo(_done(told, files))
-    if told.failed:
-        raise typer.Exit(1)
+    run_command(prepare, engine, workers, progress=progress, done=("line is answered", "lines are answered"))
 
 
 def _files(requests: Path | None, save: Path | None, errors: Path | None, *, resume: bool) -> Files:
@@ -153,13 +134,6 @@ def _files(requests: Path | None, save: Path | None, errors: Path | None, *, res
         raise SettingsInvalid("Name the file with the requests: python -m jobs request REQUESTS.jsonl.")
     save = save or requests.with_suffix(".answers.jsonl")
     return Files(requests, save, errors or save.with_name("errors.jsonl"), resume)
-
-
-def _done(counts: Counts, files: Files) -> str:
-    """Return what was done, and where it is, in a sentence."""
-    answered = counts.answered + counts.skipped
-    said = f"{answered:,} {'line is' if answered == 1 else 'lines are'} answered in {files.save}"
-    return f"{said}, {counts.failed:,} failed: see {files.errors}." if counts.failed else f"{said}, none failed."
 
 
 def send_share(options: Options, files: Files, shares: int, tell: Tell) -> None:
