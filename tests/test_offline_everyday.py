@@ -159,6 +159,7 @@ BIKE_DECLINED = (
     "What is the most popular bike?",
     "Who is the best clerk?",
     "How is business?",
+    "Takings by clerk?",
 )
 GYM_DECLINED = ("How many members are currently sick?",)
 

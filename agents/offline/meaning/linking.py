@@ -202,7 +202,7 @@ def _single(word: Word, before: Item | None, passive: bool) -> Item | None:
         return None  # "reviews that were left": written, not gone from somewhere
     if word.stem in ROLES:
         return Item("role", word.text, ROLES[word.stem])
-    if word.stem in LIGHT_VERBS:
+    if word.stem in LIGHT_VERBS and not word.lower.endswith("ings"):  # "takings" are more than what somebody takes
         return Item("verb", word.text)
     return Item("unknown", word.text, capital=word.capital)
 
