@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Protocol
 
 import anyio
 import asyncer
@@ -13,8 +12,8 @@ from asyncer import asyncify
 from errors import AskError, QueryTimedOut
 from tools.breakdown_split import Planned, in_one_go, split
 from tools.catalog import Catalog
-from tools.sql_guard import SafeQuery
 from tools.sql_runner import Rows
+from tools.trials import Guard, Runner
 
 log = logging.getLogger("quaestor.breakdown")
 
@@ -24,18 +23,6 @@ EACH = 5.0
 """Seconds for one statement of a step."""
 ALL = 20.0
 """Seconds for everything: what is not done by then says so."""
-
-
-class Guard(Protocol):
-    async def check(self, sql: str) -> SafeQuery:
-        """See tools.sql_guard.Guard."""
-
-
-class Runner(Protocol):
-    async def run(
-        self, query: SafeQuery, *, limit: int | None = None, timeout: float | None = None, trial: bool = False
-    ) -> Rows:
-        """See tools.sql_runner.SQLRunner."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from sqlglot import exp
 
@@ -12,8 +12,7 @@ from errors import AskError
 from tools.catalog import Catalog, Table
 from tools.quoted import quoted_column, quoted_table
 from tools.recent import Recent
-from tools.sql_guard import SafeQuery
-from tools.sql_runner import Rows
+from tools.trials import Guard, Runner
 from tools.wording import as_moment
 
 HOLDS_SECONDS = 60.0
@@ -23,18 +22,6 @@ SECONDS = 1.0
 """For one table: a receipt is not worth more of a database's time."""
 MOST_ROWS = 5_000_000
 """A larger table is not asked: without an index, the latest of its days costs a look at every row."""
-
-
-class Guard(Protocol):
-    async def check(self, sql: str) -> SafeQuery:
-        """See tools.sql_guard.Guard."""
-
-
-class Runner(Protocol):
-    async def run(
-        self, query: SafeQuery, *, limit: int | None = None, timeout: float | None = None, trial: bool = False
-    ) -> Rows:
-        """See tools.sql_runner.SQLRunner."""
 
 
 class Freshness:
