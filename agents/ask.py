@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -218,7 +218,7 @@ class _Asking:
         if chart:
             await self.tell(ChartDrawn(chart))
         async with together() as tasks:
-            newest = tasks.soonify(self._newest)(query)
+            newest = tasks.soonify(self._newest)(query.tables)
             if self.asker.explainer is not None and found_nothing(rows):
                 tasks.soonify(self._tell_nothing)(self.asker.explainer, draft, rows, found)
             else:
@@ -232,7 +232,7 @@ class _Asking:
         await self._judge()
         with self._stage("investigate"):
             tables = await self.asker.investigator.investigate(self.question, self.tell, self._say)
-        newest = await self.asker.freshness.newest(tables, self.question.today) if self.asker.freshness else None
+        newest = await self._newest(tables)
         await self.tell(ReceiptWritten(Receipt((), self._sizes(tables), newest, trusted=False)))
 
     async def _tell_nothing(self, explainer: Explainer, draft: Draft, rows: Rows, found: Found) -> None:
@@ -247,9 +247,9 @@ class _Asking:
         else:
             await self._suggest(draft, rows, found)
 
-    async def _newest(self, query: SafeQuery) -> date | None:
+    async def _newest(self, tables: Sequence[str]) -> date | None:
         freshness = self.asker.freshness
-        return await freshness.newest(query.tables, self.question.today) if freshness else None
+        return await freshness.newest(tables, self.question.today) if freshness else None
 
     def _receipt(self, draft: Draft, query: SafeQuery, newest: date | None) -> Receipt:
         return Receipt(read_assumed(query.premises), self._sizes(query.tables), newest, draft.trusted)
@@ -360,8 +360,7 @@ class _Asking:
         asker = self.asker
         if self._is_busy():
             return unlike(ideas)[:FOLLOWUPS_SHOWN]
-        trials = _Trials(asker.runner)
-        return await keep_runnable(ideas, asker.guard, trials, wanted=FOLLOWUPS_SHOWN, tried=asker.tried)
+        return await keep_runnable(ideas, asker.guard, asker.runner, wanted=FOLLOWUPS_SHOWN, tried=asker.tried)
 
     def _is_busy(self) -> bool:
         """Whether what nobody waits for had better not be done: somebody may soon have to wait for it."""
@@ -390,13 +389,3 @@ class _Asking:
         finally:
             waited = self.seconds.get("wait", 0.0) - waited
             self.seconds[name] += time.perf_counter() - began - waited
-
-
-@dataclass(frozen=True)
-class _Trials:
-    """Runs statements that nobody waits for."""
-
-    runner: Runner
-
-    async def run(self, query: SafeQuery, *, limit: int | None = None, timeout: float | None = None) -> Rows:
-        return await self.runner.run(query, limit=limit, timeout=timeout, trial=True)

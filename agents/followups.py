@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import anyio
 from pydantic import BaseModel
@@ -18,8 +18,8 @@ from llm.chat_json import Messages, json_agent
 from llm.plain_text import plain
 from tools.catalog import Dialect, Found
 from tools.recent import Recent
-from tools.sql_guard import SafeQuery
 from tools.sql_runner import Rows
+from tools.trials import Guard, Runner
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -91,16 +91,6 @@ class ModelSuggester:
         return [("system", system), ("human", "\n".join([section("tables", tables), *told]))]
 
 
-class Guard(Protocol):
-    async def check(self, sql: str) -> SafeQuery:
-        """Return the query, safe to run; raises SQLRefused with the reason."""
-
-
-class Runner(Protocol):
-    async def run(self, query: SafeQuery, *, limit: int | None = None, timeout: float | None = None) -> Rows:
-        """Return the rows; raises SQLFailed, QueryTimedOut or DatabaseUnavailable."""
-
-
 def remember_trials() -> Recent[bool]:
     """Return a memory for `keep_runnable`: whether SQL tried lately, by its text, gave a row."""
     return Recent(TRIALS_KEPT, seconds=TRIAL_HOLDS_SECONDS)
@@ -157,7 +147,7 @@ class _Trial:
             return known
         try:
             query = await self.guard.check(sql)
-            rows = await self.runner.run(query, limit=1, timeout=self.seconds)
+            rows = await self.runner.run(query, limit=1, timeout=self.seconds, trial=True)
             passed = bool(rows.values)
         except (SQLRefused, SQLFailed) as error:
             log.debug("follow-up dropped: %s", error)

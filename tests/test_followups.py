@@ -118,11 +118,14 @@ class Watched:
         self.ran: list[str] = []
         self.is_down = False
 
-    async def run(self, query: SafeQuery, *, limit: int | None = None, timeout: float | None = None) -> Rows:
+    async def run(
+        self, query: SafeQuery, *, limit: int | None = None, timeout: float | None = None, trial: bool = False
+    ) -> Rows:
+        assert trial, "nobody waits for a follow-up: it may not go before a question's own statement"
         self.ran.append(query.sql)
         if self.is_down:
             raise DatabaseUnavailable("The database is away.")
-        return await self._runner.run(query, limit=limit, timeout=timeout)
+        return await self._runner.run(query, limit=limit, timeout=timeout, trial=trial)
 
 
 NOTHING = "SELECT * FROM orders WHERE city = 'Paris'"
