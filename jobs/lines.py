@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 
@@ -26,8 +26,7 @@ from jobs.lines_reader import Batch, Reader
 from jobs.lines_writer import Writer, open_writer
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of the input."""
 
     place: int
@@ -75,7 +74,7 @@ class Lines:
                 for place, text, reason in batch.broken:
                     self.failed(Entry(place, {"input": text}), reason)
                 if batch.read:
-                    yield [Entry(place, fields) for place, fields in batch.read]
+                    yield list(map(Entry._make, batch.read))
         finally:
             # Nobody waits for what was read ahead, so nobody hears its failure either.
             ahead.add_done_callback(lambda read: read.cancelled() or read.exception())
@@ -93,6 +92,11 @@ class Lines:
         """Write the error, soon, like `saved`."""
         self.counts.failed += 1
         self._writer.put_error((entry.place, entry.fields, {"error": error, **more}))
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the writer keeps up; `room` waits until it does."""
+        return self._writer.has_room
 
     async def room(self) -> None:
         """Return when the writer keeps up; raises FileUnusable where it cannot write any more."""

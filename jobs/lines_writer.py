@@ -41,7 +41,7 @@ class Writer:
         self._errors: deque[Written] = deque()
         self._loop = loop
         self._wake, self._finishing = Event(), Event()
-        self._has_room = asyncio.Event()
+        self._room_again = asyncio.Event()
         self._failure: Exception | None = None
         self._thread = Thread(target=self._run, name="lines-writer")
         self._thread.start()
@@ -56,11 +56,16 @@ class Writer:
         if not self._wake.is_set():
             self._wake.set()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether less than `AHEAD` lines wait, and they can be written."""
+        return self._failure is None and len(self._answers) + len(self._errors) < AHEAD
+
     async def room(self) -> None:
         """Return when less than `AHEAD` lines wait; raises FileUnusable where nothing can be written any more."""
-        while self._failure is None and len(self._answers) + len(self._errors) >= AHEAD:
-            self._has_room.clear()
-            await self._has_room.wait()
+        while self._failure is None and not self.has_room:
+            self._room_again.clear()
+            await self._room_again.wait()
         if self._failure:
             raise self._failure
 
@@ -85,10 +90,10 @@ class Writer:
                 # The answers first: a line that stands in both has been answered.
                 for gathered, (path, file) in zip((self._answers, self._errors), self._files, strict=True):
                     _write(path, file, b"".join([_as_line(*gathered.popleft()) for _ in range(len(gathered))]))
-                self._loop.call_soon_threadsafe(self._has_room.set)
+                self._loop.call_soon_threadsafe(self._room_again.set)
         except Exception as failure:  # told by `room`, in the thread that can do something about it
             self._failure = failure
-            self._loop.call_soon_threadsafe(self._has_room.set)
+            self._loop.call_soon_threadsafe(self._room_again.set)
 
 
 @contextmanager

@@ -98,7 +98,8 @@ class Sender:
                     return
                 await self._do(entry, worker)
                 self._working[worker] = None
-                await self._lines.room()
+                if not self._lines.has_room:
+                    await self._lines.room()
         except AskError as error:
             self._halted = self._halted or error
             self._stopping.set()
@@ -126,7 +127,8 @@ class Sender:
             self._failed(entry, request, failed)
         else:
             self._lines.saved(entry, _record(request, answer))
-        self._lines.counts.retries += request.attempts - 1
+        if request.attempts > 1:
+            self._lines.counts.retries += request.attempts - 1
 
     def _failed(self, entry: Entry, request: Request, failed: CallFailed) -> None:
         """Have the failure written; raises ModelUnavailable where it says more of the endpoints than of the line."""

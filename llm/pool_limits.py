@@ -44,7 +44,7 @@ class Bucket:
         self.free_at = float("-inf")
         """When the next may be taken."""
 
-    def take(self, now: float, amount: float = 1.0, *, queued: bool = False) -> None:
+    def take(self, now: float, amount: float = 1.0, queued: bool = False) -> None:
         """Take `amount`, at or after `free_at`; `queued` says that somebody had been waiting for it.
 
         A bucket that watches a window counts one for each take, so it is asked for one.

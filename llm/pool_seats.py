@@ -77,13 +77,16 @@ class Seats:
         member.pending += 1
         self.choice.pending += 1
         if overall is not None:
-            overall.take(now, queued=queued)
-        requests, tokens = member.requests, member.tokens
-        if requests is not None:
-            requests.take(now, queued=queued)
-        if tokens is not None and turn.tokens:
-            tokens.take(now, turn.tokens, queued=queued)
-        if requests is not None or tokens is not None or not is_closed:
+            overall.take(now, 1.0, queued)
+        if (limit := member.requests) is not None:
+            limit.take(now, 1.0, queued)
+            if limit.free_at > member.free_at:
+                member.free_at = limit.free_at
+        if (limit := member.tokens) is not None and turn.tokens:
+            limit.take(now, turn.tokens, queued)
+            if limit.free_at > member.free_at:
+                member.free_at = limit.free_at
+        if not is_closed:
             member.refresh()
         return True
 

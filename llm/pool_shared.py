@@ -89,9 +89,9 @@ class SharedLimit:
         self._bucket = bucket
         self._settled = settled
 
-    def take(self, now: float, amount: float = 1.0, *, queued: bool = False) -> None:
+    def take(self, now: float, amount: float = 1.0, queued: bool = False) -> None:
         if self.is_alone:
-            self._bucket.take(now, amount, queued=queued)
+            self._bucket.take(now, amount, queued)
             self.free_at = self._bucket.free_at
         else:
             self.stock -= amount

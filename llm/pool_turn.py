@@ -67,10 +67,14 @@ class Turn:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end(error)
+
+    def end(self, error: BaseException | None) -> None:
+        """Give the turn back; where nobody has told how it went, what the call has raised tells it."""
         if isinstance(error, CallFailed):
             error.endpoint = self.endpoint
             self.failed(error.fault, error.headers)
-        elif error is None:
+        elif error is None and not self._is_told:
             self.succeeded()
         self.leave()
 
@@ -95,7 +99,7 @@ class Turn:
         self._is_told = True
         member, now = self.member, self._seats.clock()
         breaker = member.breaker
-        was_probe = breaker.health is not Health.CLOSED
+        has_changed = breaker.health is not Health.CLOSED
         breaker.succeeded(self._epoch, self.started)
         member.successes += 1
         if not self._has_begun:
@@ -103,10 +107,12 @@ class Turn:
         member.well(self.started)
         if headers is not None and (wait := read_hints(headers).wait_for(tokens or self.tokens)):
             member.pause(wait, now)
-            was_probe = True
-        if tokens is not None and member.tokens is not None:
+            has_changed = True
+        if tokens is not None and (limit := member.tokens) is not None:
             self._settle(tokens)
-        elif was_probe:
+            # Of an endpoint that may be asked, a limit that lies in the past changes nothing.
+            has_changed = has_changed or limit.free_at > now or member.free_at > now
+        if has_changed:
             member.refresh()
 
     def failed(self, fault: Fault, headers: Mapping[str, str] | None = None) -> None:
@@ -210,4 +216,3 @@ class Turn:
         if limit is not None and tokens != self.tokens:
             limit.settle(tokens - self.tokens)
             self.tokens = tokens
-        self.member.refresh()

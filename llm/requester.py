@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -60,31 +61,31 @@ class Requester:
         self._doors = {endpoint.name: _Door(endpoint, seconds) for endpoint in endpoints}
         self._has_token_limits = any(endpoint.tokens_per_minute for endpoint in endpoints)
 
-    async def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request) -> Awaitable[Answer]:
         """Return the answer; what fails in a way that may pass is asked again, elsewhere first.
 
         Raises the last attempt's CallFailed, or ModelUnavailable where no endpoint can be used at all.
         """
         tokens = _estimate(request) if self._has_token_limits else 0.0
+        return self.pool.run(partial(self._call, request), tokens=tokens)
 
-        async def call(turn: Turn) -> Answer:
-            door = self._doors[turn.endpoint.name]
-            request.attempts += 1
-            request.endpoint = turn.endpoint.name
-            request.is_under_way = True
-            try:
-                reply = await door.wire.post(door.body(request))
-            finally:
-                request.is_under_way = False
-                request.seconds = time.monotonic() - turn.started
-            answer = read_answer(reply)
-            turn.succeeded(answer.tokens, reply.headers)
-            if answer.fault is not None:
-                request.said = answer.text
-                raise CallFailed(answer.fault)
-            return answer
-
-        return await self.pool.run(call, tokens=tokens)
+    async def _call(self, request: Request, turn: Turn) -> Answer:
+        name = turn.member.endpoint.name
+        door = self._doors[name]
+        request.attempts += 1
+        request.endpoint = name
+        request.is_under_way = True
+        try:
+            reply = await door.wire.post(door.body(request))
+        finally:
+            request.is_under_way = False
+            request.seconds = time.monotonic() - turn.started
+        answer = read_answer(reply)
+        turn.succeeded(answer.tokens, reply.headers)
+        if answer.fault is not None:
+            request.said = answer.text
+            raise CallFailed(answer.fault)
+        return answer
 
     async def close(self) -> None:
         for door in self._doors.values():

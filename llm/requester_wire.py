@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple, cast
 from urllib.parse import quote, urlsplit
@@ -56,22 +56,21 @@ class Wire:
         self._idle: list[_Connection] = []
         self._timer = self._loop.call_later(seconds / LOOKS, self._look)
 
-    async def post(self, body: bytes) -> Reply:
+    def post(self, body: bytes) -> Awaitable[Reply]:
         """Return the reply; raises CallFailed where none came within the time limit, give or take a tenth.
 
         A redirect is a reply like any other, and is not followed.
         """
         began, idle = self._loop.time(), self._idle
+        request = b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
         # The last one lies idle for the shortest time: where it is too old, all are.
-        is_fresh = idle and began - idle[-1].since < KEPT_SECONDS
-        connection = idle.pop() if is_fresh else await self._connect()
-        waiter = connection.send(b"%b%d\r\n\r\n%b" % (self._head, len(body), body), began)
-        try:
-            return await waiter
-        finally:
-            # Answered, it has gone back among the idle by itself, and may be somebody else's already.
-            if connection.waiter is waiter:
-                connection.close()
+        if idle and began - idle[-1].since < KEPT_SECONDS:
+            return idle.pop().send(request, began)
+        return self._post_anew(request, began)
+
+    async def _post_anew(self, request: bytes, began: float) -> Reply:
+        connection = await self._connect()
+        return await connection.send(request, began)
 
     def free(self, connection: _Connection) -> None:
         """The connection may be given another request."""
@@ -103,8 +102,10 @@ class Wire:
         now = self._loop.time()
         late, unused = now - self._seconds, now - KEPT_SECONDS
         for connection in list(self._connections):
-            if connection.waiter is not None:
-                if connection.since <= late:
+            if (waiter := connection.waiter) is not None:
+                if waiter.cancelled():
+                    connection.close()
+                elif connection.since <= late:
                     connection.fail(Breakage.TIMEOUT)
             elif connection.since <= unused:
                 connection.close()

@@ -91,7 +91,7 @@ async def test_what_nobody_asked_for_is_nobodys_answer(endpoint: RawEndpoint) ->
 async def test_whoever_is_cancelled_leaves_no_reply_to_the_next(endpoint: RawEndpoint) -> None:
     endpoint.will_say(None)
     async with wire_to(endpoint) as wire:
-        asking = asyncio.create_task(wire.post(b"first"))
+        asking = asyncio.ensure_future(wire.post(b"first"))
         await endpoint.asked.wait()
         asking.cancel()
         await asyncio.wait([asking])
