@@ -153,6 +153,8 @@ async def on_message(message: cl.Message | None) -> None:
     question = Question(message.content, settings.today or date.today(), _turns_before(message.id), mode)
     if _may_save():
         answer.may_be_saved(message.id, question)
+    if mode == "ask":
+        answer.may_be_asked_again(question.text)
     try:
         async with aclosing(desk.ask(question)) as events:
             async for event in events:
@@ -163,7 +165,7 @@ async def on_message(message: cl.Message | None) -> None:
         await answer.close("stopped")
         raise
     except AskError as error:
-        await answer.fail(str(error))
+        await answer.fail(str(error), error.retry_after)
     except Exception:
         await answer.fail(incident("a question could not be answered"))
 

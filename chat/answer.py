@@ -75,6 +75,8 @@ class Answer:
         self._analyst = analyst
         self._instead = instead
         self._began = time.monotonic()
+        self._told_at: float | None = None
+        """When the last words came; what is proposed after them is not what the person waited for."""
         self._message = cl.Message("")
         self._said = ""
         self._markdown = MarkdownStream()
@@ -95,12 +97,19 @@ class Answer:
         """What else is to be known about the answer."""
         self._receipt: dict[str, Any] | None = None
         self._saving: tuple[str, Question] | None = None
+        self._asked = ""
+        self._again = ""
+        """The question, where asking it once more may help."""
         self._found: dict[int, Rows] = {}
         """The rows of an investigation's queries."""
 
     def may_be_saved(self, turn: str, question: Question) -> None:
         """Offer to save the answer; the page gives the turn's id back."""
         self._saving = turn, question
+
+    def may_be_asked_again(self, question: str) -> None:
+        """Offer the question once more where it fails and what it needs may be back soon."""
+        self._asked = question
 
     async def open(self) -> None:
         """Put the answer on the page, at its first stage."""
@@ -143,15 +152,18 @@ class Answer:
                 await self._draw(chart, self._found[number])
             case TextChunk(text):
                 self._said += text
+                self._told_at = time.monotonic()
                 await self._write(self._markdown.feed(text))
             case FollowupsSuggested(questions):
                 self._questions = questions  # Shown at the end, so that nothing moves under the reader's pointer.
             case Declined(reason, suggestions, asks):
                 self._questions, self._asks = suggestions, asks
                 await self._say(reason)
-            case Refused(reason) | Failed(reason):
+            case Refused(reason):
                 self._questions = self._instead
                 await self._say(reason)
+            case Failed(reason, retry_after):
+                await self._tell_failure(reason, retry_after)
             case ReceiptWritten(receipt):
                 self._receipt = receipt_as_json(receipt)
             case Finished(status):
@@ -159,10 +171,9 @@ class Answer:
             case _:
                 assert_never(event)
 
-    async def fail(self, reason: str) -> None:
-        """End with a sentence on what did not work."""
-        self._questions = self._instead
-        await self._say(reason)
+    async def fail(self, reason: str, retry_after: float | None = None) -> None:
+        """End with a sentence on what did not work; `retry_after` as in an AskError."""
+        await self._tell_failure(reason, retry_after)
         await self.close("failed")
 
     async def close(self, status: str, finished: Finished | None = None) -> None:
@@ -172,11 +183,12 @@ class Answer:
             "key": self._message.id,
             "status": status,
             "questions": list(self._questions),
+            "again": self._again,
             "asks": self._asks,
             "notes": [*self._notes, *self._in_our_words()],
             "assumptions": self._unsaid(),
             "analyst": self._analyst,
-            "seconds": round(time.monotonic() - self._began, 2),
+            "seconds": round((self._told_at or time.monotonic()) - self._began, 2),
             "stages": _stages(finished) if finished else [],
             "tokens": finished.tokens if finished else 0,
             "receipt": self._receipt,
@@ -251,6 +263,14 @@ class Answer:
         self._queries.props["queries"].append(told)
         self._change(self._queries)
         self._stage("Investigating", ran.why or f"query {ran.number}")
+
+    async def _tell_failure(self, reason: str, retry_after: float | None) -> None:
+        """Say what did not work; what else could be asked is offered only where that would not fail as well."""
+        if retry_after is None:
+            self._questions = self._instead
+        else:
+            self._again = self._asked
+        await self._say(reason)
 
     async def _say(self, reason: str) -> None:
         """Add a sentence of ours, which may hold names and values from the database."""

@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -154,6 +155,37 @@ async def test_a_full_line_is_told_in_one_sentence(page: Page, monkeypatch: pyte
     assert (
         page.words == reason == "Too many questions are being asked right now. Please ask this one again in a moment."
     )
+
+
+@pytest.mark.parametrize(
+    ("failed", "again", "instead"),
+    [
+        (Failed("The database is away.", 5.0), "How many?", []),
+        (Failed("It took too long."), "", ["How many orders are there?"]),
+    ],
+    ids=["what may be back", "what would fail again"],
+)
+async def test_a_failed_question_is_offered_again_where_that_may_help(
+    failed: Failed, again: str, instead: list[str], page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.open(monkeypatch)
+    answer = Answer("offline analyst", ("How many orders are there?",))
+    answer.may_be_asked_again("How many?")
+    await answer.show(failed)
+    await answer.show(Finished("failed"))
+    ending = page.elements[-1]["props"]
+    assert (ending["again"], ending["questions"]) == (again, instead)
+
+
+async def test_the_seconds_of_an_answer_end_with_its_words(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(chat.answer, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    page.open(monkeypatch)
+    answer = Answer("a model", ())
+    for seconds, event in ((2.5, TextChunk("There are 3.")), (4.0, Finished("answered"))):
+        now[0] += seconds
+        await answer.show(event)
+    assert page.elements[-1]["props"]["seconds"] == 2.5
 
 
 def test_a_message_and_a_step_are_made_without_a_sleep(monkeypatch: pytest.MonkeyPatch) -> None:

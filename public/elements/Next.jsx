@@ -2,12 +2,12 @@ import { Button } from '@/components/ui/button';
 import { DropdownMenu, DropdownMenuContent, DropdownMenuItem, DropdownMenuTrigger } from '@/components/ui/dropdown-menu';
 import { Input } from '@/components/ui/input';
 import { useChatData } from '@chainlit/react-client';
-import { BadgeCheck, CalendarDays, ChevronDown, CornerDownRight, Filter, Info, ListOrdered, Loader2, Sigma } from 'lucide-react';
+import { BadgeCheck, CalendarDays, ChevronDown, CornerDownRight, Filter, Info, ListOrdered, Loader2, RotateCcw, Sigma } from 'lucide-react';
 import { useState } from 'react';
 
 const ENDED = {
   declined: 'Not answered, rather than guessed.',
-  refused: 'Not allowed.',
+  refused: 'Nothing was run.',
   failed: 'Not answered.',
   stopped: 'Stopped, and the statement in the database with it.'
 };
@@ -137,9 +137,9 @@ function Receipt() {
   return (
     <div className="qs-paid">
       {receipt?.assumed.length ? (
-        <p className="qs-premises" aria-label="Taken for granted">
+        <div className="qs-premises" role="group" aria-label="Taken for granted">
           {receipt.assumed.map((assumed) => <Assumed key={assumed.text} {...assumed} />)}
-        </p>
+        </div>
       ) : null}
       <p className="qs-receipt qs-quiet">
         {receipt?.trusted ? <span className="qs-trusted"><BadgeCheck className="h-4 w-4" aria-hidden="true" />Reviewed SQL</span> : null}
@@ -169,10 +169,22 @@ function Receipt() {
   );
 }
 
+function Again({ question }) {
+  const { loading } = useChatData();
+  return (
+    <div className="qs-next">
+      <Button variant="outline" disabled={loading} onClick={() => sendUserMessage(question)}>
+        <RotateCcw className="h-4 w-4 shrink-0" aria-hidden="true" />
+        <span>Ask again</span>
+      </Button>
+    </div>
+  );
+}
+
 function Questions({ questions }) {
   const { loading } = useChatData();
   return (
-    <div className="qs-next" aria-label="Next questions">
+    <div className="qs-next" role="group" aria-label="Next questions">
       {questions.map((question, i) => (
         <Button key={i} variant="outline" disabled={loading} onClick={() => sendUserMessage(question)}>
           <CornerDownRight className="h-4 w-4 shrink-0" aria-hidden="true" />
@@ -185,7 +197,7 @@ function Questions({ questions }) {
 
 export default function Next() {
   if (props.stage) return <Stage {...props} />;
-  const { status, questions = [], notes = [], assumptions = [], analyst, receipt } = props;
+  const { status, again, questions = [], notes = [], assumptions = [], analyst, receipt } = props;
   // The chips tell all that the rules take for granted; a model may have taken more.
   const told = analyst === 'offline analyst' && receipt?.assumed.length ? notes : [...notes, ...assumptions];
   return (
@@ -197,6 +209,7 @@ export default function Next() {
         </p>
       ) : null}
       {status === 'greeting' ? null : <Receipt />}
+      {again ? <Again question={again} /> : null}
       {questions.length ? <Questions questions={questions} /> : null}
     </footer>
   );

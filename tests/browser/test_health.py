@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import Served, opened
+from tests.browser.conftest import Served, copied_home, opened, serve
 
 COUNT = "How many customers are there?"
 
@@ -41,6 +42,25 @@ async def test_the_chat_and_the_api_ask_at_one_desk(browser: Browser, offline: S
         await chat.is_ready()
         await chat.ask(COUNT)
     assert answered(offline) == before + 2, "what the chat asks is counted where the API's questions are"
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_question_that_found_no_database_is_asked_again_with_a_click(
+    browser: Browser, built_home: Path, tmp_path: Path
+) -> None:
+    home = copied_home(built_home, tmp_path)
+    database, away = home / "sample.sqlite", tmp_path / "away.sqlite"
+    with serve(home, QUAESTOR_DATABASE_URL=f"sqlite:///{database}") as served:
+        async with opened(browser, served.url) as page:
+            chat = ChatPage(page)
+            await chat.is_ready()
+            database.rename(away)
+            failed = await chat.ask(COUNT)
+            await failed.says("cannot be opened")
+            await expect(failed.followups).to_have_text(["Ask again"])
+            away.rename(database)
+            await failed.followups.click()
+            await (await chat.answer(1)).says("There are 1,900 customers")
 
 
 def test_the_description_holds_our_own_paths_alone(offline: Served) -> None:
