@@ -45,7 +45,7 @@ function Rows({ columns, cells }) {
             <TableRow key={i}>
               {row.map((cell, j) => (
                 <TableCell key={j} className={columns[j].numeric ? 'text-right tabular-nums' : ''}>
-                  {cell === null ? <span className="qs-quiet">–</span> : cell}
+                  {cell || <span className="qs-quiet">{cell === null ? '–' : '(empty)'}</span>}
                 </TableCell>
               ))}
             </TableRow>

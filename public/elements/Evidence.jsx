@@ -54,7 +54,7 @@ function Rows({ table }) {
               <TableRow key={i}>
                 {cells.map((cell, j) => (
                   <TableCell key={j} className={table.columns[j].numeric ? 'text-right tabular-nums' : ''}>
-                    {cell === null ? <span className="qs-quiet">–</span> : cell}
+                    {cell || <span className="qs-quiet">{cell === null ? '–' : '(empty)'}</span>}
                   </TableCell>
                 ))}
               </TableRow>
@@ -80,10 +80,10 @@ function Rows({ table }) {
   );
 }
 
-function How({ tables, attempts, reading, assumptions, seconds }) {
+function Understood({ tables, attempts, reading, assumptions, seconds }) {
   const failed = attempts.filter((attempt) => attempt.complaint);
   return (
-    <dl className="qs-how text-sm">
+    <dl className="qs-understood text-sm">
       {reading ? (<><dt>Understood as</dt><dd>{reading}</dd></>) : null}
       {assumptions.length ? (<><dt>Assumed</dt><dd>{assumptions.join(' ')}</dd></>) : null}
       {tables.length ? (
@@ -93,7 +93,7 @@ function How({ tables, attempts, reading, assumptions, seconds }) {
             {tables.map((table) => (
               <span key={table.name} className="qs-chip">
                 {table.name}
-                {table.rows === null ? null : <span className="qs-quiet"> {table.rows.toLocaleString('en-US')}</span>}
+                {table.rows === null ? null : <span className="qs-quiet"> {table.rows.toLocaleString('en-US')} {table.rows === 1 ? 'row' : 'rows'}</span>}
               </span>
             ))}
           </dd>
@@ -124,11 +124,11 @@ export default function Evidence() {
         <TabsList className="h-8">
           {table ? <TabsTrigger value="rows" className="h-6"><Rows3 className="h-4 w-4" />Rows</TabsTrigger> : null}
           <TabsTrigger value="sql" className="h-6"><Code2 className="h-4 w-4" />SQL</TabsTrigger>
-          <TabsTrigger value="how" className="h-6"><ListChecks className="h-4 w-4" />How</TabsTrigger>
+          <TabsTrigger value="understood" className="h-6"><ListChecks className="h-4 w-4" />Understood</TabsTrigger>
         </TabsList>
         {table ? <TabsContent value="rows"><Rows table={table} /></TabsContent> : null}
         <TabsContent value="sql"><Sql attempts={attempts} /></TabsContent>
-        <TabsContent value="how"><How {...{ tables, attempts, reading, assumptions, seconds }} /></TabsContent>
+        <TabsContent value="understood"><Understood {...{ tables, attempts, reading, assumptions, seconds }} /></TabsContent>
       </Tabs>
     </section>
   );

@@ -31,7 +31,7 @@ function Rows({ text }) {
             <TableRow key={i}>
               {cells.map((cell, j) => (
                 <TableCell key={j} className={table.columns[j].numeric ? 'text-right tabular-nums' : ''}>
-                  {cell === null ? <span className="qs-quiet">–</span> : cell}
+                  {cell || <span className="qs-quiet">{cell === null ? '–' : '(empty)'}</span>}
                 </TableCell>
               ))}
             </TableRow>

@@ -68,9 +68,9 @@ class Answered:
         await self._open("SQL")
         return await self.root.locator("code.language-sql").inner_text()
 
-    async def how(self) -> str:
-        await self._open("How")
-        return await self.root.locator(".qs-how").inner_text()
+    async def understood(self) -> str:
+        await self._open("Understood")
+        return await self.root.locator(".qs-understood").inner_text()
 
     async def _open(self, tab: str) -> None:
         await self.root.get_by_role("tab", name=tab).click()
