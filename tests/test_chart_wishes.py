@@ -65,6 +65,8 @@ def test_what_asks_for_other_rows_is_no_wish_alone(text: str) -> None:
         "Which bar earns most?",
         "How many entries are in the log?",
         "stacked shelves by store",
+        "orders by store, area",
+        "revenue by product, lines",
     ],
 )
 def test_words_that_also_name_charts_are_taken_for_what_the_question_is_about(question: str) -> None:
@@ -80,6 +82,11 @@ def test_words_that_also_name_charts_are_taken_for_what_the_question_is_about(qu
         ("A bar chart of orders by channel", "orders by channel", Wish("bar")),
         ("orders by store on a log scale", "orders by store", Wish(log=True)),
         ("revenue by month in a stacked bar chart", "revenue by month", Wish("bar", stacked=True)),
+        ("Revenue by month and store, stacked", "Revenue by month and store", Wish(stacked=True)),
+        ("orders by store, on a log scale please?", "orders by store", Wish(log=True)),
+        ("orders in Kiel, Ulm by store, as bars, stacked", "orders in Kiel, Ulm by store", Wish("bar", stacked=True)),
+        ("orders by store without a chart", "orders by store", Wish("none")),
+        ("orders by store, as a table", "orders by store", Wish("none")),
     ],
 )
 def test_a_question_may_say_how_to_draw_its_answer(question: str, bare: str, wish: Wish) -> None:
@@ -98,6 +105,10 @@ def test_rows_are_drawn_as_wished_for() -> None:
     ]
     stacked = choose_chart("stacked bars", crossed)
     assert figure(stacked, crossed)["layout"]["barmode"] == "stack"
+    many = rows("year category revenue", *((year, c, 5) for c in "abcdefghij" for year in (2023, 2024, 2025)))
+    by_category = choose_chart("revenue by category and year, stacked bars", many)
+    assert by_category is not None
+    assert (by_category.x, by_category.series, by_category.is_stacked) == ("category", "year", True)
     area = choose_chart("stacked", crossed)
     assert area is not None
     assert (area.kind, area.is_stacked) == ("area", True)

@@ -128,6 +128,8 @@ class _Choice:
         """One line for each group, or a heat map where the lines would be too many to follow."""
         if not is_pair_unique(when, group):
             return None
+        if self.wanted == "bar" and when.distinct <= PARTS < group.distinct <= BARS // 2:
+            return self._chart("bar", group, measures[:1], series=when)  # Fewer colours than the groups would take.
         if group.distinct > LINES or self.wanted == "heatmap":
             return self._grid([when, group], measures)
         shared = self.wanted is None and _SHARES.search(self.question) and not self.truncated

@@ -28,6 +28,9 @@ _PHRASE = (
     r"(?:{names})(?: {noun})?\b(?! (?:of|for|by) the)"
 )
 
+_OF_A_CHART = re.compile(rf"\b(?:as|into|{_NOUN}|(?:un)?stacked|scale|axis)\b", re.I)
+"""What a word like “area” or “lines” after a comma needs beside it, to be no further thing to split by."""
+
 _FILLERS = frozenset(
     "a again an and answer as but can chart change could data diagram display draw for give graph horizontal i in "
     "instead into it just like make me nice now of on one only please plot put render results rows same scale show "
@@ -63,6 +66,9 @@ class Wish:
 
 def read_wish(text: str) -> Wish:
     """Return what the text wants of the chart."""
+    question, tail = _parted(text)
+    if tail:
+        return read_wish(tail).after(read_wish(question))
     alone = is_wish_alone(text)
     return Wish(_kind(text, alone=alone), *_manner(text, alone=alone))
 
@@ -80,11 +86,21 @@ def is_wish_alone(text: str) -> bool:
 def without_wish(text: str) -> str:
     """Return the question without its words on the chart: rules read a question to its last word."""
     names = "|".join(names for _, names in _NAMES)
+    text, _ = _parted(text)
     rest = re.sub(_PHRASE.format(how=_HOW, names=names, noun=_NOUN), " ", text, flags=re.I)
     rest = re.sub(rf"[,;]?\s*\b(?:on|with|in) an? {_LOG.pattern}", " ", rest, flags=re.I)
+    rest = re.sub(rf"[,;]?\s*{_NONE.pattern}", " ", rest, flags=re.I)
     rest = re.sub(rf"^\s*(?:an? |the )?{_HOW}(?:{names}) {_NOUN} (?:of|showing|with) ", "", rest, flags=re.I)
     rest = re.sub(r"\s+([?.!,])", r"\1", re.sub(r"\s+", " ", rest)).strip()
     return rest or text
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Return the question, and what stands of the chart alone after its last comma: "revenue by month, stacked"."""
+    question, _, tail = text.rstrip(" .?!").rpartition(",")
+    if question.strip() and is_wish_alone(tail) and _OF_A_CHART.search(tail):
+        return question.strip(), tail.strip()
+    return text, ""
 
 
 def _kind(text: str, *, alone: bool) -> Kind | Literal["none"] | None:
