@@ -7,7 +7,7 @@ from typing import Literal
 
 from agents.offline.english.times import Period
 
-Function = Literal["count", "distinct", "sum", "avg", "min", "max"]
+Function = Literal["count", "distinct", "sum", "avg", "min", "max", "share"]
 Grain = Literal["day", "week", "month", "quarter", "year", "month of year", "weekday", "hour"]
 Operator = Literal[
     "=",
@@ -59,8 +59,8 @@ class Measure:
     """None counts rows."""
     times: str | None = None
     """A second column that each value is multiplied by: unit price times quantity."""
-    only: tuple[Condition, ...] = ()
-    """Conditions for this measure alone: one of two periods, or the part of a share."""
+    only: tuple[Filter, ...] = ()
+    """What the part of a share fulfils: the rows of each group are the whole."""
     said: str = field(default="", compare=False)
     """The person's own word for what is computed, where it is not the column's: "revenue"."""
 
@@ -177,7 +177,7 @@ class Plan:
     limit: int | None = None
     distinct: bool = False
     share: bool = False
-    """Adds each row's part of the whole, in percent."""
+    """Adds each row's part of the whole, in percent; without groups, asks for the part that fulfils the conditions."""
     compare: tuple[Period, Period] | None = None
     """Two periods side by side, the newer one first."""
     compare_on: Col | None = None

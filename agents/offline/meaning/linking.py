@@ -65,6 +65,8 @@ class Item:
     """Whether "have" or "has" stands just before it."""
     only: bool = False
     """Whether "only" stands just before it."""
+    stated: bool = False
+    """Whether a form of "be" or "come" stands just before it."""
     position: int = 0
     """The number of its first word in the question."""
     values: tuple[Meaning, ...] = ()
@@ -79,7 +81,7 @@ class Linked:
 
 def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Linked:
     """Return the question's items in order; words that change nothing are left out."""
-    words = _with_phrasal_verbs(split(text))
+    words = _with_compounds(split(text))
     extra = _by_first(found)
     items: list[Item] = [Item("yes or no", words[0].text)] if _asks_yes_or_no(words) else []
     corrections: list[tuple[str, str]] = []
@@ -95,16 +97,23 @@ def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Li
         if item is not None:
             held = any(w.stem == "hav" for w in words[max(0, at - 2) : at])
             only = any(w.lower == "only" for w in words[max(0, at - 2) : at])
-            item = replace(item, sentence=words[at].sentence, position=at, stem=words[at].stem, held=held, only=only)
+            stated = at > 0 and words[at - 1].stem in {"be", "com"}
+            item = replace(item, sentence=words[at].sentence, position=at, stem=words[at].stem)
+            item = replace(item, held=held, only=only, stated=stated)
             items.append(item)
         at += used
     return Linked(tuple(items), tuple(corrections))
 
 
-def _with_phrasal_verbs(words: Sequence[Word]) -> tuple[Word, ...]:
-    """Return the words with "signed up" as one, which is said of registering as well as of joining."""
+def _with_compounds(words: Sequence[Word]) -> tuple[Word, ...]:
+    """Return the words with "signed up" as one, which is said of registering as well as of joining.
+
+    The return of a "return rate" is a noun, and nothing that we are told to do.
+    """
     found: list[Word] = []
     for word in words:
+        if word.lower in {"rate", "rates"} and found and found[-1].lower == "return":
+            found[-1] = replace(found[-1], lower="returns")
         if word.lower == "up" and found and found[-1].stem == "sign":
             found[-1] = replace(found[-1], stem="signup")
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from agents.offline.english.vocabulary import PEOPLE
@@ -14,6 +15,7 @@ from agents.offline.meaning.roles import take_role
 from agents.offline.plan import Condition, Measure, Plan
 from agents.offline.reading.finishing import finish
 from agents.offline.reading.lacking import name_lacking, take_lacking
+from agents.offline.reading.periods_kept import is_of_words
 from agents.offline.reading.reader import Reader, Scope
 from agents.offline.reading.setting_aside import set_aside
 from agents.offline.reading.subject import find_subject, mention_tables
@@ -41,7 +43,9 @@ from agents.offline.reading.take_measures import take_aggregate, take_count
 from agents.offline.reading.take_money import asks_what_was_made, name_amounts, take_how_much
 from agents.offline.reading.take_names import take_name, take_unknown, take_verb
 from agents.offline.reading.take_rankings import take_superlative
+from agents.offline.reading.take_rates import name_rates, take_rate
 from agents.offline.reading.take_rivals import name_rivals
+from agents.offline.reading.take_shares import bare_share, stated_part, take_share, without_statement
 from agents.offline.reading.take_states import name_states, take_away, take_free, take_overdue
 from agents.offline.reading.take_ties import name_ties
 from agents.offline.reading.take_times import take_period
@@ -56,8 +60,27 @@ class Reading:
 
 def read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     """Return the plan of a question's items; raises NotUnderstood naming the first part that finds no place."""
+    reading = _read(items, lexicon)
+    return _of_whole(items, reading, lexicon) if reading.plan.share else reading
+
+
+def _of_whole(items: Sequence[Item], asked: Reading, lexicon: Lexicon) -> Reading:
+    """Return the reading of a share; what is stated of the whole is no part of what the whole is."""
+    whole: Reading | None = None
+    if (fewer := without_statement(items)) is not None:
+        with suppress(NotUnderstood):
+            whole = _read(fewer, lexicon)
+    plan = stated_part(asked.plan, whole.plan) if whole is not None else None
+    if whole is None or plan is None:
+        return Reading(bare_share(items, asked.plan), asked.assumptions)
+    words = filter(is_of_words, asked.assumptions)
+    return Reading(plan, tuple(dict.fromkeys([*whole.assumptions, *words])))
+
+
+def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     reader = Reader(lexicon, items)
     set_aside(reader)
+    name_rates(reader)
     name_nobody(reader)
     name_people(reader)
     drop_new(reader)
@@ -147,30 +170,6 @@ def _take_star(r: Reader) -> None:
     r.star = True
 
 
-def _take_share(r: Reader) -> None:
-    item = r.take()
-    r.share = True
-    _period_after_noun(r)
-    if item.text.endswith("of") and r.next_is("name"):
-        named = r.peek()
-        assert named is not None
-        table = r.resolver.table(named)
-        if table is not None and not r.resolver.is_money(named.text):
-            r.items.insert(r.at, Item("count", "count"))
-        elif r.resolver.is_money(named.text) or named.columns:
-            r.items.insert(r.at, Item("aggregate", "total", "sum"))
-
-
-def _period_after_noun(r: Reader) -> None:
-    """Read "this year's orders" as "orders this year"."""
-    here = r.at
-    if r.next_is("period"):
-        period = r.take()
-        r.skip("of")
-        r.items[here : r.at + 1] = [*r.items[r.at : r.at + 1], period]
-        r.at = here
-
-
 def _take_exist(r: Reader) -> None:
     r.take()
     r.exists = True
@@ -258,13 +257,14 @@ _HANDLERS: dict[str, Callable[[Reader], None]] = {
     "of": _skip,
     "in": _skip,
     "like": take_like,
-    "share": _take_share,
+    "share": take_share,
     "versus": _take_versus,
     "comparison": _take_versus,
     "star": _take_star,
     "trend": _take_trend,
     "than": _skip,
     "exist": _take_exist,
+    "rate": take_rate,
     "worth": take_worth,
     "role": take_role,
     "how": _take_how,

@@ -128,6 +128,8 @@ def take_by(r: Reader) -> None:
     """by: a group, a rank's measure, or nothing but a verb's preposition"""
     r.take()
     item = r.peek()
+    if r.next_is("rate"):
+        return
     if r.ranking is not None and r.ranking.by is None:
         _rank_by_next(r)
         return

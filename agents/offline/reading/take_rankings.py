@@ -65,7 +65,7 @@ def _used_number(number: Item, r: Reader) -> bool:
 
 def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
     item = r.peek()
-    if item is not None and item.kind in {"count", "aggregate"}:
+    if item is not None and item.kind in {"count", "aggregate", "rate"}:
         r.ranking = ranking
     elif _ranked_by_verb(r, ranking, adjective, word) or _best_selling(r, ranking, word):
         return

@@ -13,6 +13,7 @@ from agents.offline.plan import AnyOf, Col, Condition, During, Filter, Function,
 from agents.offline.reading.finishing import filters_of
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.reading import Reading, walk
+from agents.offline.reading.take_shares import as_part
 
 _ELLIPTIC = re.compile(
     r"""(?: and | but | or | also | only | just | what\ about | how\ about | (?:the\ )?same | why\ not | instead
@@ -129,7 +130,7 @@ def _changed(base: Plan, r: Reader, said: _Said) -> Plan:
         plan = _with_function(plan, said.function)
     if said.limit is not None or said.descending is not None:
         plan = _limited(plan, said)
-    return _with_periods(plan, r)
+    return as_part(_with_periods(plan, r))
 
 
 def _with_filters(plan: Plan, filters: Sequence[Filter]) -> Plan:

@@ -80,18 +80,12 @@ class SQLBuilder:
         frame, predicates = self._frame(base)
         groups = [(g, self._group(frame, g)) for g in plan.groups]
         filters = merged(self._lexicon, base, plan.where, joined={g.table for g in plan.groups})
-        timeless: list[Filter] = [f for f in filters if not isinstance(f, During)]
-        parts = timeless or list(filters)  # the share of what happened in a period, where more than that is said
-        parts = parts if plan.share and not plan.groups else []
-        where = [predicates.filter(f, plan.subject) for f in filters if f not in parts and not _is_joined(f, frame)]
+        where = [predicates.filter(f, plan.subject) for f in filters if not _is_joined(f, frame)]
         dated = [Col(g.table, g.column) for g in plan.groups if g.column is not None and g.grain is not None]
         where += [is_known(frame.column(c)) for c in dated if self._may_be_missing(c)]
-        if parts:
-            query = self._part_of_whole(frame, predicates, plan, parts)
-            return query.where(*where) if where else query
         if plan.compare is not None:
             return self._periods(frame, predicates, plan, groups, where)
-        measures = [(m, self._measure(frame, m, base)) for m in plan.measures]
+        measures = [(m, self._measure(frame, predicates, m)) for m in plan.measures]
         query = frame.select([*self._labelled(groups), *(exp.alias_(e, self._say(m)) for m, e in measures)])
         if plan.share:
             query = self._with_share(query, measures[0][1])
@@ -152,9 +146,10 @@ class SQLBuilder:
             keys.insert(0, frame.column(Col(group.table, key)))
         return keys
 
-    def _measure(self, frame: Frame, measure: Measure, base: str) -> exp.Expr:
-        value = self._value(frame, measure)
-        return self._apply(frame, measure, base, value)
+    def _measure(self, frame: Frame, predicates: Predicates, measure: Measure) -> exp.Expr:
+        if measure.function == "share":
+            return self._part_of_whole(frame, predicates, measure)
+        return self._apply(frame, measure, frame.base, self._value(frame, measure))
 
     def _value(self, frame: Frame, measure: Measure) -> exp.Expr | None:
         if measure.column is None:
@@ -224,17 +219,20 @@ class SQLBuilder:
         share = _percent(measure.copy(), whole)
         return query.select(exp.alias_(exp.Round(this=share, decimals=exp.Literal.number(2)), "share_percent"))
 
-    def _part_of_whole(self, frame: Frame, predicates: Predicates, plan: Plan, parts: Sequence[Filter]) -> exp.Select:
-        """The measure over the rows that fulfil the conditions, in percent of the measure over all."""
-        measure = plan.measures[0]
-        within = exp.and_(*(predicates.filter(f, plan.subject) for f in parts))
-        if measure.function not in {"count", "sum"} or frame.multiplies(0):
+    def _part_of_whole(self, frame: Frame, predicates: Predicates, measure: Measure) -> exp.Expr:
+        """The rows that fulfil the conditions, or the sum over them, in percent of all."""
+        for f in measure.only:
+            if isinstance(f, Condition | During) and self._lexicon.joins.to_one(frame.base, f.column.table):
+                frame.column(f.column, optional=True)  # who belongs to nobody there is part of the whole
+        parts = merged(self._lexicon, measure.table, measure.only)
+        within = exp.and_(*(predicates.filter(f, measure.table) for f in parts))
+        if measure.table != frame.base or frame.multiplies(0):
             raise NotUnderstood("I can only tell the share of a count or of a sum.")
         value = self._value(frame, measure) or exp.Literal.number(1)
         part = exp.Sum(this=exp.Case(ifs=[exp.If(this=within, true=value.copy())], default=exp.Literal.number(0)))
-        whole = exp.Count(this=exp.Star()) if measure.function == "count" else exp.Sum(this=value)
+        whole = exp.Count(this=exp.Star()) if measure.column is None else exp.Sum(this=value)
         share = _percent(part, exp.Nullif(this=whole, expression=exp.Literal.number(0)))
-        return frame.select([exp.alias_(exp.Round(this=share, decimals=exp.Literal.number(2)), "share_percent")])
+        return exp.Round(this=share, decimals=exp.Literal.number(2))
 
     def _periods(
         self,
@@ -266,7 +264,8 @@ class SQLBuilder:
             return exp.Sum(
                 this=exp.Case(ifs=[exp.If(this=side.copy(), true=exp.Literal.number(1))], default=exp.Literal.number(0))
             )
-        assert value is not None
+        if value is None or measure.function == "share":
+            raise NotUnderstood("I cannot compare shares of two periods yet: ask for each of them.")
         case = exp.Case(ifs=[exp.If(this=side.copy(), true=value)])
         return self._apply(frame, measure, frame.base, case)
 

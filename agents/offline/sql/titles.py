@@ -14,6 +14,8 @@ _BARE = frozenset({("name",), ("title",)})
 def measure_title(measure: Measure, lexicon: Lexicon) -> str:
     """Return what a number is: "number_of_orders", "revenue", "average_rating", "total_visitors"."""
     naming = lexicon.naming
+    if measure.function == "share":
+        return _joined(measure.said or "share", "percent")
     if measure.column is None:
         return _joined("number of", naming.say_table(measure.table))
     words = naming.column(measure.table, measure.column)

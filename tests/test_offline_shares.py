@@ -1,0 +1,138 @@
+# ruff: noqa: E501 (each question stands beside its SQL)
+"""Shares, rates and days between two dates, on a database that no rule knows."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from agents.offline.analyst import Analyst
+from agents.offline.meaning.resolving import NotUnderstood
+from jobs.evaluation.rows import compare
+from tools.reflection import read_catalog
+
+TODAY = date(2026, 11, 20)
+
+NURSERY = """
+CREATE TABLE gardeners (gardener_id INTEGER PRIMARY KEY, full_name TEXT NOT NULL, town TEXT NOT NULL);
+CREATE TABLE fairs (fair_id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE families (family_id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE seedlings (
+    seedling_id INTEGER PRIMARY KEY, name TEXT NOT NULL, family_id INTEGER NOT NULL REFERENCES families, price REAL NOT NULL,
+    hardy INTEGER NOT NULL, pieces_in_stock INTEGER NOT NULL, hourly_rate REAL NOT NULL
+);
+CREATE TABLE purchases (
+    purchase_id INTEGER PRIMARY KEY, gardener_id INTEGER REFERENCES gardeners, fair_id INTEGER REFERENCES fairs, ordered_on DATE NOT NULL,
+    state TEXT NOT NULL, way TEXT NOT NULL, amount REAL NOT NULL
+);
+CREATE TABLE purchase_lines (
+    line_id INTEGER PRIMARY KEY, purchase_id INTEGER NOT NULL REFERENCES purchases, seedling_id INTEGER NOT NULL REFERENCES seedlings
+);
+CREATE TABLE complaints (complaint_id INTEGER PRIMARY KEY, line_id INTEGER NOT NULL REFERENCES purchase_lines, noted_on DATE NOT NULL);
+CREATE TABLE opinions (
+    opinion_id INTEGER PRIMARY KEY, seedling_id INTEGER NOT NULL REFERENCES seedlings, gardener_id INTEGER NOT NULL REFERENCES gardeners,
+    rating INTEGER NOT NULL
+);
+CREATE TABLE payments (payment_id INTEGER PRIMARY KEY, purchase_id INTEGER NOT NULL REFERENCES purchases, means TEXT NOT NULL);
+CREATE TABLE parcels (
+    parcel_id INTEGER PRIMARY KEY, purchase_id INTEGER NOT NULL REFERENCES purchases, courier TEXT NOT NULL, sent_on DATE NOT NULL,
+    promised_on DATE NOT NULL, delivered_on DATE
+);
+CREATE TABLE stays (
+    stay_id INTEGER PRIMARY KEY, gardener_id INTEGER NOT NULL REFERENCES gardeners, check_in DATE NOT NULL, check_out DATE NOT NULL
+);
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9)
+INSERT INTO gardeners SELECT i, 'Gardener ' || char(64 + i), CASE i % 3 WHEN 0 THEN 'Lund' ELSE 'Ystad' END FROM n;
+INSERT INTO fairs VALUES (1, 'Spring Fair'), (2, 'Bulb Days'), (3, 'Harvest');
+INSERT INTO families VALUES (1, 'Mints'), (2, 'Roses'), (3, 'Daisies');
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10)
+INSERT INTO seedlings SELECT i, 'Seedling ' || char(64 + i), i % 3 + 1, 2 + i * 1.5, i % 4 = 0, CASE WHEN i % 5 = 0 THEN 0 ELSE i END, 20 + i FROM n;
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 90)
+INSERT INTO purchases SELECT i, CASE WHEN i % 7 = 0 THEN NULL ELSE i * i % 8 + 1 END, CASE WHEN i % 3 = 0 THEN i % 2 + 1 END,
+    date('2025-10-01', (i * 4) || ' days'), CASE WHEN i % 6 = 0 THEN 'cancelled' WHEN i % 11 = 0 THEN 'open' ELSE 'done' END,
+    CASE i % 4 WHEN 0 THEN 'market' ELSE 'post' END, 10 + i % 13 * 4 FROM n;
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 170)
+INSERT INTO purchase_lines SELECT i, i % 90 + 1, i * 3 % 10 + 1 FROM n;
+INSERT INTO complaints SELECT line_id, line_id, '2026-05-01' FROM purchase_lines WHERE line_id % 9 IN (0, 4);
+INSERT INTO opinions SELECT line_id, seedling_id, line_id % 9 + 1, line_id % 5 + 1 FROM purchase_lines WHERE line_id < 50;
+INSERT INTO payments SELECT purchase_id, purchase_id, CASE WHEN purchase_id % 5 < 3 THEN 'card' ELSE 'cash' END FROM purchases WHERE state = 'done';
+INSERT INTO parcels SELECT purchase_id, purchase_id, CASE purchase_id % 3 WHEN 0 THEN 'Hare' ELSE 'Snail' END, date(ordered_on, '1 days'),
+    date(ordered_on, '5 days'), CASE WHEN purchase_id % 10 = 1 THEN NULL ELSE date(ordered_on, (2 + purchase_id % 6) || ' days') END
+    FROM purchases WHERE way = 'post';
+INSERT INTO stays SELECT purchase_id, purchase_id % 8 + 1, ordered_on, date(ordered_on, (1 + purchase_id % 4) || ' days') FROM purchases WHERE purchase_id < 40;
+"""
+
+SHARES = {
+    "What share of purchases was cancelled per way?": "SELECT way, ROUND(100.0 * SUM(state = 'cancelled') / COUNT(*), 2) FROM purchases GROUP BY way",
+    "What share of purchases was cancelled in each month of 2026?": "SELECT strftime('%Y-%m', ordered_on), ROUND(100.0 * SUM(state = 'cancelled') / COUNT(*), 2) FROM purchases WHERE ordered_on LIKE '2026%' GROUP BY 1",
+    "What percentage of seedlings is hardy by family?": "SELECT name, ROUND(100.0 * SUM(hardy) / COUNT(*), 2) FROM families JOIN (SELECT family_id, hardy FROM seedlings) USING (family_id) GROUP BY family_id",
+    "What share of purchases is paid by card?": "SELECT ROUND(100.0 * SUM(purchase_id IN (SELECT purchase_id FROM payments WHERE means = 'card')) / COUNT(*), 2) FROM purchases",
+    "Share of purchases paid by card by way": "SELECT way, ROUND(100.0 * SUM(purchase_id IN (SELECT purchase_id FROM payments WHERE means = 'card')) / COUNT(*), 2) FROM purchases GROUP BY way",
+    "What share of market purchases was cancelled?": "SELECT ROUND(100.0 * SUM(state = 'cancelled') / COUNT(*), 2) FROM purchases WHERE way = 'market'",
+    "What share of purchases came from gardeners in Lund?": "SELECT ROUND(100.0 * SUM(COALESCE(town, '') = 'Lund') / COUNT(*), 2) FROM purchases LEFT JOIN gardeners USING (gardener_id)",
+    "What share of market purchases does each fair have?": "SELECT name, COUNT(*), ROUND(100.0 * COUNT(*) / SUM(COUNT(*)) OVER (), 2) FROM purchases JOIN fairs USING (fair_id) WHERE way = 'market' GROUP BY fair_id",
+}
+RATES = {
+    "What is the cancellation rate by way?": "SELECT way, ROUND(100.0 * SUM(state = 'cancelled') / COUNT(*), 2) FROM purchases GROUP BY way",
+    "cancellation rate of market purchases": "SELECT ROUND(100.0 * SUM(state = 'cancelled') / COUNT(*), 2) FROM purchases WHERE way = 'market'",
+    "Which way has the highest cancellation rate?": "SELECT way, ROUND(100.0 * SUM(state = 'cancelled') / COUNT(*), 2) FROM purchases GROUP BY way ORDER BY 2 DESC LIMIT 1",
+    "What is the complaint rate per family?": "SELECT f.name, ROUND(100.0 * COUNT(c.line_id) / COUNT(*), 2) FROM families f JOIN seedlings USING (family_id) JOIN purchase_lines USING (seedling_id) LEFT JOIN complaints c USING (line_id) GROUP BY family_id",
+    "Top 3 seedlings by complaint rate": "SELECT s.name, ROUND(100.0 * COUNT(c.line_id) / COUNT(*), 2) FROM seedlings s JOIN purchase_lines USING (seedling_id) LEFT JOIN complaints c USING (line_id) GROUP BY seedling_id ORDER BY 2 DESC LIMIT 3",
+    "Which families have a complaint rate above 22 percent?": "SELECT f.name, ROUND(100.0 * COUNT(c.line_id) / COUNT(*), 2) FROM families f JOIN seedlings USING (family_id) JOIN purchase_lines USING (seedling_id) LEFT JOIN complaints c USING (line_id) GROUP BY family_id HAVING 100.0 * COUNT(c.line_id) / COUNT(*) > 22",
+    "What is the average hourly rate by family?": "SELECT f.name, AVG(hourly_rate) FROM seedlings JOIN families f USING (family_id) GROUP BY family_id",
+}
+UNCERTAIN = [
+    "share of market purchases per fair",  # of all market purchases, or of the fair's purchases?
+    "share of hardy seedlings by family",
+    "What is the conversion rate by way?",
+    "What is the opinion rate by seedling?",  # of seedlings or of gardeners? And no rating.
+    "What is the return rate by family?",
+    "Compare the cancellation rate this year with last year",
+]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("nursery") / "nursery.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(NURSERY)
+    return path
+
+
+@pytest.fixture(scope="module")
+def analyst(database: Path) -> Analyst:
+    return Analyst(read_catalog(f"sqlite:///{database}"))
+
+
+@pytest.mark.parametrize("question", [*SHARES, *RATES])
+def test_a_part_is_taken_of_the_whole_that_is_meant(database: Path, analyst: Analyst, question: str) -> None:
+    sql = analyst.understand(question, TODAY).sql
+    with closing(sqlite3.connect(database)) as connection:
+        gold = connection.execute((SHARES | RATES)[question]).fetchall()
+        got = connection.execute(sql).fetchall()
+    assert gold and compare(gold, got, ordered=False), (sql, gold, got)
+
+
+@pytest.mark.parametrize("question", UNCERTAIN)
+def test_what_may_be_meant_otherwise_is_declined(analyst: Analyst, question: str) -> None:
+    with pytest.raises(NotUnderstood):
+        analyst.understand(question, TODAY)
+
+
+def test_a_rate_says_what_it_is_a_share_of(analyst: Analyst) -> None:
+    told = analyst.understand("What is the complaint rate per family?", TODAY).assumptions
+    assert "The complaint rate is the share of purchase lines with complaints." in told
+    told = analyst.understand("cancellation rate", TODAY).assumptions
+    assert told == ("The cancellation rate is the share of purchases with state “cancelled”.",)
+
+
+def test_a_share_that_is_asked_by_group_afterwards_keeps_its_whole(database: Path, analyst: Analyst) -> None:
+    first = analyst.understand("What share of purchases was cancelled?", TODAY)
+    sql = analyst.understand("and by way?", TODAY, before=first.reading).sql
+    with closing(sqlite3.connect(database)) as connection:
+        gold = connection.execute(SHARES["What share of purchases was cancelled per way?"]).fetchall()
+        assert compare(gold, connection.execute(sql).fetchall(), ordered=False), sql
