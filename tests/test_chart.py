@@ -219,6 +219,13 @@ def test_the_ground_is_clear_and_the_colours_tell_apart() -> None:
     assert layout["xaxis"]["automargin"] and layout["yaxis"]["automargin"]
 
 
+def test_many_lines_get_room_for_their_names_which_stand_in_the_lines_order() -> None:
+    few, many = (rows("month store orders", *months(of=tuple(stores))) for stores in ("ABC", "ABCDEFG"))
+    layouts = [figure(choose_chart("x", of), of)["layout"] for of in (few, many)]
+    assert layouts[0]["height"] < layouts[1]["height"]
+    assert {layout["legend"]["traceorder"] for layout in layouts} == {"normal"}
+
+
 def test_a_gap_in_the_table_is_a_gap_in_the_heat_map() -> None:
     cells = [(a, b, 1) for a in "ABCDEFGH" for b in "stuvwxyz" if (a, b) != ("A", "t")]
     of = rows("store kind n", *cells)

@@ -28,6 +28,8 @@ LABEL = 32
 LONG_LABEL = 12
 """Labels longer than this do not fit under upright bars."""
 MANY_BARS = 8
+SHORT_TICKS = {"nticks": 6, "minexponent": 2}
+"""The numbers under lying bars, 4k and not 4,000: on a telephone Plotly would turn longer ones aslant."""
 
 
 def figure(chart: Chart, rows: Rows) -> dict[str, Any]:
@@ -163,7 +165,8 @@ class _Drawing:
             for n, trace in enumerate(traces)
         ]
         names = _label_axis(self._x.words, labels) | ({"autorange": "reversed"} if flat else {})
-        axes = {f"{across}axis": names, f"{along}axis": self._measures() | {"rangemode": "tozero"}}
+        amounts = self._measures() | {"rangemode": "tozero"} | (SHORT_TICKS if flat else {})
+        axes = {f"{across}axis": names, f"{along}axis": amounts}
         beside = 1 if self._chart.is_stacked else len(traces)
         height = max(280, 80 + 28 * len(labels) * beside) if flat else 360
         return {
@@ -205,8 +208,10 @@ class _Drawing:
         ]
         dates = {**_axis(self._x.words), "type": "date", "showgrid": False}
         xaxis = dates if as_dates else _label_axis(self._x.words, labels)
-        layout = _layout(xaxis=xaxis, yaxis=self._measures(), showlegend=len(data) > 1, hovermode="closest")
-        return {"data": data, "layout": layout}
+        # On a telephone the names stand below one another: each beyond the third brings its own line along.
+        height = 360 + 16 * max(0, len(data) - 3)
+        axes = {"xaxis": xaxis, "yaxis": self._measures()}
+        return {"data": data, "layout": _layout(**axes, height=height, showlegend=len(data) > 1, hovermode="closest")}
 
     def _measures(self) -> dict[str, Any]:
         """Return the axis of the values."""
@@ -307,7 +312,16 @@ def _layout(**more: Any) -> dict[str, Any]:
         "margin": {"l": 8, "r": 16, "t": 16, "b": 8},
         "separators": ".,",
         "showlegend": False,
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        # At the figure's own edge, so that it begins where the words above it begin.
+        "legend": {
+            "orientation": "h",
+            "traceorder": "normal",
+            "xref": "container",
+            "x": 0,
+            "yref": "container",
+            "y": 1,
+            "yanchor": "top",
+        },
         "height": height,
         **more,
     }
