@@ -17,6 +17,7 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from errors import SettingsInvalid
 from settings import Settings, read_settings
@@ -129,7 +130,7 @@ def configure(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="asyncio" if sys.platform == "win32" else "uvloop",
-        http="httptools",
+        http=HttpProtocol,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         ws_ping_interval=None,  # Socket.IO pings by itself.
@@ -138,6 +139,14 @@ def configure(app: FastAPI) -> uvicorn.Config:
         access_log=False,
         timeout_graceful_shutdown=5,
     )
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's; it lets go of its parser where a WebSocket takes over: in a ring, both wait for Python's collector."""
+
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # As uvicorn does where a connection ends.
 
 
 class QuietServer(uvicorn.Server):

@@ -20,6 +20,7 @@ from chainlit.session import WebsocketSession
 from chainlit.user_session import user_sessions
 
 from chat.answer import Answer
+from chat.connection import let_go
 from chat.lean import make_lean
 
 log = logging.getLogger("quaestor.chat")
@@ -131,6 +132,7 @@ async def on_connection(sid: str) -> None:
 sio.on("connection_successful", on_connection)
 sio.on("disconnect", on_disconnection)
 make_lean()
+let_go()
 
 
 def _before_reload(session: WebsocketSession) -> WebsocketSession | None:
@@ -158,3 +160,6 @@ def _take_over(session: WebsocketSession, before: WebsocketSession) -> None:
 def _forget_notes(session: WebsocketSession) -> None:
     chat_contexts.pop(session.id, None)  # Chainlit would keep the messages for ever.
     user_sessions.pop(session.id, None)
+    _answers.pop(session, None)
+    # The task's context knows the session: in a ring, both would wait for Python's collector.
+    session.current_task = None

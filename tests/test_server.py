@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from errors import SettingsInvalid
 from server import check_exposure, configure
@@ -62,7 +63,7 @@ def test_it_is_served_on_the_cheapest_loop_and_protocols() -> None:
     config.load()
     loop = config.get_loop_factory()
     assert loop is not None and loop.__module__.startswith("uvloop")
-    assert config.http_protocol_class.__name__ == "HttpToolsProtocol"
+    assert issubclass(config.http_protocol_class, HttpToolsProtocol)
     assert config.ws_protocol_class.__name__ == "WebSocketsSansIOProtocol"  # type: ignore[union-attr]
     assert not config.ws_per_message_deflate
 
