@@ -64,6 +64,7 @@ class Sender:
     def counts(self) -> Counts:
         """How far it is."""
         counts = self._lines.counts
+        counts.retries = self._requester.retries
         counts.pending = len(self._ready) + sum(request is not None for request in self._working.values())
         return counts
 
@@ -91,15 +92,22 @@ class Sender:
     async def _work(self) -> None:
         worker = asyncio.current_task()
         assert worker is not None
+        lines, working = self._lines, self._working
         try:
             while not self._stopping.is_set():
                 entry = self._ready.popleft() if self._ready else await self._read()
                 if entry is None:
                     return
-                await self._do(entry, worker)
-                self._working[worker] = None
-                if not self._lines.has_room:
-                    await self._lines.room()
+                try:
+                    request = working[worker] = request_of(entry.fields)
+                    lines.saved(entry, _record(request, await self._requester.ask(request)))
+                except LineUnusable as error:
+                    lines.failed(entry, str(error), attempts=0)
+                except CallFailed as failed:
+                    self._failed(entry, request, failed)
+                working[worker] = None
+                if not lines.has_room:
+                    await lines.room()
         except AskError as error:
             self._halted = self._halted or error
             self._stopping.set()
@@ -114,21 +122,6 @@ class Sender:
                     self._ready.extend(batch)
                     break
             return self._ready.popleft() if self._ready else None
-
-    async def _do(self, entry: Entry, worker: asyncio.Task[None]) -> None:
-        try:
-            request = self._working[worker] = request_of(entry.fields)
-        except LineUnusable as error:
-            self._lines.failed(entry, str(error), attempts=0)
-            return
-        try:
-            answer = await self._requester.ask(request)
-        except CallFailed as failed:
-            self._failed(entry, request, failed)
-        else:
-            self._lines.saved(entry, _record(request, answer))
-        if request.attempts > 1:
-            self._lines.counts.retries += request.attempts - 1
 
     def _failed(self, entry: Entry, request: Request, failed: CallFailed) -> None:
         """Have the failure written; raises ModelUnavailable where it says more of the endpoints than of the line."""

@@ -22,9 +22,11 @@ LOOKS = 10
 
 _AS_THEY_ARE = "/?%:@!$&'()*+,;=~"
 """Characters of a path and a query that are not quoted (RFC 3986); what is quoted already stays so."""
-_HINTS = {b"retry-after", b"retry-after-ms"} | {
-    f"x-ratelimit-{part}-{what}".encode() for part in ("limit", "remaining", "reset") for what in ("requests", "tokens")
+HINTS = {"retry-after", "retry-after-ms"} | {
+    f"x-ratelimit-{part}-{what}" for part in ("limit", "remaining", "reset") for what in ("requests", "tokens")
 }
+"""The headers that say how long to wait, in small letters."""
+_HINTS = {name.encode(): name for name in HINTS}
 
 
 class Reply(NamedTuple):
@@ -200,7 +202,7 @@ class _Connection(asyncio.Protocol):
         if name in _HINTS:
             if self._headers is None:
                 self._headers = {}
-            self._headers[name.decode()] = value.decode("latin-1")
+            self._headers[_HINTS[name]] = value.decode("latin-1")
         elif name in (b"content-length", b"transfer-encoding"):
             self._is_framed = True
 

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager, suppress
 from functools import cache
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx2
@@ -21,6 +20,7 @@ from yarl import URL
 from endpoints import Endpoint, is_address
 from errors import SettingsInvalid
 from llm.pool_faults import Breakage, CallFailed, Fault, classify
+from llm.proxies import proxy_of
 
 CONNECT_SECONDS = 5.0
 ANSWER_LARGEST = 16 * 2**20
@@ -35,7 +35,7 @@ class Wire:
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
-        self._proxy_of = cache(_proxy_of)
+        self._proxy_of = cache(proxy_of)
 
     async def post(self, url: URL, headers: Mapping[str, str], body: bytes) -> aiohttp.ClientResponse:
         """Return the reply, whose body is a stream, once its headers are here; whoever has it must close it.
@@ -57,7 +57,7 @@ class Wire:
         """Return the reply's JSON object, and its headers; raises CallFailed, also for anything else than an object."""
         reply = await self._send("POST", url, headers, body)
         try:
-            raw = await _whole(reply)
+            raw = await whole(reply)
         except (aiohttp.ClientError, OSError) as error:
             raise CallFailed(classify(breakage_of(error))) from None
         finally:
@@ -73,7 +73,7 @@ class Wire:
         try:
             # Whoever is redirected sends the key along: an address is right, or it is mended in the settings.
             reply = await self._session.request(
-                method, url, data=body, headers=headers, allow_redirects=False, proxy=self._proxy_of(url.origin())
+                method, url, data=body, headers=headers, allow_redirects=False, proxy=self._proxy_of(str(url.origin()))
             )
         except (aiohttp.ClientError, OSError) as error:
             raise CallFailed(classify(breakage_of(error))) from None
@@ -82,7 +82,7 @@ class Wire:
         raise CallFailed(classify(reply.status, await _beginning(reply)), reply.headers)
 
 
-async def _whole(reply: aiohttp.ClientResponse) -> bytes:
+async def whole(reply: aiohttp.ClientResponse) -> bytes:
     """Return the body; raises CallFailed for one without an end, and whatever reading raises."""
     pieces, size = [], 0
     async for piece in reply.content.iter_any():
@@ -119,10 +119,10 @@ def _fault_in(answer: dict[str, Any] | None, reply: aiohttp.ClientResponse) -> F
 @asynccontextmanager
 async def open_wire(connect: float = CONNECT_SECONDS) -> AsyncIterator[Wire]:
     """Yield a wire; its connections close at the end. `connect` is the seconds that a connection may take."""
-    certificates = await asyncify(_certificates)()
+    verified_by = await asyncify(certificates)()
     async with aiohttp.ClientSession(
         # How many may be under way is the pool's to say, and the line's before the questions.
-        connector=aiohttp.TCPConnector(limit=0, ssl=certificates),
+        connector=aiohttp.TCPConnector(limit=0, ssl=verified_by),
         timeout=aiohttp.ClientTimeout(total=None, connect=connect, sock_read=None),
         cookie_jar=aiohttp.DummyCookieJar(),
         # Its own way to the environment's proxies takes two threads for each request, and reads ~/.netrc.
@@ -132,18 +132,9 @@ async def open_wire(connect: float = CONNECT_SECONDS) -> AsyncIterator[Wire]:
 
 
 @cache
-def _certificates() -> ssl.SSLContext:
+def certificates() -> ssl.SSLContext:
     """Return what certificates are checked against: what the SDK's client takes, which finds more than Python does."""
     return httpx2.create_ssl_context()
-
-
-def _proxy_of(origin: URL) -> str | None:
-    """Return the proxy that the environment names for an address (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY)."""
-    proxies = getproxies()
-    proxy = proxies.get(origin.scheme) or proxies.get("all")
-    if not proxy or (origin.host and proxy_bypass(origin.host)):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def breakage_of(error: Exception) -> Breakage:
