@@ -9,14 +9,65 @@ from typing import get_args
 
 import pytest
 
-from agents.events import Event
+from agents.events import (
+    ChartDrawn,
+    Declined,
+    Event,
+    Failed,
+    FellBack,
+    Finished,
+    FollowupsSuggested,
+    QueryDrawn,
+    QueryRan,
+    ReceiptWritten,
+    Refused,
+    RowsFound,
+    SQLComplained,
+    SQLWritten,
+    TablesFound,
+    TextChunk,
+    Waiting,
+)
+from agents.question import Draft
+from agents.receipt import Receipt
+from tools.catalog import Found
+from tools.chart import Chart
+from tools.sql_runner import Rows
 from web.api import Told
 from web.app import VERSION
-from web.events import name_of
+from web.events import about, name_of
 from web.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = (ROOT / "docs" / "api.md").read_text()
+
+
+ROWS = Rows(("n",), ((1,),), truncated=False, seconds=0.0)
+CHART = Chart("number", "N", "n", ("n",))
+
+ONE_OF_EACH: tuple[Event, ...] = (
+    Waiting(1, "questions"),
+    TablesFound(Found(())),
+    FellBack("offline analyst", "words", "The model is away."),
+    SQLWritten(Draft("SELECT 1", "x"), 1),
+    SQLComplained("no such column", 1),
+    RowsFound(ROWS),
+    ChartDrawn(CHART),
+    QueryRan(1, "", "SELECT 1", ROWS),
+    QueryDrawn(1, CHART),
+    TextChunk("One."),
+    FollowupsSuggested(("And two?",)),
+    ReceiptWritten(Receipt((), (), None, trusted=False)),
+    Declined("What is x?"),
+    Refused("No."),
+    Failed("Away."),
+    Finished("answered"),
+)
+
+
+def row(name: str) -> set[str]:
+    """Return the names that stand beside this one."""
+    return set(re.findall(r"`(\w+)`", GUIDE.split(f"| `{name}` |", 1)[1].split("\n", 1)[0]))
 
 
 def first_column(head: str) -> set[str]:
@@ -35,6 +86,19 @@ def first_column(head: str) -> set[str]:
 )
 def test_every_name_stands_in_the_guide(head: str, names: set[str]) -> None:
     assert first_column(head) == names
+
+
+@pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: name_of(type(event)))
+def test_all_that_an_event_holds_stands_beside_its_name(event: Event) -> None:
+    assert set(about(event)) <= row(name_of(type(event)))
+
+
+def test_no_event_is_left_out() -> None:
+    assert {type(event) for event in ONE_OF_EACH} == set(get_args(Event))
+
+
+def test_all_that_a_chart_holds_stands_beside_its_name() -> None:
+    assert {field.name for field in fields(Chart)} <= row("chart")
 
 
 def test_every_metric_stands_in_the_guide() -> None:

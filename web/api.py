@@ -45,7 +45,16 @@ ANSWER: JsonDict = {
     "followups": ["How many customers are there by city?"],
     "asks": False,
     "queries": [],
-    "chart": None,
+    "chart": {
+        "kind": "number",
+        "title": "Number of customers",
+        "x": "number_of_customers",
+        "y": ["number_of_customers"],
+        "series": None,
+        "label": [],
+        "is_stacked": False,
+        "is_log": False,
+    },
     "database": "sample",
     "analyst": "offline analyst",
     "fallback": None,
@@ -199,7 +208,7 @@ def add_api(app: FastAPI, desk: Desk, today: date | None) -> None:
     async def nothing(rest: str) -> Response:
         # Else the chat, which answers every path with its page, would answer these too.
         if rest in ("ask", "breakdown"):
-            return refusal(405, "Questions are asked with POST.", {"allow": "POST"})
+            return refusal(405, f"/api/{rest} takes POST alone.", {"allow": "POST"})
         return refusal(404, "There is nothing here. /openapi.json describes what there is.")
 
     app.include_router(router)
