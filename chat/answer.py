@@ -133,9 +133,8 @@ class Answer:
                 self._wait(place, line)
             case TablesFound(found):
                 self._show_tables(found)
-            case FellBack(analyst, part):
-                self._notes.append(event.text)
-                self._analyst = analyst if part == "question" else f"{self._analyst}, told by the {analyst}"
+            case FellBack():
+                self._name_who_goes_on(event)
             case SQLWritten(draft):
                 self._show_sql(draft)
             case SQLComplained(text):
@@ -151,9 +150,7 @@ class Answer:
             case QueryDrawn(number, chart):
                 await self._draw(chart, self._found[number])
             case TextChunk(text):
-                self._said += text
-                self._told_at = time.monotonic()
-                await self._write(self._markdown.feed(text))
+                await self._tell(text)
             case FollowupsSuggested(questions):
                 self._questions = questions  # Shown at the end, so that nothing moves under the reader's pointer.
             case Declined(reason, suggestions, asks):
@@ -213,6 +210,17 @@ class Answer:
             await _show(element)
         if not self._is_over:
             await cl.context.emitter.task_start()
+
+    def _name_who_goes_on(self, fell_back: FellBack) -> None:
+        self._notes.append(fell_back.text)
+        analyst = fell_back.analyst
+        self._analyst = analyst if fell_back.part == "question" else f"{self._analyst}, told by the {analyst}"
+
+    async def _tell(self, text: str) -> None:
+        """Write the next piece of the answer's own words."""
+        self._said += text
+        self._told_at = time.monotonic()
+        await self._write(self._markdown.feed(text))
 
     def _wait(self, place: int, line: str) -> None:
         """Show the place in a line; at 0 the turn has come, and the stage is again what it was."""
