@@ -152,4 +152,5 @@ def end_of(log: Path) -> str:
 def surroundings(home: Path) -> dict[str, str | None]:
     """Return what sets the home and takes out every other setting: the caller's would change the figures."""
     ours = ("QUAESTOR_", "OPENAI_", "CHAINLIT_", "QDRANT_", "DATABASE_URL")
-    return {**{name: None for name in os.environ if name.startswith(ours)}, "QUAESTOR_HOME": str(home)}
+    rest = {name: None for name in os.environ if name.startswith(ours)}
+    return {**rest, "QUAESTOR_HOME": str(home), "no_proxy": LOOPBACK}

@@ -143,6 +143,8 @@ class Endpoints:
         self.wheel = Wheel(manner.latency, loop) if manner.latency else None
         self.began = time.monotonic()
         self.tallies: dict[int, Tally] = {}
+        self.proxied: dict[bytes, Tally] = {}
+        """By the whole URL, which a proxy is asked for: each port is one, too, on the way to all of them."""
         self._random = Random(4)
 
     def told(self) -> dict[str, Any]:
@@ -220,8 +222,9 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if not self._parser.should_keep_alive():
             self._is_last = True
-        if self._path == PATH and self._parser.get_method() == b"POST":
-            self._answers.append(self._endpoints.completion(self._body, self._tally))
+        tally = self._tally if self._path == PATH else self._endpoints.proxied.get(self._path)
+        if tally is not None and self._parser.get_method() == b"POST":
+            self._answers.append(self._endpoints.completion(self._body, tally))
         elif self._path == b"/counts":
             self._answers.append(_response(b"200 OK", json.dumps(self._endpoints.told()).encode()))
         else:
@@ -237,6 +240,7 @@ async def serving_fast(ports: list[int], manner: Manner) -> AsyncIterator[Endpoi
     async with AsyncExitStack() as servers:
         for port in ports:
             tally = endpoints.tallies[port] = Tally(endpoints.began)
+            endpoints.proxied[b"http://%b:%d%b" % (LOOPBACK.encode(), port, PATH)] = tally
             server = await loop.create_server(partial(Connection, endpoints, tally), LOOPBACK, port, backlog=4096)
             await servers.enter_async_context(server)
         yield endpoints

@@ -38,6 +38,7 @@ def render(measured: Measured, drawn: list[str]) -> str:
         "endpoints": endpoints.phases(measured.figures("endpoints")),
         "requester_paces": requester.paces(measured.figures("requester")),
         "requester_rounds": requester.rounds(measured.figures("requester")),
+        "requester_rounds_by_proxy": requester.rounds_by_proxy(measured.figures("requester")),
         "requester_limits": requester.limits(measured.figures("requester")),
         "requester_weights": requester.weights(measured.figures("requester")),
         "requester_memory": requester.memory(measured.figures("requester")),

@@ -23,7 +23,7 @@ def summary(figures: Figures) -> str:
     """Return everything, for who has run it by itself."""
     parts = (
         markdown(VERDICTS, (target.row() for target in requester_targets(figures))),
-        *(table(figures) for table in (paces, rounds, limits, weights, memory)),
+        *(table(figures) for table in (paces, rounds, rounds_by_proxy, limits, weights, memory)),
         f"It took {figures['took_s']} s.",
     )
     return "\n\n".join(parts)
@@ -55,6 +55,8 @@ def clients(figures: Figures) -> list[tuple[str, int, Sequence[Figures]]]:
         (CEILING, under_way, [figures["raw"]]),
         ("bare loop of our client", under_way, figures["bare"]),
         ("**ours**, with limits, weights, checks and saving", under_way, figures["ours"]),
+        ("**ours**, all of that, through a proxy", under_way, figures["proxied"]["ours"]),
+        ("bare loop of aiohttp, through a proxy", under_way, figures["proxied"]["bare"]),
         ("bare loop of aiohttp", under_way, [figures["aiohttp"]]),
         *(
             (f"{CLIENTS[name]}, {peer['version']}", peer["in_flight"], [peer])
@@ -76,6 +78,11 @@ def rounds(figures: Figures | None) -> str:
         busy = f"{100 * run['cpu_share']:.0f} %"
         rows.append([str(run["seconds"]), *paced, busy, *around, f"{ratio:.2f}", f"{of_cpu:.2f}"])
     return markdown(head, rows)
+
+
+def rounds_by_proxy(figures: Figures | None) -> str:
+    """Return the same of the runs through a proxy, where ours and the bare loop use aiohttp."""
+    return rounds(figures["proxied"] if figures else None)
 
 
 def limits(figures: Figures | None) -> str:
@@ -107,6 +114,8 @@ def weights(figures: Figures | None) -> str:
 def _weighed(figures: Figures) -> Iterator[tuple[str, Figures]]:
     for run in figures["ours"]:
         yield f"{run['seconds']} s at its own pace", run
+    for run in figures["proxied"]["ours"]:
+        yield f"{run['seconds']} s through a proxy", run
     for run in figures["limited"]:
         yield f"limited to {run['limit']:,}/s", run
 

@@ -6,6 +6,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,7 +47,8 @@ def measure_requester(one: RequesterRun) -> dict[str, Any]:
             "weights": WEIGHTS,
             "raw": _telling("prepared bytes", bench.bare("raw", one.each)),
             "aiohttp": _telling("bare aiohttp", bench.bare("aiohttp", one.each)),
-            **_side_by_side(bench, Path(name), one),
+            **_side_by_side(bench, Path(name), one.each, (one.kept, *one.again)),
+            "proxied": _side_by_side(bench, Path(name), one.each, (one.kept,), proxied=True),
             "peers": {peer.client: _of_peer(bench, peer, pythons[peer.client], one.each) for peer in PEERS},
             "limited": [_telling(f"limit {limit}", bench.limited(limit, one.each)) for limit in one.limits],
             "memory": [_telling(f"{lines} lines", bench.memory(lines)) for lines in one.lines],
@@ -54,15 +56,18 @@ def measure_requester(one: RequesterRun) -> dict[str, Any]:
     return {**figures, "took_s": round(time.monotonic() - began)}
 
 
-def _side_by_side(bench: Bench, folder: Path, one: RequesterRun) -> dict[str, Any]:
-    """Return the long run of ours and the shorter ones, with the bare loop of its own client before and after each."""
-    bare = [_telling("bare", bench.bare("wire", one.each))]
-    lines = round(SPARE * bare[0]["per_s"] * (one.kept + SETTLING + 5))
+def _side_by_side(
+    bench: Bench, folder: Path, each: int, lengths: Sequence[int], *, proxied: bool = False
+) -> dict[str, Any]:
+    """Return runs of ours of so many seconds, with a bare loop of the client that it uses before and after each."""
+    client = "proxied" if proxied else "wire"
+    bare = [_telling(f"bare {client}", bench.bare(client, each))]
+    lines = round(SPARE * bare[0]["per_s"] * (max(lengths) + SETTLING + 5))
     requests = write_requests(folder / "requests.jsonl", lines)
     ours = []
-    for seconds in (one.kept, *one.again):
-        ours.append(_telling("ours", bench.kept(requests, lines, seconds)))
-        bare.append(_telling("bare", bench.bare("wire", one.each)))
+    for seconds in lengths:
+        ours.append(_telling(f"ours over {client}", bench.kept(requests, lines, seconds, proxied=proxied)))
+        bare.append(_telling(f"bare {client}", bench.bare(client, each)))
     requests.unlink()
     return {"ours": ours, "bare": bare}
 

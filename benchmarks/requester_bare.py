@@ -36,14 +36,19 @@ async def with_wire(urls: list[str], in_flight: int, until: float) -> None:
         await wire.close()
 
 
-async def with_aiohttp(urls: list[str], in_flight: int, until: float) -> None:
+async def through_proxy(urls: list[str], in_flight: int, until: float) -> None:
+    """Post as the requester does where there is a proxy on the way: the first address is one to all of them."""
+    await with_aiohttp(urls, in_flight, until, proxy=urlsplit(urls[0])._replace(path="").geturl())
+
+
+async def with_aiohttp(urls: list[str], in_flight: int, until: float, proxy: str | None = None) -> None:
     """Post as aiohttp's documentation has it: the client that a requester would have been written with otherwise."""
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, headers=HEADERS) as session:
 
         async def post(url: str) -> None:
             while time.monotonic() < until:
-                async with session.post(url, data=BODY) as response:
+                async with session.post(url, data=BODY, proxy=proxy) as response:
                     await response.read()
 
         await _side_by_side(post, urls, in_flight)
@@ -91,7 +96,7 @@ async def _side_by_side(post: Callable[[str], Coroutine[Any, Any, None]], urls: 
     await asyncio.gather(*(post(urls[place % len(urls)]) for place in range(in_flight)))
 
 
-CLIENTS = {"wire": with_wire, "aiohttp": with_aiohttp, "raw": raw}
+CLIENTS = {"wire": with_wire, "proxied": through_proxy, "aiohttp": with_aiohttp, "raw": raw}
 
 
 def bare(

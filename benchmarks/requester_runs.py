@@ -106,9 +106,9 @@ class Bench:
             self._ended(process, PATIENCE)
         return {**self._pace(stand_in.counted(), seconds), **spent}
 
-    def kept(self, requests: Path, lines: int, seconds: int) -> dict[str, Any]:
+    def kept(self, requests: Path, lines: int, seconds: int, *, proxied: bool = False) -> dict[str, Any]:
         """Run ours for so long at whatever pace it has, with every limit on, and look at what it has saved."""
-        with self._stand_in() as stand_in, self._requester(stand_in, requests, UNREACHED) as process:
+        with self._stand_in() as stand_in, self._requester(stand_in, requests, UNREACHED, proxied=proxied) as process:
             spent = self._spending(stand_in, process, seconds)
             peak = peak_mib(process.pid)
             process.send_signal(signal.SIGINT)
@@ -164,7 +164,9 @@ class Bench:
             yield StandIn(server, ports)
 
     @contextmanager
-    def _requester(self, stand_in: StandIn, requests: Path, per_second: float) -> Iterator[subprocess.Popen[bytes]]:
+    def _requester(
+        self, stand_in: StandIn, requests: Path, per_second: float, *, proxied: bool = False
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """Run ours over a file of requests, with weights and limits, and with what an earlier run has saved gone."""
         config = self._folder / "quaestor.toml"
         config.write_text("\n".join(map(_endpoint, stand_in.base_urls, WEIGHTS)))
@@ -173,7 +175,8 @@ class Bench:
         command = ["-m", "jobs", "request", str(requests), "--concurrency", str(IN_FLIGHT)]
         command += ["--save_filepath", str(self._answers), "--errors_filepath", str(self._errors)]
         command += ["--max_requests_per_second", str(per_second)]
-        extra = {**surroundings(self._folder), "QUAESTOR_CONFIG": str(config)}
+        proxy = {"http_proxy": stand_in.server.url, "no_proxy": None} if proxied else {}
+        extra = {**surroundings(self._folder), "QUAESTOR_CONFIG": str(config), **proxy}
         with self._log.open("ab") as log, running(command, SERVER_CORE, log.fileno(), extra) as process:
             yield process
 

@@ -40,6 +40,7 @@ FIGURES: dict[str, Any] = {
     "aiohttp": pace(15_000, 65.0),
     "ours": [our_run(50_000, 60), our_run(52_000, 15)],
     "bare": [pace(60_000, 16.0), pace(62_000, 17.0), pace(61_000, 16.4)],
+    "proxied": {"ours": [our_run(13_000, 60)], "bare": [pace(16_000, 62.0), pace(16_500, 60.0)]},
     "peers": {
         "openai": {"package": "openai", "version": "3.1", "in_flight": 16, **pace(800, 1_250.0)},
         "openai-aiohttp": {"package": "openai", "version": "3.1", "in_flight": 64, **pace(12_750, 78.0)},
