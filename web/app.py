@@ -72,7 +72,7 @@ def settled() -> Iterator[None]:
     gc.collect()
     gc.freeze()
     usual = gc.get_threshold()
-    gc.set_threshold(5_000, 10, 5)  # A full collection for some five hundred questions: what went in cycles must go.
+    gc.set_threshold(5_000, 10, 5)  # A full collection for some two thousand questions: little goes in cycles.
     try:
         yield
     finally:
