@@ -23,7 +23,7 @@ import anyio
 
 from jobs.lines_files import Share, claim_files, join_files, open_requests, places_done
 from jobs.lines_reader import Batch, Reader
-from jobs.lines_writer import Writer, open_writer
+from jobs.lines_writer import Writer, as_line, open_writer
 
 
 class Entry(NamedTuple):
@@ -86,12 +86,12 @@ class Lines:
     def saved(self, entry: Entry, record: dict[str, Any]) -> None:
         """Write the answer, soon: `record` behind the line's number, its "id" and its "input". Never blocks."""
         self.counts.answered += 1
-        self._writer.put_answer((entry.place, entry.fields, record))
+        self._writer.put_answer(as_line(entry.place, entry.fields, record))
 
     def failed(self, entry: Entry, error: str, **more: Any) -> None:
         """Write the error, soon, like `saved`."""
         self.counts.failed += 1
-        self._writer.put_error((entry.place, entry.fields, {"error": error, **more}))
+        self._writer.put_error(as_line(entry.place, entry.fields, {"error": error, **more}))
 
     @property
     def has_room(self) -> bool:

@@ -22,9 +22,6 @@ GATHER = 0.02
 AHEAD = 2_048
 """Answers that may wait to be written."""
 
-Written = tuple[int, dict[str, Any], dict[str, Any]]
-"""A line's place, its fields, and what was found for it."""
-
 
 def input_of(fields: dict[str, Any]) -> Any:
     """Return what a line asks, in whichever of its three forms."""
@@ -37,8 +34,8 @@ class Writer:
     def __init__(self, save: Path, errors: Path, loop: asyncio.AbstractEventLoop) -> None:
         self._files = (save, _appending(save)), (errors, _appending(errors))
         # deques: the loop appends and the thread pops without a lock.
-        self._answers: deque[Written] = deque()
-        self._errors: deque[Written] = deque()
+        self._answers: deque[bytes] = deque()
+        self._errors: deque[bytes] = deque()
         self._loop = loop
         self._wake, self._finishing = Event(), Event()
         self._room_again = asyncio.Event()
@@ -46,13 +43,13 @@ class Writer:
         self._thread = Thread(target=self._run, name="lines-writer")
         self._thread.start()
 
-    def put_answer(self, written: Written) -> None:
-        self._answers.append(written)
+    def put_answer(self, line: bytes) -> None:
+        self._answers.append(line)
         if not self._wake.is_set():
             self._wake.set()
 
-    def put_error(self, written: Written) -> None:
-        self._errors.append(written)
+    def put_error(self, line: bytes) -> None:
+        self._errors.append(line)
         if not self._wake.is_set():
             self._wake.set()
 
@@ -89,7 +86,7 @@ class Writer:
                 finishing = self._finishing.wait(GATHER)
                 # The answers first: a line that stands in both has been answered.
                 for gathered, (path, file) in zip((self._answers, self._errors), self._files, strict=True):
-                    _write(path, file, b"".join([_as_line(*gathered.popleft()) for _ in range(len(gathered))]))
+                    _write(path, file, b"".join([gathered.popleft() for _ in range(len(gathered))]))
                 self._loop.call_soon_threadsafe(self._room_again.set)
         except Exception as failure:  # told by `room`, in the thread that can do something about it
             self._failure = failure
@@ -132,7 +129,11 @@ def _write(path: Path, file: int, lines: bytes) -> None:
         ) from error
 
 
-def _as_line(place: int, fields: dict[str, Any], found: dict[str, Any]) -> bytes:
+def as_line(place: int, fields: dict[str, Any], found: dict[str, Any]) -> bytes:
+    """Return the line that is written: its number, its "id" and what it asks, and what was found for it.
+
+    A thread of its own would hold the loop up for as long: whoever writes JSON has the interpreter.
+    """
     line = {"line": place}  # first: see lines.py
     if "id" in fields:
         line["id"] = fields["id"]
