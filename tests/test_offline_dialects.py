@@ -57,6 +57,8 @@ QUESTIONS = (
     "Which players have more than 5 goals?",
     "Average minute played per player",
     "How many goals have a minute played above the average?",
+    "What is the average number of days between birth date and goal per team?",
+    "What share of goals was scored in 2026 per team?",
 )
 
 

@@ -75,6 +75,8 @@ SHARES = {
     "What share of market purchases was cancelled?": "SELECT ROUND(100.0 * SUM(state = 'cancelled') / COUNT(*), 2) FROM purchases WHERE way = 'market'",
     "What share of purchases came from gardeners in Lund?": "SELECT ROUND(100.0 * SUM(COALESCE(town, '') = 'Lund') / COUNT(*), 2) FROM purchases LEFT JOIN gardeners USING (gardener_id)",
     "What share of market purchases does each fair have?": "SELECT name, COUNT(*), ROUND(100.0 * COUNT(*) / SUM(COUNT(*)) OVER (), 2) FROM purchases JOIN fairs USING (fair_id) WHERE way = 'market' GROUP BY fair_id",
+    "What share of purchases came from each way?": "SELECT way, COUNT(*), ROUND(100.0 * COUNT(*) / SUM(COUNT(*)) OVER (), 2) FROM purchases GROUP BY way",
+    "amount share by way": "SELECT way, SUM(amount), ROUND(100.0 * SUM(amount) / SUM(SUM(amount)) OVER (), 2) FROM purchases GROUP BY way",
 }
 RATES = {
     "What is the cancellation rate by way?": "SELECT way, ROUND(100.0 * SUM(state = 'cancelled') / COUNT(*), 2) FROM purchases GROUP BY way",
@@ -85,7 +87,29 @@ RATES = {
     "Which families have a complaint rate above 22 percent?": "SELECT f.name, ROUND(100.0 * COUNT(c.line_id) / COUNT(*), 2) FROM families f JOIN seedlings USING (family_id) JOIN purchase_lines USING (seedling_id) LEFT JOIN complaints c USING (line_id) GROUP BY family_id HAVING 100.0 * COUNT(c.line_id) / COUNT(*) > 22",
     "What is the average hourly rate by family?": "SELECT f.name, AVG(hourly_rate) FROM seedlings JOIN families f USING (family_id) GROUP BY family_id",
 }
+_DAYS = "AVG(julianday(delivered_on) - julianday(sent_on))"
+DAYS = {
+    "What is the average number of days between order and delivery?": "SELECT AVG(julianday(delivered_on) - julianday(ordered_on)) FROM parcels JOIN purchases USING (purchase_id)",
+    "Average delivery time in days per courier": f"SELECT courier, {_DAYS} FROM parcels GROUP BY courier",
+    "How long does delivery take on average?": f"SELECT {_DAYS} FROM parcels",
+    "How many days does it take until a parcel is delivered?": f"SELECT {_DAYS} FROM parcels",
+    "Which courier has the longest delivery time?": f"SELECT courier, {_DAYS} FROM parcels GROUP BY courier ORDER BY 2 DESC LIMIT 1",
+    "What is the longest delivery time?": "SELECT MAX(julianday(delivered_on) - julianday(sent_on)) FROM parcels",
+    "How many parcels took longer than 3 days to arrive?": "SELECT COUNT(*) FROM parcels WHERE julianday(delivered_on) - julianday(sent_on) > 3",
+    "How many parcels were delivered late?": "SELECT COUNT(*) FROM parcels WHERE delivered_on > promised_on",
+    "What share of parcels arrived late per courier?": "SELECT courier, ROUND(100.0 * SUM(COALESCE(delivered_on > promised_on, 0)) / COUNT(*), 2) FROM parcels GROUP BY courier",
+    "How long do gardeners stay on average?": "SELECT AVG(julianday(check_out) - julianday(check_in)) FROM stays",
+    "What is the average length of stay by town?": "SELECT town, AVG(julianday(check_out) - julianday(check_in)) FROM stays JOIN gardeners USING (gardener_id) GROUP BY town",
+    "Which gardeners stayed for more than 3 nights?": "SELECT full_name FROM gardeners WHERE gardener_id IN (SELECT gardener_id FROM stays WHERE julianday(check_out) - julianday(check_in) > 3)",
+    "average time between sending and delivery in 2026": f"SELECT {_DAYS} FROM parcels WHERE sent_on LIKE '2026%'",
+}
 UNCERTAIN = [
+    "How long does it take to send a parcel?",  # from when?
+    "How many parcels took longer than 3 days to send?",
+    "How many days did we lose?",
+    "How many complaints arrived late?",
+    "What is the total delivery time?",
+    "How long have gardeners been here?",
     "share of market purchases per fair",  # of all market purchases, or of the fair's purchases?
     "share of hardy seedlings by family",
     "What is the conversion rate by way?",
@@ -108,11 +132,13 @@ def analyst(database: Path) -> Analyst:
     return Analyst(read_catalog(f"sqlite:///{database}"))
 
 
-@pytest.mark.parametrize("question", [*SHARES, *RATES])
-def test_a_part_is_taken_of_the_whole_that_is_meant(database: Path, analyst: Analyst, question: str) -> None:
+@pytest.mark.parametrize("question", [*SHARES, *RATES, *DAYS])
+def test_a_share_a_rate_or_a_number_of_days_is_computed_as_it_is_meant(
+    database: Path, analyst: Analyst, question: str
+) -> None:
     sql = analyst.understand(question, TODAY).sql
     with closing(sqlite3.connect(database)) as connection:
-        gold = connection.execute((SHARES | RATES)[question]).fetchall()
+        gold = connection.execute((SHARES | RATES | DAYS)[question]).fetchall()
         got = connection.execute(sql).fetchall()
     assert gold and compare(gold, got, ordered=False), (sql, gold, got)
 
@@ -136,3 +162,10 @@ def test_a_share_that_is_asked_by_group_afterwards_keeps_its_whole(database: Pat
     with closing(sqlite3.connect(database)) as connection:
         gold = connection.execute(SHARES["What share of purchases was cancelled per way?"]).fetchall()
         assert compare(gold, connection.execute(sql).fetchall(), ordered=False), sql
+
+
+def test_days_say_from_which_date_to_which_they_are_counted(analyst: Analyst) -> None:
+    told = analyst.understand("How long does delivery take?", TODAY).assumptions
+    assert told == ("The average is shown.", "Days are counted from parcels.sent_on to parcels.delivered_on.")
+    told = analyst.understand("How many parcels were delivered late?", TODAY).assumptions
+    assert told == ("I took “late” to mean that parcels.delivered_on is after promised_on.",)

@@ -59,6 +59,8 @@ class Measure:
     """None counts rows."""
     times: str | None = None
     """A second column that each value is multiplied by: unit price times quantity."""
+    since: Col | None = None
+    """A date that each value, a date as well, is counted from, in days."""
     only: tuple[Filter, ...] = ()
     """What the part of a share fulfils: the rows of each group are the whole."""
     said: str = field(default="", compare=False)
@@ -147,7 +149,17 @@ class Through:
     """The column of `table` that the key must equal, where it is not the one that the key refers to."""
 
 
-Filter = Condition | During | AnyOf | Related | Pick | Through
+@dataclass(frozen=True)
+class Lasting:
+    """How many days lie between two dates of a row."""
+
+    column: Col
+    since: Col
+    operator: Operator
+    days: int
+
+
+Filter = Condition | During | AnyOf | Related | Pick | Through | Lasting
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_NOUN_ENDINGS = ("ation", "ition", "ance", "ence", "ment", "ing", "ion", "ure", "ed", "al", "e", "y")
 _ENDS_SENTENCE = frozenset(".?!;")
 TITLES = frozenset("dr mr mrs ms prof".split())
 """What people are addressed by, shortened."""
@@ -91,6 +92,17 @@ def stem(word: str) -> str:
         return word[:-1] if len(word) == 3 and word.endswith("s") and word[-2] not in "aisu" else word
     one = singular(word)
     return one if len(one) <= 3 else _without_verb_ending(one).rstrip("e") or word
+
+
+def root(word: str) -> str:
+    """Return what a noun or participle is made of: the same for "cancellation" and "cancelled"."""
+    if word in IRREGULAR:
+        return IRREGULAR[word]
+    for ending in _NOUN_ENDINGS:
+        rest = word.removesuffix(ending)
+        if rest != word and len(rest) >= 3:
+            return rest[:-1] if rest[-1] == rest[-2] else rest
+    return word
 
 
 def singular(word: str) -> str:

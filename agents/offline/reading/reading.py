@@ -36,6 +36,7 @@ from agents.offline.reading.take_comparisons import (
     take_number,
     take_worth,
 )
+from agents.offline.reading.take_days import name_days, name_lasting, name_late, take_lasting, take_late
 from agents.offline.reading.take_events import name_happened
 from agents.offline.reading.take_groups import take_by, take_direction, take_order, take_per
 from agents.offline.reading.take_later import name_later, take_later
@@ -45,7 +46,7 @@ from agents.offline.reading.take_names import take_name, take_unknown, take_verb
 from agents.offline.reading.take_rankings import take_superlative
 from agents.offline.reading.take_rates import name_rates, take_rate
 from agents.offline.reading.take_rivals import name_rivals
-from agents.offline.reading.take_shares import bare_share, stated_part, take_share, without_statement
+from agents.offline.reading.take_shares import bare_share, shares_first, stated_part, take_share, without_statement
 from agents.offline.reading.take_states import name_states, take_away, take_free, take_overdue
 from agents.offline.reading.take_ties import name_ties
 from agents.offline.reading.take_times import take_period
@@ -60,6 +61,7 @@ class Reading:
 
 def read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     """Return the plan of a question's items; raises NotUnderstood naming the first part that finds no place."""
+    items = shares_first(items)
     reading = _read(items, lexicon)
     return _of_whole(items, reading, lexicon) if reading.plan.share else reading
 
@@ -81,6 +83,9 @@ def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     reader = Reader(lexicon, items)
     set_aside(reader)
     name_rates(reader)
+    name_days(reader)
+    name_lasting(reader)
+    name_late(reader)
     name_nobody(reader)
     name_people(reader)
     drop_new(reader)
@@ -271,6 +276,8 @@ _HANDLERS: dict[str, Callable[[Reader], None]] = {
     "aged": _take_aged,
     "yes or no": _take_yes_or_no,
     "null": take_null,
+    "lasting": take_lasting,
+    "late": take_late,
     "lacking": take_lacking,
     "overdue": take_overdue,
     "away": take_away,
@@ -281,6 +288,7 @@ _HANDLERS: dict[str, Callable[[Reader], None]] = {
     "period": take_period,
     "no date": _refuse_date,
     "amount": _refuse,
+    "days": _refuse,
     "grain": _take_grain,
     "verb": take_verb,
     "unknown": take_unknown,

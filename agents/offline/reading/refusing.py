@@ -47,7 +47,12 @@ def refuse_only(r: Reader, filters: Sequence[Filter]) -> None:
 def _refuse_sums(r: Reader, measures: Sequence[Measure]) -> None:
     for measure in measures:
         column = Col(measure.table, measure.column) if measure.column is not None else None
-        if column is not None and measure.function in {"sum", "avg"} and not r.resolver.is_numeric(column):
+        if (
+            column is not None
+            and measure.since is None
+            and measure.function in {"sum", "avg"}
+            and not r.resolver.is_numeric(column)
+        ):
             said = r.naming.say_column(column.table, column.name)
             raise NotUnderstood(f"I cannot add up the {said}: it is not a number.")
 

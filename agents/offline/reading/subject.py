@@ -15,7 +15,7 @@ def find_subject(r: Reader) -> str:
     """Return the table whose rows the question is about."""
     items = r.items
     for n, item in enumerate(items):
-        if item.kind == "rate" and not _something_before(r, items[:n]):
+        if item.kind in {"rate", "days"} and not _something_before(r, items[:n]):
             return item.meanings[0].table
         if item.kind in {"count", "exist"}:
             found = _counted_table(r, items[n + 1 :])

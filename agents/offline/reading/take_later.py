@@ -7,7 +7,7 @@ from agents.offline.plan import Col, Condition, Operator
 from agents.offline.reading.reader import Reader
 
 _WORDS: dict[str, Operator] = {"later": ">", "after": ">", "earlier": "<", "sooner": "<", "before": "<"}
-_SAID = {
+SAID = {
     "arriv": frozenset({"arrival", "arrived", "delivery", "delivered"}),
     "deliver": frozenset({"arrival", "arrived", "delivery", "delivered"}),
     "back": frozenset({"returned", "return", "back"}),
@@ -59,7 +59,7 @@ def _named(r: Reader, item: Item) -> list[Col]:
 
 
 def _by_verb(r: Reader, verb: Item, table: str) -> list[Col]:
-    words = _SAID.get(verb.stem, frozenset())
+    words = SAID.get(verb.stem, frozenset())
     columns = (c for c in r.lexicon.table(table).columns if c.kind == "date")
     return [Col(table, c.name) for c in columns if words & set(r.naming.column(table, c.name))]
 

@@ -225,6 +225,10 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
             r.take()
             return Measure(function, column.table, column.name)
         return (item.text == "amount of" and _amount_of(r)) or _counted(r, item, False)
+    if item.kind == "days" and function in {"avg", "min", "max"}:
+        days = r.take().value
+        assert isinstance(days, Measure)
+        return replace(days, function=function)
     if item.kind == "amount":
         return _worth(r, function)
     if item.kind in {"name", "verb"} and (item.columns or item.tables):

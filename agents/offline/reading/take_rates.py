@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from agents.offline.english.words import singular, split, stem
+from agents.offline.english.words import root, singular, split, stem
 from agents.offline.meaning.lexicon import SYNONYM, Meaning
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
@@ -19,7 +19,6 @@ _HAPPENS = frozenset(
     "repair return".split()
 )
 """What happens to some of the rows and not to others: a table of it tells to which."""
-_ENDINGS = ("ation", "ition", "ance", "ence", "ion", "ment", "ure", "ed", "al", "e", "y")
 
 
 def name_rates(r: Reader) -> None:
@@ -120,16 +119,4 @@ def _unclear(text: str) -> NotUnderstood:
 def _same(noun: str, participle: str) -> bool:
     """Whether a noun is what a participle says: cancellation and cancelled, approval and approved."""
     one, other = (" ".join(text.lower().replace("-", " ").split()) for text in (noun, participle))
-    return one == other or _root(one) == _root(other)
-
-
-def _root(word: str) -> str:
-    for ending in _ENDINGS:
-        rest = word.removesuffix(ending)
-        if rest != word and len(rest) >= _LEAST:
-            return rest[:-1] if rest.endswith("ll") else rest
-    return word
-
-
-_LEAST = 4
-"""Letters that are left of a word without its ending."""
+    return one == other or root(one) == root(other)

@@ -44,6 +44,16 @@ def _period_after_noun(r: Reader) -> None:
         r.at = here
 
 
+def shares_first(items: Sequence[Item]) -> list[Item]:
+    """Return the items with "revenue share" as the share of revenue."""
+    found = list(items)
+    for n, (item, following) in enumerate(pairwise(items)):
+        noun = item.kind == "name" and bool(item.tables or item.columns)
+        if noun and following.kind in {"verb", "unknown"} and following.text.lower() in {"share", "percentage"}:
+            found[n : n + 2] = [replace(following, kind="share", text="share of"), item]
+    return found
+
+
 def without_statement(items: Sequence[Item]) -> list[Item] | None:
     """Return what the whole of a share is called: the items but for what is stated of it; None without a statement."""
     span = _statement(items)
@@ -67,7 +77,8 @@ def bare_share(items: Sequence[Item], plan: Plan) -> Plan:
 
     Raises NotUnderstood where conditions may be about the part as well as about the whole.
     """
-    if plan.groups and _is_unclear(items):
+    conditions = any(not isinstance(f, During) for f in plan.where) or any(m.function == "sum" for m in plan.measures)
+    if plan.groups and conditions and _is_unclear(items):
         raise NotUnderstood(
             "I cannot tell what is the whole: ask what share of them “is” so in each group, or what share of those "
             "each group “has”."
@@ -116,8 +127,8 @@ def _statement(items: Sequence[Item]) -> tuple[int, int] | None:
 
 def _starts(items: Sequence[Item], at: int, noun: int) -> bool:
     item = items[at]
-    follows = at == noun + 1 and (_is_condition(item) or item.kind in {"verb", "unknown"})
-    return item.stated or item.held or item.kind == "verb" or follows
+    follows = at == noun + 1 and (_is_condition(item) or item.kind in {"verb", "role", "unknown"})
+    return item.stated or item.held or item.kind in {"verb", "role"} or follows
 
 
 def _is_condition(item: Item) -> bool:
@@ -133,22 +144,23 @@ def _ends(items: Sequence[Item], at: int, start: int) -> bool:
         return False
     following = items[at + 1] if at + 1 < len(items) else None
     goes_on = at == start or items[at - 1].kind in {"verb", "unknown", "not", *_TIES}
-    return not goes_on or (item.kind == "by" and (following is None or not following.values))
+    return not goes_on or following is None or _groups(items, at)
 
 
 def _is_unclear(items: Sequence[Item]) -> bool:
-    """Whether conditions stand before what the rows are grouped by: "online orders per store", said of part or whole.
+    """Whether more than a noun stands before what the rows are grouped by: "online orders per store".
 
     "What share of online orders does each store have" is clear.
     """
     grouped = next((n for n, i in enumerate(items) if i.kind in {"per", "grain"} or _groups(items, n)), len(items))
-    if grouped < len(items) and items[grouped].text in {"each", "every"} and not items[grouped].stated:
-        after = items[grouped + 1 : grouped + 2]
-        if after and after[0].kind == "name":
-            return False
-    flag = any(i.columns and not i.tables and following.tables for i, following in pairwise(items[:grouped]))
-    return flag or any(i.values or i.kind in _CONDITIONS for i in items[:grouped])
+    after = items[grouped + 1 : grouped + 2]
+    if grouped < len(items) and items[grouped].text in {"each", "every"} and after and after[0].kind == "name":
+        return False
+    said = [i for i in items[:grouped] if i.kind not in {"share", "aggregate", "period", *_TIES}]
+    return len([i for i in said if i.kind != "verb" or i.meanings]) > 1
 
 
 def _groups(items: Sequence[Item], n: int) -> bool:
-    return items[n].kind == "by" and n + 1 < len(items) and not items[n + 1].values
+    following = items[n + 1] if n + 1 < len(items) else None
+    only_value = following is not None and following.values and not (following.tables or following.columns)
+    return items[n].kind == "by" and following is not None and not only_value

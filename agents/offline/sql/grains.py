@@ -1,7 +1,8 @@
-"""Says in each dialect which month, quarter or day a date falls in."""
+"""Says in each dialect which month, quarter or day a date falls in, and how many days lie between two."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 import sqlglot
@@ -55,12 +56,30 @@ _GRAINS: dict[Dialect, dict[Grain, str]] = {
 }
 
 
+# `x` stands for the later date, `y` for the earlier one. Each gives whole days.
+_DAYS: dict[Dialect, str] = {
+    "sqlite": "JULIANDAY(DATE(x)) - JULIANDAY(DATE(y))",
+    "duckdb": "CAST(x AS DATE) - CAST(y AS DATE)",
+    "postgres": "CAST(x AS DATE) - CAST(y AS DATE)",
+    "mysql": "DATEDIFF(x, y)",
+}
+
+
 def truncate(date: exp.Expr, grain: Grain, dialect: Dialect) -> exp.Expr:
     """Return which `grain` the date falls in, as something to group by: '2026-03', '2026-Q1'."""
-    template = _template(dialect, grain).copy()
-    return template.transform(lambda n: date.copy() if isinstance(n, exp.Column) and n.name == "x" else n)
+    return _filled(_GRAINS[dialect][grain], dialect, {"x": date})
+
+
+def days_between(later: exp.Expr, earlier: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """Return how many days one date lies after the other."""
+    return _filled(_DAYS[dialect], dialect, {"x": later, "y": earlier})
+
+
+def _filled(template: str, dialect: Dialect, dates: Mapping[str, exp.Expr]) -> exp.Expr:
+    found = _template(template, dialect).copy()
+    return found.transform(lambda n: dates[n.name].copy() if isinstance(n, exp.Column) and n.name in dates else n)
 
 
 @cache
-def _template(dialect: Dialect, grain: Grain) -> exp.Expr:
-    return sqlglot.parse_one(_GRAINS[dialect][grain], dialect=dialect)
+def _template(template: str, dialect: Dialect) -> exp.Expr:
+    return sqlglot.parse_one(template, dialect=dialect)

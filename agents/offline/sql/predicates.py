@@ -15,6 +15,7 @@ from agents.offline.plan import (
     Condition,
     During,
     Filter,
+    Lasting,
     Measure,
     Operand,
     Pick,
@@ -23,6 +24,7 @@ from agents.offline.plan import (
     Through,
 )
 from agents.offline.sql.frame import Frame, Names
+from agents.offline.sql.grains import days_between
 
 _COMPARISONS: dict[str, type[exp.Binary]] = {
     "=": exp.EQ, "!=": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE,
@@ -57,6 +59,10 @@ class Predicates:
                 return self._pick(condition)
             case Through():
                 return self._through(condition)
+            case Lasting():
+                dates = self._frame.column(condition.column), self._frame.column(condition.since)
+                days = days_between(*dates, self._lexicon.catalog.dialect)
+                return self.comparison(exp.paren(days), condition.operator, (condition.days,))
 
     def comparison(self, left: exp.Expr, operator: str, values: Sequence[Operand]) -> exp.Expr:
         right = [self._operand(v, self._frame) for v in values]

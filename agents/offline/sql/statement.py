@@ -21,7 +21,7 @@ from agents.offline.plan import (
     Related,
 )
 from agents.offline.sql.frame import Frame, Names
-from agents.offline.sql.grains import truncate
+from agents.offline.sql.grains import days_between, truncate
 from agents.offline.sql.predicates import Predicates, is_known
 from agents.offline.sql.titles import group_title, measure_title
 
@@ -156,6 +156,9 @@ class SQLBuilder:
             return None
         if measure.function == "distinct":
             return frame.column(Col(measure.table, measure.column))
+        if measure.since is not None:
+            later = frame.column(Col(measure.table, measure.column))
+            return days_between(later, frame.column(measure.since), self._dialect)
         value = frame.number(Col(measure.table, measure.column))
         if measure.times is not None:
             return exp.Mul(this=value, expression=frame.number(Col(measure.table, measure.times)))

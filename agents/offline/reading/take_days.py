@@ -1,0 +1,264 @@
+"""Reads how many days lie between two dates of a row: from order to delivery, how long it takes, paid late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from agents.offline.english.words import root
+from agents.offline.meaning.lexicon import Meaning
+from agents.offline.meaning.linking import Item
+from agents.offline.plan import Col, Condition, Lasting, Measure, Related
+from agents.offline.reading.reader import Reader
+from agents.offline.reading.take_later import SAID
+
+_UNITS = frozenset({"day", "days", "night", "nights", "time", "duration", "length"})
+_COUNTED = frozenset({"day", "days", "night", "nights"})
+_LASTS = frozenset({"tak", "last", "run", "pass", "elaps", "go"})
+"""Stems of verbs that only say that time goes by."""
+_UNTIL = frozenset({"until", "till", "before", "usually", "typically", "normally"})
+_DUE = frozenset("due deadline promised expected estimated scheduled planned required".split())
+"""Words of dates by which something should be done: not of when it was."""
+_STARTS = frozenset("start starts started begin begins began in arrival arrived admitted admission".split())
+_ENDS = frozenset("end ends ended finish finished out departure departed discharged discharge".split())
+_AVERAGE = Item("aggregate", "average", "avg")
+
+_Pair = tuple[Col, Col]
+"""The later date, and the one that days are counted from."""
+
+
+def name_days(r: Reader) -> None:
+    """Put one item in place of "days between order and delivery", "delivery time" or "how long delivery takes"."""
+    for n in range(len(r.items)):
+        for rule in (_between, _time_of, _how_long):
+            if (found := rule(r, n)) is not None:
+                _put(r, n, *found)
+                return
+
+
+def _put(r: Reader, start: int, end: int, pair: _Pair) -> None:
+    items, (later, since) = r.items, pair
+    if start and items[start - 1].kind == "count":
+        start -= 1
+    after = [i for i in items[end:] if not _is_average([i])]
+    if len(after) > 1 and after[0].text == "in" and after[1].text in _COUNTED:
+        del after[:2]  # "delivery time in days"
+    said = f"days between {r.naming.say_column(since.table, since.name)} and {r.naming.say_column(*_of(later))}"
+    measure = Measure("avg", later.table, later.name, since=since, said=said)
+    text = " ".join(i.text for i in items[start:end])
+    days = replace(items[start], kind="days", text=text, value=measure, meanings=(Meaning(later.table),), values=())
+    before = items[start - 1] if start else None
+    if before is not None and before.kind == "superlative" and not any(i.kind == "name" for i in items[:start]):
+        greatest = before.value[0]  # "the longest delivery time": one number, and nothing that is ranked by it
+        items[start - 1] = before = replace(before, kind="aggregate", value="max" if greatest else "min")
+    computed = before is not None and before.kind == "aggregate"
+    if not computed and not any(_is_average([i]) for i in items[start:]):
+        r.assumptions.append("The average is shown.")
+    r.assumptions.append(f"Days are counted from {since.table}.{since.name} to {later.table}.{later.name}.")
+    r.items = [*items[:start], *([] if computed else [_AVERAGE]), replace(days, tables=(), columns=()), *after]
+
+
+def _is_average(items: Sequence[Item]) -> bool:
+    return any(i.kind == "aggregate" and i.value == "avg" for i in items)
+
+
+def _of(col: Col) -> tuple[str, str]:
+    return col.table, col.name
+
+
+def _between(r: Reader, n: int) -> tuple[int, _Pair] | None:
+    """days between A and B, time from A to B"""
+    if r.items[n].text.lower() not in _UNITS:
+        return None
+    at = n + 1
+    while at < len(r.items) and r.items[at].stem in _LASTS:
+        at += 1
+    match r.items[at : at + 4]:
+        case [opening, first, middle, second] if opening.kind == "between" or opening.text == "from":
+            joined = middle.kind == "and" if opening.kind == "between" else middle.text.lower() in {"to", *_UNTIL}
+            pair = _pair(r, first, second) if joined else None
+            return (at + 4, pair) if pair is not None else None
+    return None
+
+
+def _time_of(r: Reader, n: int) -> tuple[int, _Pair] | None:
+    """delivery time, campaign duration, length of stay"""
+    match r.items[n : n + 3]:
+        case [unit, of, named] if unit.text.lower() in {"length", "duration"} and of.kind == "of":
+            pair, end = _only(_spans(r, named)), n + 3
+        case [named, unit, *_] if unit.kind == "unknown" and unit.text.lower() in {"time", "duration", "length"}:
+            pair, end = _only(_spans(r, named)), n + 2
+        case _:
+            return None
+    return (end, pair) if pair is not None else None
+
+
+def _how_long(r: Reader, n: int) -> tuple[int, _Pair] | None:
+    """how long does delivery take, how many days until an invoice is paid"""
+    item, before = r.items[n], r.items[n - 1] if n else None
+    counted = item.text.lower() in _COUNTED and before is not None and before.kind == "count"
+    if not counted and item.value != "long":
+        return None
+    end, found, goes_by = n + 1, list[_Pair](), False
+    while end < len(r.items) and _may_take(following := r.items[end]):
+        goes_by = goes_by or following.stem in {*_LASTS, "stay"} or following.text.lower() in _UNTIL
+        found += [] if following.stem in _LASTS else _spans(r, following)
+        end += 1
+        if _is_average(r.items[end : end + 1]) and any(i.text.lower() in _UNTIL for i in r.items[end + 1 : end + 2]):
+            end += 1  # "how long does it take on average until …"
+    pair = _only(found)
+    return (end, pair) if pair is not None and goes_by else None
+
+
+def _may_take(item: Item) -> bool:
+    plain = item.kind in {"name", "verb", "role"} and not item.values
+    return plain or item.stem in _LASTS or item.text.lower() in {"to", *_UNTIL}
+
+
+def _only(pairs: Iterable[_Pair]) -> _Pair | None:
+    found = list(dict.fromkeys(pairs))
+    return found[0] if len(found) == 1 else None
+
+
+def _pair(r: Reader, first: Item, second: Item) -> _Pair | None:
+    """Return the dates of two words: of one row, else of a row and of what it belongs to."""
+    since, later = _dates(r, first), _dates(r, second)
+    both = [(b, a) for a in since for b in later if a != b and _same_kind(r, a, b)]
+    own = [(b, a) for b, a in both if a.table == b.table]
+    return _only(own or [(b, a) for b, a in both if _belongs(r, b.table, a.table)])
+
+
+def _belongs(r: Reader, table: str, owner: str) -> bool:
+    return r.joins.to_one(table, owner) and not r.joins.is_ambiguous(table, owner)
+
+
+def _same_kind(r: Reader, one: Col, other: Col) -> bool:
+    return r.lexicon.column(one).kind == r.lexicon.column(other).kind == "date"
+
+
+def _dates(r: Reader, item: Item) -> list[Col]:
+    """Return the dates that a word is about: called so, or when a row of the table that it names happened."""
+    if named := _called(r, item):
+        return named
+    table = r.resolver.table(item) if item.kind == "name" else None
+    date = r.resolver.date(table) if table is not None else None
+    return [date] if date is not None else []
+
+
+def _called(r: Reader, item: Item) -> list[Col]:
+    if item.kind not in {"name", "verb", "role", "unknown"} or item.values:
+        return []
+    own = [m.col for m in item.columns if r.lexicon.column(m.col).kind == "date"]
+    return list(dict.fromkeys(own)) or [
+        Col(t.name, c.name)
+        for t in r.lexicon.catalog
+        if not t.is_view
+        for c in t.columns
+        if c.kind == "date" and _says(item, r.naming.column(t.name, c.name))
+    ]
+
+
+def _says(item: Item, words: Sequence[str]) -> bool:
+    return root(item.text.lower()) == root(words[0]) or bool(SAID.get(item.stem, frozenset()) & set(words))
+
+
+def _spans(r: Reader, item: Item) -> list[_Pair]:
+    """Return from when to when something lasts: the one other date of the row, or its start and its end."""
+    found = []
+    for date in _called(r, item):
+        others = [o for o in _dates_of(r, date.table) if o != date]
+        pair = _in_order(r, date, others[0]) if len(others) == 1 else None
+        if pair is not None and (pair[0] == date or item.text.lower().endswith("ing")):
+            found.append(pair)  # shipping goes on after it began, what takes time until it is launched ends there
+    table = r.resolver.table(item) if item.kind == "name" and not found else None
+    tables = [table] if table is not None else [t.name for t in r.lexicon.catalog] if item.stem == "stay" else []
+    return found or [pair for t in tables if (pair := _lasts(r, t)) is not None]
+
+
+def _dates_of(r: Reader, table: str) -> list[Col]:
+    columns = [Col(table, c.name) for c in r.lexicon.table(table).columns if c.kind == "date"]
+    return [c for c in columns if r.resolver.is_event(c) and not _DUE & set(r.naming.column(*_of(c)))]
+
+
+def _in_order(r: Reader, one: Col, other: Col) -> _Pair:
+    """Return the date that may still be missing as the later one, else the one that the table has later."""
+    names = [c.name for c in r.lexicon.table(one.table).columns]
+    since, later = sorted((one, other), key=lambda c: (r.lexicon.column(c).nullable, names.index(c.name)))
+    return later, since
+
+
+def _lasts(r: Reader, table: str) -> _Pair | None:
+    columns = [Col(table, c.name) for c in r.lexicon.table(table).columns if c.kind == "date"]
+    dates = [(c, set(r.naming.column(*_of(c)))) for c in columns]
+    starts, ends = [c for c, words in dates if words & _STARTS], [c for c, words in dates if words & _ENDS]
+    return (ends[0], starts[0]) if len(starts) == len(ends) == 1 else None
+
+
+def name_lasting(r: Reader) -> None:
+    """Put one item in place of "took longer than 5 days to arrive", "stayed more than 6 nights"."""
+    for n, item in enumerate(r.items):
+        operator = item.value if item.kind == "compare" else item.value[0] if item.kind == "comparative" else None
+        number, unit, *rest = [*r.items[n + 1 : n + 5], None, None]
+        if operator is None or number is None or unit is None or unit.text.lower() not in _COUNTED:
+            continue
+        start = n - 1 if n and r.items[n - 1].kind == "of" else n
+        verb = r.items[start - 1] if start else item
+        goes_on = rest[0] is not None and rest[0].text.lower() in {"to", *_UNTIL} and rest[1] is not None
+        lasts = verb.stem in _LASTS
+        said = rest[1] if goes_on else r.items[start - 2] if lasts and start > 1 else verb
+        pair = _only(_spans(r, said)) if said is not None else None
+        if (
+            number.kind == "number"
+            and pair is not None
+            and (lasts or verb.kind == "verb" or verb.text.lower().endswith("ed"))
+        ):
+            condition = Lasting(*pair, operator, int(number.value))
+            text = " ".join(i.text for i in r.items[start : n + 3])
+            r.assumptions.append(
+                f"Days are counted from {pair[1].table}.{pair[1].name} to {pair[0].table}.{pair[0].name}."
+            )
+            lasting = Item("lasting", text, condition, sentence=item.sentence, position=item.position)
+            r.items[start - 1 : n + (5 if goes_on else 3)] = [replace(lasting, meanings=(Meaning(pair[0].table),))]
+            return
+
+
+def take_lasting(r: Reader) -> None:
+    """Rows that last so long, or to which such a row belongs."""
+    item = r.take()
+    if r.scope.negated:
+        raise r.not_understood(item)
+    r.head = False
+    table = item.value.column.table
+    r.add(item.value if table in (r.subject, r.scope.entity) else Related(table, (item.value,)))
+
+
+def name_late(r: Reader) -> None:
+    """Make "late" after what was done a state: "paid late"."""
+    for n, item in enumerate(r.items):
+        if n and item.kind == "unknown" and item.text.lower() == "late":
+            pairs = [pair for date in _called(r, r.items[n - 1]) for pair in _due(r, date)]
+            if (pair := _only(pairs)) is not None:
+                condition = Condition(pair[0], ">", (pair[1],))
+                r.items[n - 1 : n + 1] = [replace(item, kind="late", value=condition)]
+            return
+
+
+def _due(r: Reader, date: Col) -> list[_Pair]:
+    columns = [Col(date.table, c.name) for c in r.lexicon.table(date.table).columns if c.kind == "date"]
+    due = [c for c in columns if _DUE & set(r.naming.column(*_of(c)))]
+    same = r.lexicon.column(due[0]).type == r.lexicon.column(date).type if len(due) == 1 else False
+    return [(date, due[0])] if same and date not in due else []
+
+
+def take_late(r: Reader) -> None:
+    """paid late: after the day it was due"""
+    item = r.take()
+    condition = item.value
+    assert isinstance(condition, Condition)
+    if condition.column.table not in (r.scope.entity, r.subject) or r.scope.negated:
+        raise r.not_understood(item)
+    r.head = False
+    r.add(condition)
+    due = condition.values[0]
+    assert isinstance(due, Col)
+    r.assumptions.append(f"I took “late” to mean that {due.table}.{condition.column.name} is after {due.name}.")
