@@ -47,7 +47,7 @@ function summary({ status, asks, seconds, analyst, rows, receipt, tokens }) {
   const cost = tokens ? ` · ${tokens.toLocaleString('en-US')} tokens` : '';
   if (asks) return `Asked back, rather than guessed${cost}.`;
   if (ENDED[status]) return ENDED[status];
-  const said = [`Answered in ${seconds} s${analyst ? ` by ${analyst === 'offline analyst' ? 'the offline analyst' : analyst}` : ''}`];
+  const said = [`Answered in ${seconds || 'under 0.01'} s${analyst ? ` by ${analyst === 'offline analyst' ? 'the offline analyst' : analyst}` : ''}`];
   if (rows) said.push(rows);
   if (receipt?.newest) said.push(`data up to ${day(receipt.newest)}`);
   return said.join(' · ') + cost;
@@ -156,14 +156,14 @@ function Receipt() {
           <span className="qs-trusted" role="status"><BadgeCheck className="h-4 w-4" aria-hidden="true" />Saved as reviewed</span>
         ) : null}
       </p>
-      {save && saving === 'asked' ? (
-        <Saving {...save} close={() => setSaving('offered')} done={() => setSaving('saved')} />
-      ) : null}
       {open ? (
         <div className="qs-details">
           {tables.length ? <p className="qs-quiet">Read from {tables.join(', ')}.</p> : null}
           <Waterfall stages={stages} />
         </div>
+      ) : null}
+      {save && saving === 'asked' ? (
+        <Saving {...save} close={() => setSaving('offered')} done={() => setSaving('saved')} />
       ) : null}
     </div>
   );

@@ -12,6 +12,9 @@ from tests.browser.conftest import Served, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+FOCUSED_TOP = "document.activeElement.closest('.ai-message') && document.activeElement.getBoundingClientRect().top"
+"""How far down the page what has the focus stands; null outside of an answer."""
+
 
 async def test_another_period_is_a_choice_in_the_receipt(browser: Browser, offline: Served) -> None:
     async with opened(browser, offline.url) as page:
@@ -100,3 +103,23 @@ async def test_an_investigation_shows_each_of_its_queries(browser: Browser, mode
         await expect(query.locator("pre")).to_contain_text("SELECT")
         # The next question is one like any other again.
         assert await (await chat.ask("How many customers are there?")).rows.count() == 1
+
+
+async def test_the_keyboard_goes_through_an_answer_in_the_order_in_which_it_is_seen(
+    browser: Browser, offline: Served
+) -> None:
+    async with opened(browser, offline.url, height=1400) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        answer = await chat.ask("How many orders were there last month?")
+        await expect(answer.followups).to_have_count(3)
+        tops: list[float] = []
+        await page.locator("#theme-toggle").focus()
+        for _ in range(30):
+            await page.keyboard.press("Tab")
+            if (top := await page.evaluate(FOCUSED_TOP)) is not None:
+                tops.append(top)
+            elif tops:
+                break  # Past the answer.
+        assert len(tops) >= 8
+        assert tops == sorted(tops), "the chips and the next questions stand under the rows"
