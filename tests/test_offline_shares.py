@@ -1,5 +1,5 @@
 # ruff: noqa: E501 (each question stands beside its SQL)
-"""Shares, rates and days between two dates, on a database that no rule knows."""
+"""Shares, rates, days between two dates and what there is room for, on a database that no rule knows."""
 
 from __future__ import annotations
 
@@ -45,6 +45,8 @@ CREATE TABLE parcels (
 CREATE TABLE stays (
     stay_id INTEGER PRIMARY KEY, gardener_id INTEGER NOT NULL REFERENCES gardeners, check_in DATE NOT NULL, check_out DATE NOT NULL
 );
+CREATE TABLE halls (hall_id INTEGER PRIMARY KEY, name TEXT NOT NULL, seats INTEGER NOT NULL);
+INSERT INTO halls VALUES (1, 'Fern', 40), (2, 'Moss', 12), (3, 'Ivy', 60);
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9)
 INSERT INTO gardeners SELECT i, 'Gardener ' || char(64 + i), CASE i % 3 WHEN 0 THEN 'Lund' ELSE 'Ystad' END FROM n;
 INSERT INTO fairs VALUES (1, 'Spring Fair'), (2, 'Bulb Days'), (3, 'Harvest');
@@ -103,7 +105,16 @@ DAYS = {
     "Which gardeners stayed for more than 3 nights?": "SELECT full_name FROM gardeners WHERE gardener_id IN (SELECT gardener_id FROM stays WHERE julianday(check_out) - julianday(check_in) > 3)",
     "average time between sending and delivery in 2026": f"SELECT {_DAYS} FROM parcels WHERE sent_on LIKE '2026%'",
 }
+STATES = {
+    "Which seedlings are out of stock?": "SELECT name FROM seedlings WHERE pieces_in_stock = 0",
+    "Which halls have room for 40 people?": "SELECT name FROM halls WHERE seats >= 40",
+    "How many halls have space for more than 40 guests?": "SELECT COUNT(*) FROM halls WHERE seats > 40",
+}
 UNCERTAIN = [
+    "Which halls still have room for 10 people?",  # who is in already?
+    "Which gardeners have room for 10 people?",
+    "Which halls are out of stock?",
+    "What do our gardeners earn?",
     "How long does it take to send a parcel?",  # from when?
     "How many parcels took longer than 3 days to send?",
     "How many days did we lose?",
@@ -132,13 +143,11 @@ def analyst(database: Path) -> Analyst:
     return Analyst(read_catalog(f"sqlite:///{database}"))
 
 
-@pytest.mark.parametrize("question", [*SHARES, *RATES, *DAYS])
-def test_a_share_a_rate_or_a_number_of_days_is_computed_as_it_is_meant(
-    database: Path, analyst: Analyst, question: str
-) -> None:
+@pytest.mark.parametrize("question", [*SHARES, *RATES, *DAYS, *STATES])
+def test_a_question_is_answered_as_it_is_meant(database: Path, analyst: Analyst, question: str) -> None:
     sql = analyst.understand(question, TODAY).sql
     with closing(sqlite3.connect(database)) as connection:
-        gold = connection.execute((SHARES | RATES | DAYS)[question]).fetchall()
+        gold = connection.execute((SHARES | RATES | DAYS | STATES)[question]).fetchall()
         got = connection.execute(sql).fetchall()
     assert gold and compare(gold, got, ordered=False), (sql, gold, got)
 

@@ -28,6 +28,8 @@ def take_lacking(r: Reader) -> None:
 
 
 def _absent(r: Reader, column: Col) -> Condition:
+    if r.lexicon.column(column).kind == "number" and r.resolver.yes(column) is None:
+        return Condition(column, "<=", (0,))  # "out of stock"
     if r.lexicon.column(column).kind == "date":
         return Condition(column, "null")
     return Condition(column, "!=", (r.resolver.yes(column) or 1,))
@@ -61,7 +63,21 @@ def name_lacking(r: Reader) -> None:
         )
         if columns:
             r.items[n] = replace(item, kind="lacking", columns=columns, meanings=columns)
+    _name_run_out(r)
     r.items = _nouns_first(r.items)
+
+
+def _name_run_out(r: Reader) -> None:
+    """Read "out of stock" as that there is no more, where a number says how many there are."""
+    for n, (item, following) in enumerate(pairwise(r.items)):
+        if item.kind != "in" or item.text != "out of" or "stock" not in following.text.lower().split():
+            continue
+        held = tuple(m for m in following.columns if r.resolver.is_numeric(m.col))
+        if not held:
+            raise r.not_understood(item)
+        text = f"{item.text} {following.text}"
+        r.items[n : n + 2] = [replace(following, kind="lacking", text=text, columns=held, meanings=held, tables=())]
+        return
 
 
 def _opposite(word: str) -> str | None:

@@ -47,7 +47,7 @@ from agents.offline.reading.take_rankings import take_superlative
 from agents.offline.reading.take_rates import name_rates, take_rate
 from agents.offline.reading.take_rivals import name_rivals
 from agents.offline.reading.take_shares import bare_share, shares_first, stated_part, take_share, without_statement
-from agents.offline.reading.take_states import name_states, take_away, take_free, take_overdue
+from agents.offline.reading.take_states import name_room, name_states, take_away, take_free, take_overdue
 from agents.offline.reading.take_ties import name_ties
 from agents.offline.reading.take_times import take_period
 from agents.offline.reading.take_whom import name_whom
@@ -86,6 +86,7 @@ def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     name_days(reader)
     name_lasting(reader)
     name_late(reader)
+    name_room(reader)
     name_nobody(reader)
     name_people(reader)
     drop_new(reader)

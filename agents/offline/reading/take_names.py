@@ -304,6 +304,8 @@ def take_verb(r: Reader) -> None:
     if wage is not None:
         r.pending, r.head = wage, False
         return
+    if r.resolver.is_money(item.text) and r.peek() is None and not r.measures and r.ranking is None:
+        raise r.not_understood(item)  # "what do our clerks earn": their names are no answer
     if r.resolver.is_money(item.text) and not r.measures and r.ranking is not None and r.ranking.by is None:
         r.at -= 1
         rank_by(r, take_money(r))

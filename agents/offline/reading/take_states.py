@@ -7,6 +7,7 @@ from dataclasses import replace
 from agents.offline.english.times import Period
 from agents.offline.english.vocabulary import PEOPLE
 from agents.offline.english.words import split
+from agents.offline.meaning.lexicon import Meaning
 from agents.offline.meaning.linking import Item
 from agents.offline.plan import Col, Condition, During, Related
 from agents.offline.reading.reader import Reader
@@ -20,6 +21,8 @@ _DONE = frozenset(
 """Words of dates that stay empty as long as what is due has not been done."""
 _BACK = frozenset({"returned", "return", "back"})
 _PRICES = frozenset({"price", "fee", "cost", "fare", "charge", "admission"})
+_HOLDS = frozenset({"capacity", "seat", "seats", "sleeps"})
+"""Words of numbers that say how many people there is room for."""
 _TAKEN = frozenset("room seat table place slot spot bed desk space copy car bike vehicle".split())
 """Things that are free when nobody has taken them, whatever they cost."""
 
@@ -38,6 +41,25 @@ def name_states(r: Reader) -> None:
         elif (used := _away(items[n:])) and _is_predicate(items, n):
             items[n : n + used] = [Item("away", word, sentence=items[n].sentence, position=items[n].position)]
         n += 1
+
+
+def name_room(r: Reader) -> None:
+    """Read "have room for 4 people" as how many they hold, where a number says that: nobody is counted who is in."""
+    for n, item in enumerate(r.items[:-1]):
+        if not n or item.text.lower() not in {"room", "space"} or r.items[n + 1].text != "for":
+            continue
+        table = next((t for i in r.items[:n] if i.kind == "name" and (t := r.resolver.table(i))), None)
+        columns = r.lexicon.table(table).columns if table is not None else ()
+        words = {c.name: set(r.naming.column(table or "", c.name)) for c in columns if c.kind == "number"}
+        holds = [Meaning(table or "", c) for c, w in words.items() if _HOLDS & w or ("max" in w and PEOPLE & w)]
+        number = next((k for k in range(n + 2, min(n + 4, len(r.items))) if r.items[k].kind == "number"), None)
+        if len(holds) != 1 or number is None or any(i.text.lower() == "still" for i in r.items[:n]):
+            raise r.not_understood(item)
+        named = replace(item, kind="name", tables=(), columns=(holds[0],), meanings=(holds[0],))
+        least = [] if number > n + 2 else [Item("compare", "at least", ">=")]
+        r.items[n:] = [named, *least, *r.items[n + 2 : number + 1], *r.items[number + 2 :]]
+        r.assumptions.append(f"What there is room for is {table}.{holds[0].column}.")
+        return
 
 
 def _away(items: list[Item]) -> int:
