@@ -293,6 +293,15 @@ def test_the_interval_grows_while_the_loop_is_late_and_comes_back() -> None:
     assert interval.seconds == 0.1
 
 
+def test_streams_that_began_at_any_moment_are_read_at_the_same_ticks() -> None:
+    interval = Interval(0.25)
+    moments = [1000.0 + step / 64 for step in range(64)]
+    ticks = [interval.tick_after(moment) for moment in moments]
+    assert set(ticks) == {1000.25, 1000.5, 1000.75, 1001.0, 1001.25}
+    assert all(0.125 <= tick - moment < 0.375 for tick, moment in zip(ticks, moments, strict=True))
+    assert interval.tick_after(1000.25 + 0.01) == 1000.5
+
+
 async def test_a_stream_whose_answer_is_parsed_goes_the_sdks_way(model_server: StandIn) -> None:
     model_server.will_say('{"sunny": true}')
     form = {"type": "json_schema", "json_schema": {"name": "weather", "strict": True, "schema": {"type": "object"}}}
