@@ -59,6 +59,7 @@ QUESTIONS = (
     "How many goals have a minute played above the average?",
     "What is the average number of days between birth date and goal per team?",
     "What share of goals was scored in 2026 per team?",
+    "How many new players per quarter?",
 )
 
 

@@ -159,7 +159,18 @@ class Lasting:
     days: int
 
 
-Filter = Condition | During | AnyOf | Related | Pick | Through | Lasting
+@dataclass(frozen=True)
+class First:
+    """The row of `table` that is the first, by `date`, of all with the same `key`."""
+
+    table: str
+    key: str
+    date: str
+    of: str
+    """The table that the key refers to."""
+
+
+Filter = Condition | During | AnyOf | Related | Pick | Through | Lasting | First
 
 
 @dataclass(frozen=True)

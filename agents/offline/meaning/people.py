@@ -60,18 +60,6 @@ def drop_still(r: Reader) -> None:
             return
 
 
-def drop_new(r: Reader) -> None:
-    """Leave out "new" of "new customers this year": those of the year, where a row has no other date."""
-    for n, item in enumerate(r.items[:-1]):
-        table = r.resolver.table(r.items[n + 1]) if r.items[n + 1].kind == "name" else None
-        if item.kind != "unknown" or item.text.lower() != "new" or table is None:
-            continue
-        dates = [c for c in r.lexicon.table(table).columns if c.kind == "date"]
-        if len(dates) == 1 and any(i.kind in {"period", "grain"} for i in r.items):
-            del r.items[n]
-            return
-
-
 def _meant(r: Reader, item: Item) -> str | None:
     people = [t.name for t in r.lexicon.catalog if not t.is_view and are_people(r, t.name)]
     staff = [t for t in people if _work_here(r, t)]

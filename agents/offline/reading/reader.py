@@ -10,7 +10,7 @@ from agents.offline.english.vocabulary import NOT_ADDED
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood, Resolver
-from agents.offline.plan import Col, Condition, During, Filter, Group, Having, Measure, Operand, Operator, Order
+from agents.offline.plan import Col, Condition, During, Filter, First, Group, Having, Measure, Operand, Operator, Order
 
 
 @dataclass
@@ -85,6 +85,8 @@ class Reader:
         """A number of things asked for, before it is known what they are ranked by."""
         self.whom = ""
         """The words "to whom" at the end: the person that a row belongs to is shown beside it."""
+        self.first: First | None = None
+        """What people did first, where it is asked who was new."""
         self.star = False
         self.sorts = False
         """Whether the question began with "sort": what by is still to come."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from agents.offline.english.vocabulary import PEOPLE
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.meaning.linking import Item
-from agents.offline.meaning.people import drop_new, drop_still, name_nobody, name_people
+from agents.offline.meaning.people import drop_still, name_nobody, name_people
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.meaning.roles import take_role
 from agents.offline.plan import Condition, Measure, Plan
@@ -43,6 +43,7 @@ from agents.offline.reading.take_later import name_later, take_later
 from agents.offline.reading.take_measures import take_aggregate, take_count
 from agents.offline.reading.take_money import asks_what_was_made, name_amounts, take_how_much
 from agents.offline.reading.take_names import take_name, take_unknown, take_verb
+from agents.offline.reading.take_new import count_the_first, name_new
 from agents.offline.reading.take_rankings import take_superlative
 from agents.offline.reading.take_rates import name_rates, take_rate
 from agents.offline.reading.take_rivals import name_rivals
@@ -89,7 +90,7 @@ def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     name_room(reader)
     name_nobody(reader)
     name_people(reader)
-    drop_new(reader)
+    name_new(reader)
     name_states(reader)
     name_rivals(reader)
     name_happened(reader)
@@ -116,7 +117,7 @@ def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
         mention_tables(reader)
         reader.subject_named = _asks_who(reader)
         walk(reader)
-    return Reading(finish(reader), tuple(dict.fromkeys(reader.assumptions)))
+    return Reading(count_the_first(reader, finish(reader)), tuple(dict.fromkeys(reader.assumptions)))
 
 
 def walk(reader: Reader) -> None:

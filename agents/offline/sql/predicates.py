@@ -15,6 +15,7 @@ from agents.offline.plan import (
     Condition,
     During,
     Filter,
+    First,
     Lasting,
     Measure,
     Operand,
@@ -59,6 +60,8 @@ class Predicates:
                 return self._pick(condition)
             case Through():
                 return self._through(condition)
+            case First():
+                return self._first(condition)
             case Lasting():
                 dates = self._frame.column(condition.column), self._frame.column(condition.since)
                 days = days_between(*dates, self._lexicon.catalog.dialect)
@@ -186,6 +189,14 @@ class Predicates:
         counted = exp.Distinct(expressions=[inner.column(Col(related.table, key))]) if repeats and key else exp.Star()
         counting = inner.select([exp.Count(this=counted)]).where(*query_where)
         return self.comparison(exp.paren(counting, copy=False), related.operator, (related.count,))
+
+    def _first(self, first: First) -> exp.Expr:
+        """Return that the row is the first of its key; asked of all keys at once, which takes one look at the table."""
+        inner = Frame(self._lexicon, self._names, first.table, self._frame.aliases)
+        key, day = Col(first.table, first.key), Col(first.table, first.date)
+        firsts = inner.select([inner.column(key), exp.Min(this=inner.column(day))]).group_by(inner.column(key))
+        row = exp.Tuple(expressions=[self._frame.column(key), self._frame.column(day)])
+        return exp.In(this=row, query=firsts.subquery(copy=False))
 
     def _through(self, through: Through) -> exp.Expr:
         keys = self._lexicon.table(through.key.table).foreign_keys

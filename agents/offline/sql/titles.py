@@ -19,6 +19,8 @@ def measure_title(measure: Measure, lexicon: Lexicon) -> str:
     if measure.column is None:
         return _joined("number of", naming.say_table(measure.table))
     words = naming.column(measure.table, measure.column)
+    if measure.function == "distinct" and measure.said:
+        return _joined(measure.said)
     if measure.function == "distinct":
         return _joined("different", *words[:-1], plural(words[-1]))
     function = _FUNCTIONS[measure.function]
