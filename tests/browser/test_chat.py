@@ -266,7 +266,7 @@ async def test_chainlit_run_shows_the_same_chat(browser: Browser, built_home: Pa
 
 
 async def test_the_readmes_picture(browser: Browser, offline: Served) -> None:
-    async with opened(browser, offline.url, height=1180) as page:
+    async with opened(browser, offline.url, height=1290) as page:
         chat = ChatPage(page)
         await chat.is_ready()
         answer = await chat.ask(FIVE)
