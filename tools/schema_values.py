@@ -68,8 +68,9 @@ class ValueLookup:
         """Return the values that the question names, longest first, each where it stands; one letter may be wrong."""
         taken: set[int] = set()
         found: list[Value] = []
+        phrases = list(_phrases(question))
         for near in (False, True):
-            for phrase in _phrases(question):
+            for phrase in phrases:
                 places = range(phrase.start, phrase.end)
                 if taken.intersection(places):
                     continue
@@ -115,11 +116,12 @@ def _phrases(question: str) -> Iterator[_Phrase]:
     """Yield the question's phrases, the longest first and then from left to right."""
     question = unicodedata.normalize("NFC", question)
     spelled = list(_WORD.finditer(question))
+    plain = [" ".join(_WORD.findall(_plain(match[0]))) for match in spelled]
     for length in range(min(LONGEST, len(spelled)), 0, -1):
         for start in range(len(spelled) - length + 1):
-            part = spelled[start : start + length]
-            key = " ".join(word for match in part for word in _WORD.findall(_plain(match[0])))
-            yield _Phrase(start, start + length, question[part[0].start() : part[-1].end()], key)
+            end = start + length
+            key = " ".join(word for word in plain[start:end] if word)
+            yield _Phrase(start, end, question[spelled[start].start() : spelled[end - 1].end()], key)
 
 
 def _plain(text: str) -> str:

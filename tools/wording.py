@@ -14,6 +14,9 @@ Grain = Literal["moment", "day", "week", "month", "quarter", "year"]
 Unit = Literal["plain", "money", "percent", "fraction"]
 """`fraction` is a share of 1 that people read as a percentage; no currency is ever guessed."""
 
+_MONTHS = tuple(calendar.month_name)
+"""Looked up there, each month's name is made anew from a date."""
+
 
 def in_words(name: str) -> str:
     """Return a column's name as words: "order_count" and "OrderCount" are "Order count", "SUM(x)" is "Sum of x"."""
@@ -83,7 +86,7 @@ def say_time(value: Any, grain: Grain) -> str:
         return clean(text)
     if grain == "quarter":
         return f"Q{(when.month + 2) // 3} {when.year}"
-    month = f"{calendar.month_name[when.month]} {when.year}"
+    month = f"{_MONTHS[when.month]} {when.year}"
     if grain == "month":
         return month
     clock = "" if grain in ("day", "week") or when.time() == time() else when.strftime(", %H:%M")
