@@ -45,6 +45,10 @@ CREATE TABLE parcels (
 CREATE TABLE stays (
     stay_id INTEGER PRIMARY KEY, gardener_id INTEGER NOT NULL REFERENCES gardeners, check_in DATE NOT NULL, check_out DATE NOT NULL
 );
+CREATE TABLE subscribers (
+    subscriber_id INTEGER PRIMARY KEY, full_name TEXT NOT NULL, birth_date DATE NOT NULL, created_at TIMESTAMP NOT NULL, updated_at TIMESTAMP NOT NULL
+);
+INSERT INTO subscribers VALUES (1, 'A', '1990-01-01', '2026-01-02 10:00:00', '2026-10-02 10:00:00'), (2, 'B', '2026-01-01', '2025-05-02 10:00:00', '2026-10-02 10:00:00');
 CREATE TABLE helpers (helper_id INTEGER PRIMARY KEY, full_name TEXT NOT NULL);
 CREATE TABLE bakings (
     baking_id INTEGER PRIMARY KEY, helper_id INTEGER NOT NULL REFERENCES helpers, fair_id INTEGER REFERENCES fairs, baked_on DATE NOT NULL
@@ -123,6 +127,7 @@ NEW = {
     "How many new helpers per month?": f"SELECT strftime('%Y-%m', baked_on), COUNT(*) FROM ({_FIRST}) GROUP BY 1",
     "How many new helpers did we get in February 2026?": f"SELECT COUNT(*) FROM ({_FIRST}) WHERE baked_on LIKE '2026-02%'",
     "Which fair brought in the most new helpers?": f"SELECT name, COUNT(*) FROM bakings JOIN ({_FIRST}) USING (helper_id, baked_on) JOIN fairs USING (fair_id) GROUP BY fair_id ORDER BY 2 DESC LIMIT 1",
+    "How many new subscribers were there in 2026?": "SELECT 1",
     "How many new fairs were there in 2026?": "SELECT COUNT(*) FROM fairs WHERE opened_on LIKE '2026%'",
 }
 UNCERTAIN = [

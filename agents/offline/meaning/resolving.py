@@ -155,7 +155,8 @@ class Resolver:
             if hinted:
                 return Col(table, hinted[0].name)
         own = set(self.lexicon.naming.table(table))
-        events = [c for c in dates if not _NOT_EVENTS & set(self._words(table, c))] or dates
+        events = [c for c in dates if not _NOT_EVENTS & set(self._words(table, c))]
+        events = events or [c for c in dates if not self.is_birth(Col(table, c.name))] or dates
         return Col(table, max(events, key=lambda c: bool(own & set(self._words(table, c)))).name)
 
     def year(self, table: str) -> Col | None:

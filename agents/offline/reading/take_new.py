@@ -10,6 +10,9 @@ from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Col, First, Measure, Order, Plan
 from agents.offline.reading.reader import Reader
 
+_NOT_SINCE = frozenset({"birth", "born", "updated", "modified", "due", "expiry"})
+"""Words of dates that do not say since when there is a row."""
+
 
 def name_new(r: Reader) -> None:
     """Leave out "new" of "new customers this year", where their own date says it; else count who came first then."""
@@ -54,7 +57,7 @@ def _others(r: Reader, table: str) -> set[str]:
 def _has_own_date(r: Reader, table: str) -> bool:
     """Whether one date says since when there is a row: the only one, or the only one that each row has."""
     columns = [Col(table, c.name) for c in r.lexicon.table(table).columns if c.kind == "date"]
-    dates = [d for d in columns if r.resolver.is_event(d)]
+    dates = [d for d in columns if not _NOT_SINCE & set(r.naming.column(table, d.name))]
     kept = dates if len(dates) == 1 else [d for d in dates if not r.lexicon.column(d).nullable]
     return len(kept) == 1 and r.resolver.date(table) == kept[0]
 
