@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 import chainlit as cl
+from asyncer import asyncify
 from chainlit.config import config
 from chainlit.types import CommandDict, Feedback, ThreadDict
 
@@ -19,6 +20,7 @@ from agents.question import TURNS_KEPT, Draft, Mode, Question, Turn
 from bootstrap import OFFLINE
 from chat.answer import Answer, greet
 from chat.doubt import keep_doubt
+from chat.download import as_csv
 from chat.login import ensure_secret
 from chat.markdown import as_markdown
 from chat.presence import attend, leave
@@ -200,6 +202,17 @@ async def on_break_down(action: cl.Action) -> dict[str, Any]:
         return {"trouble": str(error)}
     except Exception:
         return {"trouble": incident("the steps of a query could not be shown")}
+
+
+@cl.action_callback("download_rows")
+async def on_download(action: cl.Action) -> dict[str, str]:
+    """Return a query's rows for the page under "csv"; the reason under "trouble" where there are none."""
+    try:
+        return {"csv": await asyncify(as_csv)(await desk.rows(str(action.payload.get("sql", ""))))}
+    except AskError as error:
+        return {"trouble": str(error)}
+    except Exception:
+        return {"trouble": incident("the rows of a query could not be written")}
 
 
 @cl.on_stop

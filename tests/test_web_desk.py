@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import pytest
 
-from errors import AskError, DatabaseUnavailable
+from errors import AskError, DatabaseUnavailable, SQLRefused
 from settings import Settings
 from tests.asked import offline_settings
 from web import desk as desk_module
@@ -77,3 +77,10 @@ def test_the_same_settings_lead_to_the_same_desk() -> None:
     assert first is not again
     assert desk_of(first) is desk_of(again)
     assert desk_of(first) is not desk_of(Settings.model_validate({**read, "users": "ann:pear"}))
+
+
+async def test_a_querys_rows_are_fetched_behind_the_guard(shop: Path, tmp_path: Path) -> None:
+    async with desk_for(shop, tmp_path / "home") as desk:
+        assert (await desk.rows("SELECT name FROM products")).values == (("Tea",),)
+        with pytest.raises(SQLRefused, match="DELETE is not allowed"):
+            await desk.rows("DELETE FROM products")

@@ -17,7 +17,7 @@ from bootstrap import open_asker
 from errors import AskError
 from settings import Settings
 from tools.breakdown import Step
-from tools.sql_runner import SQLRunner
+from tools.sql_runner import Rows, SQLRunner
 from web.metrics import Metrics
 
 log = logging.getLogger("quaestor.desk")
@@ -76,6 +76,12 @@ class Desk:
     async def steps(self, sql: str) -> tuple[Step, ...]:
         """Return the steps of a query; raises AskError as `Asker.steps`, and where the Asker cannot be opened."""
         return await (await self.asker()).steps(sql)
+
+    async def rows(self, sql: str) -> Rows:
+        """Return the rows of a query, run now; raises AskError as `steps` does, and where the query fails."""
+        asker = await self.asker()
+        async with asker.line.turn():
+            return await asker.runner.run(await asker.guard.check(sql))
 
     async def close(self) -> None:
         self._asker = None

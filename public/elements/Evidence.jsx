@@ -2,7 +2,7 @@ import { Tabs, TabsContent, TabsList, TabsTrigger } from '@/components/ui/tabs';
 import { Table, TableBody, TableCell, TableHead, TableHeader, TableRow } from '@/components/ui/table';
 import { Button } from '@/components/ui/button';
 import { Markdown } from '@/components/markdown';
-import { ChevronLeft, ChevronRight, Code2, ListChecks, Rows3 } from 'lucide-react';
+import { ChevronLeft, ChevronRight, Code2, Download, ListChecks, Rows3 } from 'lucide-react';
 import { Fragment, useMemo, useState } from 'react';
 
 const ROWS_A_PAGE = 8;
@@ -31,7 +31,36 @@ function Sql({ attempts }) {
   );
 }
 
-function Rows({ table }) {
+// The rows as the database has them, unrounded: the page holds only what is shown.
+function Spreadsheet({ sql, reading }) {
+  const [trouble, setTrouble] = useState('');
+  async function download() {
+    try {
+      const { response } = await callAction({ name: 'download_rows', payload: { sql } });
+      setTrouble(response.trouble || '');
+      if (response.trouble) return;
+      const link = document.createElement('a');
+      // The mark at its beginning tells Excel that it is UTF-8.
+      link.href = URL.createObjectURL(new Blob(['\ufeff', response.csv], { type: 'text/csv' }));
+      link.download = `${(reading || 'rows').replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '').slice(0, 60)}.csv`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    } catch {
+      setTrouble('The rows could not be fetched. Please try again.');
+    }
+  }
+  return (
+    <>
+      <button type="button" className="qs-more qs-csv" onClick={download}>
+        <Download className="h-3.5 w-3.5" aria-hidden="true" />
+        CSV
+      </button>
+      {trouble ? <span className="qs-complaint" role="alert">{trouble}</span> : null}
+    </>
+  );
+}
+
+function Rows({ table, sql, reading }) {
   const [page, setPage] = useKept('page', 0);
   const pages = Math.max(1, Math.ceil(table.cells.length / ROWS_A_PAGE));
   const shown = table.cells.slice(page * ROWS_A_PAGE, (page + 1) * ROWS_A_PAGE);
@@ -63,7 +92,10 @@ function Rows({ table }) {
         </Table>
       </div>
       <div className="flex items-center justify-between pt-2 qs-quiet text-sm">
-        <span className="qs-count">{table.note}</span>
+        <span className="qs-foot">
+          <span className="qs-count">{table.note}</span>
+          {table.cells.length > 1 ? <Spreadsheet sql={sql} reading={reading} /> : null}
+        </span>
         {pages > 1 ? (
           <span className="flex items-center gap-1">
             <Button variant="ghost" size="icon" className="h-7 w-7" aria-label="Previous rows" disabled={page === 0} onClick={() => setPage(page - 1)}>
@@ -126,7 +158,7 @@ export default function Evidence() {
           <TabsTrigger value="sql" className="h-6"><Code2 className="h-4 w-4" />SQL</TabsTrigger>
           <TabsTrigger value="understood" className="h-6"><ListChecks className="h-4 w-4" />Understood</TabsTrigger>
         </TabsList>
-        {table ? <TabsContent value="rows"><Rows table={table} /></TabsContent> : null}
+        {table ? <TabsContent value="rows"><Rows table={table} sql={attempts[attempts.length - 1].sql} reading={reading} /></TabsContent> : null}
         <TabsContent value="sql"><Sql attempts={attempts} /></TabsContent>
         <TabsContent value="understood"><Understood {...{ tables, attempts, reading, assumptions, seconds }} /></TabsContent>
       </Tabs>

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 
 import pytest
@@ -87,6 +88,22 @@ async def test_an_empty_answer_says_which_filter_empties_it_and_what_there_is(
         await expect(empty.root).to_contain_text("does hold “Lisbon”")
         await empty.followups.filter(has_text="city = 'Lisbon'").click()
         assert await (await chat.answer(1)).rows.count() > 0
+
+
+async def test_the_rows_come_down_as_a_file_whole_and_unrounded(browser: Browser, offline: Served) -> None:
+    async with opened(browser, offline.url) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        answer = await chat.ask("Which ten customers have the highest revenue?")
+        async with page.expect_download() as downloading:
+            await answer.root.get_by_role("button", name="CSV").click()
+        download = await downloading.value
+        assert download.suggested_filename == "Which-ten-customers-have-the-highest-revenue.csv"
+        with (await download.path()).open(encoding="utf-8-sig", newline="") as file:
+            head, *rows = csv.reader(file)
+        assert head == ["customer", "revenue"]
+        assert len(rows) == 10, "the second page's, too"
+        assert await answer.rows.first.inner_text() == f"{rows[0][0]}\t{float(rows[0][1]):,.2f}"
 
 
 async def test_an_investigation_shows_each_of_its_queries(browser: Browser, modelled: Served) -> None:

@@ -1,0 +1,53 @@
+"""What of the rows a spreadsheet gets."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from chat.download import as_csv
+from tools.sql_runner import Rows
+
+
+def read_back(*values: Any) -> list[str]:
+    rows = Rows(tuple(f"c{i}" for i in range(len(values))), (values,), truncated=False, seconds=0.0)
+    _, line = csv.reader(as_csv(rows).splitlines(keepends=True))
+    return line
+
+
+def test_values_are_whole_and_unrounded() -> None:
+    values = (
+        1234.5678,
+        Decimal("19.90"),
+        7,
+        True,
+        date(2026, 11, 21),
+        datetime(2026, 11, 21, 8, 30),
+        b"\xff",
+        None,
+        "",
+    )
+    assert read_back(*values) == ["1234.5678", "19.9", "7", "true", "2026-11-21", "2026-11-21T08:30:00", "ff", "", ""]
+
+
+@pytest.mark.parametrize("text", ["a,b", 'say "hi"', "two\nlines", "Zoë 日本", " ; "])
+def test_text_comes_back_as_it_was(text: str) -> None:
+    assert read_back(text) == [text]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-1+2", "\t=1", "\r=1"])
+def test_a_text_that_a_spreadsheet_would_work_out_stays_a_text(text: str) -> None:
+    assert read_back(text) == [f"'{text}"]
+
+
+@pytest.mark.parametrize("text", ["-20", "+49 (30) 12-34", "-", "1-2", "a=b"])
+def test_a_text_that_only_looks_like_one_is_left_alone(text: str) -> None:
+    assert read_back(text) == [text]
+
+
+def test_a_columns_name_is_no_formula_either() -> None:
+    assert as_csv(Rows(("=1+1",), ((1,),), truncated=False, seconds=0.0)) == "'=1+1\r\n1\r\n"
