@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
+
 Event = dict[str, Any]
 """One `chat.completion.chunk`, as the endpoint wrote it."""
 
@@ -60,11 +62,14 @@ class Events:
                 if whole.startswith(b"[DONE]"):
                     self.has_ended = True
                 elif whole:
-                    yield _event(whole.decode())
+                    yield _event(whole)
 
 
-def _event(text: str) -> Event:
-    event = json.loads(text)
+def _event(text: bytes) -> Event:
+    try:
+        event = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        event = json.loads(text.decode())  # It takes what some servers write for JSON: NaN, or half a surrogate pair.
     if not isinstance(event, dict):
         raise ValueError("an event that is no JSON object")
     return event

@@ -6,9 +6,13 @@ A page that shows Markdown fetches an image without a click, so one in a model's
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Mapping
 
 LINK_GONE = "(link left out)"
+
+LONGEST_HELD = 200
+"""Letters of a word that wait until it is known whether an address begins with it."""
 
 # Characters that are not seen: they would hide an address from the search below.
 _UNSEEN = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2064\\ufeff]")
@@ -20,15 +24,28 @@ _HARMLESS = re.compile(r"[\w ,.;?()'\"%+\-]*")
 class _Filter:
     """Replaces what matches `wrong`, in text that comes in pieces.
 
-    What matches `undecided` stands at the end and may still become wrong: it waits for the next piece.
+    What matches `undecided` stands at the end and may still become wrong: it waits for the next piece. A text in which
+    `sign` finds nothing holds nothing wrong, and only the characters of `tail` at its end may become it.
     """
 
-    def __init__(self, wrong: re.Pattern[str], undecided: re.Pattern[str], mended: Mapping[str, str]) -> None:
-        self._wrong, self._undecided, self._mended = wrong, undecided, mended
+    def __init__(
+        self,
+        wrong: re.Pattern[str],
+        undecided: re.Pattern[str],
+        mended: Mapping[str, str],
+        sign: re.Pattern[str],
+        tail: str,
+    ) -> None:
+        self._wrong, self._undecided, self._mended, self._sign, self._tail = wrong, undecided, mended, sign, tail
         self._held = ""
 
     def feed(self, piece: str) -> str:
         text = self._held + piece
+        if not self._sign.search(text):
+            # So it is with nearly every piece, and the search below tries three patterns at each of its letters.
+            cut = max(len(text.rstrip(self._tail)), len(text) - LONGEST_HELD)
+            self._held = text[cut:]
+            return text[:cut]
         found = self._undecided.search(text)
         cut = found.start() if found else len(text)
         self._held = text[cut:]
@@ -53,16 +70,21 @@ def _marks() -> _Filter:
     """
     undecided = r"(?: ! | \](?:\([^)\n]{0,500})? | <[^<>\n]{0,200} )\Z"
     mended = {"target": ")", "open": "(", "close": ")", "tag": "", "less": "< "}
-    return _Filter(re.compile(wrong, re.VERBOSE), re.compile(undecided, re.VERBOSE), mended)
+    return _Filter(
+        re.compile(wrong, re.VERBOSE), re.compile(undecided, re.VERBOSE), mended, re.compile(r"[!\[\]<]"), tail=""
+    )
 
 
 def _addresses() -> _Filter:
     # Pages make links even of addresses that nothing marks as such.
     begins = r"(?: [A-Za-z][A-Za-z0-9+.\-]{0,30}:// | www\. | (?:mailto|javascript|data|tel): )"
     wrong = rf"(?P<address> {begins} [^\s<>()]+ )"
-    undecided = rf"(?: {begins} [^\s<>()]* | [A-Za-z0-9+.\-]{{1,200}}(?::/?)? )\Z"
+    undecided = rf"(?: {begins} [^\s<>()]* | [A-Za-z0-9+.\-]{{1,{LONGEST_HELD}}}(?::/?)? )\Z"
     flags = re.VERBOSE | re.IGNORECASE
-    return _Filter(re.compile(wrong, flags), re.compile(undecided, flags), {"address": LINK_GONE})
+    # Letters beyond ASCII may count as one of these where case does not.
+    sign = re.compile(r":|[wW]{3}\.|[^\x00-\x7f]")
+    tail = string.ascii_letters + string.digits + "+.-"
+    return _Filter(re.compile(wrong, flags), re.compile(undecided, flags), {"address": LINK_GONE}, sign, tail)
 
 
 _THOUGHT_BEGINS, _THOUGHT_ENDS = "<think>", "</think>"

@@ -24,6 +24,8 @@ SAID = {
     "autolink": ("<https://evil.example>", ""),
     "bare address": ("At https://evil.example/?d=42, they say.", f"At {LINK_GONE} they say."),
     "bare www": ("www.evil.example/x and more", f"{LINK_GONE} and more"),
+    "scheme in a long s": ("At http\u017f://evil.example/x", f"At {LINK_GONE}"),
+    "www in capitals": ("WwW.evil.example/x", LINK_GONE),
     "mail link": ("write to mailto:a@b.example", f"write to {LINK_GONE}"),
     "tag": ("<img src=x onerror=alert(1)>Hello", "Hello"),
     "closing tag": ("<b>bold</b>", "bold"),
