@@ -16,9 +16,9 @@ from pydantic import SecretStr
 
 from endpoints import Endpoint
 from llm.pool import CallFailed, Pool, Turn, open_pool
-from llm.proxies import proxy_of
 from llm.requester_reply import Answer, read_answer
 from llm.requester_wire import Wire
+from llm.wire_proxies import proxy_of
 
 if TYPE_CHECKING:
     from llm.requester_proxied import ProxiedWire

@@ -20,7 +20,7 @@ from yarl import URL
 from endpoints import Endpoint, is_address
 from errors import SettingsInvalid
 from llm.pool_faults import Breakage, CallFailed, Fault, classify
-from llm.proxies import proxy_of
+from llm.wire_proxies import proxy_of
 
 CONNECT_SECONDS = 5.0
 ANSWER_LARGEST = 16 * 2**20
