@@ -112,6 +112,9 @@ DAYS = {
     "How many parcels took longer than 3 days to arrive?": "SELECT COUNT(*) FROM parcels WHERE julianday(delivered_on) - julianday(sent_on) > 3",
     "How many parcels were delivered late?": "SELECT COUNT(*) FROM parcels WHERE delivered_on > promised_on",
     "What share of parcels arrived late per courier?": "SELECT courier, ROUND(100.0 * SUM(COALESCE(delivered_on > promised_on, 0)) / COUNT(*), 2) FROM parcels GROUP BY courier",
+    "What share of parcels was delivered on time per courier?": "SELECT courier, ROUND(100.0 * SUM(COALESCE(delivered_on <= promised_on, 0)) / COUNT(*), 2) FROM parcels GROUP BY courier",
+    "What is the average delivery duration?": f"SELECT {_DAYS} FROM parcels",
+    "How long do fairs run?": "SELECT AVG(julianday(closed_on) - julianday(opened_on)) FROM fairs",
     "How long do gardeners stay on average?": "SELECT AVG(julianday(check_out) - julianday(check_in)) FROM stays",
     "What is the average length of stay by town?": "SELECT town, AVG(julianday(check_out) - julianday(check_in)) FROM stays JOIN gardeners USING (gardener_id) GROUP BY town",
     "Which gardeners stayed for more than 3 nights?": "SELECT full_name FROM gardeners WHERE gardener_id IN (SELECT gardener_id FROM stays WHERE julianday(check_out) - julianday(check_in) > 3)",
@@ -144,6 +147,10 @@ UNCERTAIN = [
     "How many days did we lose?",
     "How many complaints arrived late?",
     "What is the total delivery time?",
+    "What is the on-time delivery rate?",
+    "What is the post rate?",  # posted is no state of a purchase
+    "no-show rate by way",
+    "Average stay price",  # a seedling's
     "How long have gardeners been here?",
     "share of market purchases per fair",  # of all market purchases, or of the fair's purchases?
     "share of hardy seedlings by family",

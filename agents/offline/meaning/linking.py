@@ -176,6 +176,8 @@ def _item_at(
         return Item("amount", word.text), 1
     if word.lower == "time" and after and before is not None and before.kind in {"aggregate", "verb", "name"}:
         return Item("unknown", word.text), 1  # "total waiting time": no name here, and more than a filler
+    if word.lower == "time" and at and words[at - 1].lower == "on":
+        return Item("unknown", word.text), 1  # "arrived on time"
     return _single(word, before, at > 0 and words[at - 1].stem == "be"), 1
 
 

@@ -14,13 +14,13 @@ from agents.offline.reading.take_later import SAID
 
 _UNITS = frozenset({"day", "days", "night", "nights", "time", "duration", "length"})
 _COUNTED = frozenset({"day", "days", "night", "nights"})
-_LASTS = frozenset({"tak", "last", "run", "pass", "elaps", "go"})
+_LASTS = frozenset({"tak", "last", "run", "ran", "pass", "elaps", "go"})
 """Stems of verbs that only say that time goes by."""
 _UNTIL = frozenset({"until", "till", "before", "usually", "typically", "normally"})
 _DUE = frozenset("due deadline promised expected estimated scheduled planned required".split())
 """Words of dates by which something should be done: not of when it was."""
-_STARTS = frozenset("start starts started begin begins began in arrival arrived admitted admission".split())
-_ENDS = frozenset("end ends ended finish finished out departure departed discharged discharge".split())
+_STARTS = frozenset("start started begin began open opened opening in arrival arrived admitted admission".split())
+_ENDS = frozenset("end ended finish finished close closed closing out departure departed discharged discharge".split())
 _AVERAGE = Item("aggregate", "average", "avg")
 
 _Pair = tuple[Col, Col]
@@ -85,9 +85,11 @@ def _time_of(r: Reader, n: int) -> tuple[int, _Pair] | None:
     """delivery time, campaign duration, length of stay"""
     match r.items[n : n + 3]:
         case [unit, of, named] if unit.text.lower() in {"length", "duration"} and of.kind == "of":
-            pair, end = _only(_spans(r, named)), n + 3
+            pair, end = _only(_spans(r, named, whole=True)), n + 3
+        case [named, *_] if named.text.lower().endswith(" on"):
+            return None  # "delivered on time"
         case [named, unit, *_] if unit.kind == "unknown" and unit.text.lower() in {"time", "duration", "length"}:
-            pair, end = _only(_spans(r, named)), n + 2
+            pair, end = _only(_spans(r, named, whole=unit.text.lower() != "time")), n + 2
         case _:
             return None
     return (end, pair) if pair is not None else None
@@ -162,14 +164,17 @@ def _says(item: Item, words: Sequence[str]) -> bool:
     return root(item.text.lower()) == root(words[0]) or bool(SAID.get(item.stem, frozenset()) & set(words))
 
 
-def _spans(r: Reader, item: Item) -> list[_Pair]:
-    """Return from when to when something lasts: the one other date of the row, or its start and its end."""
+def _spans(r: Reader, item: Item, whole: bool = False) -> list[_Pair]:
+    """Return from when to when something lasts: the one other date of the row, or its start and its end.
+
+    Of a `whole`, like the duration of a loan, the date may be its start; what takes time until it is done ends there.
+    """
     found = []
     for date in _called(r, item):
         others = [o for o in _dates_of(r, date.table) if o != date]
         pair = _in_order(r, date, others[0]) if len(others) == 1 else None
-        if pair is not None and (pair[0] == date or item.text.lower().endswith("ing")):
-            found.append(pair)  # shipping goes on after it began, what takes time until it is launched ends there
+        if pair is not None and (whole or pair[0] == date or item.text.lower().endswith("ing")):
+            found.append(pair)  # shipping goes on after it began
     table = r.resolver.table(item) if item.kind == "name" and not found else None
     tables = [table] if table is not None else [t.name for t in r.lexicon.catalog] if item.stem == "stay" else []
     return found or [pair for t in tables if (pair := _lasts(r, t)) is not None]
@@ -233,14 +238,21 @@ def take_lasting(r: Reader) -> None:
 
 
 def name_late(r: Reader) -> None:
-    """Make "late" after what was done a state: "paid late"."""
+    """Make "late" and "on time" after what was done a state: "paid late", "arrived on time"."""
     for n, item in enumerate(r.items):
-        if n and item.kind == "unknown" and item.text.lower() == "late":
-            pairs = [pair for date in _called(r, r.items[n - 1]) for pair in _due(r, date)]
-            if (pair := _only(pairs)) is not None:
-                condition = Condition(pair[0], ">", (pair[1],))
-                r.items[n - 1 : n + 1] = [replace(item, kind="late", value=condition)]
-            return
+        word = item.text.lower()
+        on_time = word == "time" and n > 0 and r.items[n - 1].text.lower().split()[-1] == "on"
+        done = n - 2 if on_time and r.items[n - 1].kind == "of" else n - 1  # else it is "delivered on", a name
+        if item.kind != "unknown" or done < 0 or not (on_time or word == "late"):
+            continue
+        pairs = [pair for date in _called(r, replace(r.items[done], values=())) for pair in _due(r, date)]
+        if (pair := _only(pairs)) is not None:
+            condition = Condition(pair[0], "<=" if on_time else ">", (pair[1],))
+            text = "on time" if on_time else word
+            r.items[done : n + 1] = [
+                replace(item, kind="late", text=text, value=condition, meanings=(Meaning(pair[0].table),))
+            ]
+        return
 
 
 def _due(r: Reader, date: Col) -> list[_Pair]:
@@ -261,4 +273,5 @@ def take_late(r: Reader) -> None:
     r.add(condition)
     due = condition.values[0]
     assert isinstance(due, Col)
-    r.assumptions.append(f"I took “late” to mean that {due.table}.{condition.column.name} is after {due.name}.")
+    how = "is after" if condition.operator == ">" else "is not after"
+    r.assumptions.append(f"I took “{item.text}” to mean that {due.table}.{condition.column.name} {how} {due.name}.")

@@ -248,6 +248,10 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
                 if money is not None:
                     r.take()  # "sales amount": what the sales brought in, not another table's amount
                     return replace(money, function=function)
+                if not own and not any(_tied(r, table, m.table) for m in following.columns):
+                    raise r.not_understood(
+                        following
+                    )  # "visit duration": no class's, which visits have nothing to do with
                 return _measure(r, function, at)
             if function == "avg" and (worth := _worth_of_one(r, item, table)) is not None:
                 return worth
@@ -261,6 +265,10 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
     if item.kind in {"name", "verb", "unknown"} and r.resolver.is_money(item.text):
         return take_money(r, function)
     raise r.not_understood(item) if item.kind in {"unknown", "name"} else _nested(item)
+
+
+def _tied(r: Reader, one: str, other: str) -> bool:
+    return r.joins.to_one(one, other) or r.joins.to_one(other, one)
 
 
 def _worth_of_one(r: Reader, item: Item, table: str) -> Measure | None:

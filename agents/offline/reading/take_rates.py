@@ -29,21 +29,28 @@ def name_rates(r: Reader) -> None:
         if singular(last) != "rate" or item.kind == "rate":
             continue
         called = _called_rate(r, item)
-        if called and item.tables:
+        if called:
             r.items[n] = replace(item, tables=(), columns=called, meanings=called)
         if words and not called:
             raise _unclear(item.text)
-        if words or what is None or what.kind not in _NAMING or not _touch(what, item):
-            continue
+        if words or (what is not None and (what.kind in _COMPUTING or (what.values and what.capital))):
+            continue  # "hourly rate", "average rate", "films that Ann rated"
+        if what is None or what.kind not in _NAMING or not _touch(what, item):
+            if called and (what is None or what.kind != "not"):  # "no-show rate"
+                continue
+            raise _unclear(item.text)
         found = list(dict.fromkeys((*_of_values(r, what), *_of_flags(r, what), *_of_events(r, what))))
         if len(found) == 1:
             r.items[n - 1 : n + 1] = [_rate(r, what, item, *found[0])]
             r.items = [i for i in r.items if i.kind != "unknown" or i.text.lower() != "percent"]
-        elif found or not called:
+        elif found or not {m.table for m in called} & {m.table for m in what.meanings}:
             raise _unclear(f"{what.text} {item.text}")
 
 
 _NAMING = frozenset({"name", "verb", "unknown"})
+_COMPUTING = frozenset({"aggregate", "superlative"})
+_STATES = frozenset({"status", "state", "outcome", "result"})
+"""Words of columns whose values are what has become of a row: not what it is."""
 
 
 def take_rate(r: Reader) -> None:
@@ -76,8 +83,9 @@ def _of_values(r: Reader, what: Item) -> Iterator[tuple[str, Filter]]:
     """cancellation: the value "cancelled" of a status"""
     for table in r.lexicon.catalog:
         for column in table.columns if not table.is_view else ():
+            becomes = bool(_STATES & set(r.naming.column(table.name, column.name)))
             for value in column.values:
-                if _same(what.text, value):
+                if _same(what.text, value) and (becomes or value.lower().endswith("ed")):
                     meaning = Meaning(table.name, column.name)
                     yield table.name, Condition(meaning.col, "=", (value,))
 

@@ -11,6 +11,7 @@ from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import During, Filter, Order, Plan
 from agents.offline.reading.reader import Reader
 
+_NO_PART = "I can only tell the share of a count or of a sum."
 _TIES = frozenset({"in", "of", "by", "relative"})
 """What goes on with a verb: "came from Leeds", "paid by card"."""
 _CONDITIONS = frozenset({"compare", "comparative", "number", "not", "lacking", "like", "between", "overdue", "away"})
@@ -77,6 +78,8 @@ def bare_share(items: Sequence[Item], plan: Plan) -> Plan:
 
     Raises NotUnderstood where conditions may be about the part as well as about the whole.
     """
+    if plan.groups and any(m.function not in {"count", "sum"} for m in plan.measures[:1]):
+        raise NotUnderstood(_NO_PART)
     conditions = any(not isinstance(f, During) for f in plan.where) or any(m.function == "sum" for m in plan.measures)
     if plan.groups and conditions and _is_unclear(items):
         raise NotUnderstood(
@@ -97,7 +100,7 @@ def part_of(plan: Plan, parts: Sequence[Filter]) -> Plan:
     """Return the plan with its number as the part, in percent, that fulfils these of its conditions."""
     counted = plan.measures[0] if len(plan.measures) == 1 else None
     if counted is None or counted.function not in {"count", "sum"}:
-        raise NotUnderstood("I can only tell the share of a count or of a sum.")
+        raise NotUnderstood(_NO_PART)
     share = replace(counted, function="share", only=tuple(parts))
     order = tuple(Order(share, o.descending) if o.by == counted else o for o in plan.order)
     where = tuple(f for f in plan.where if f not in parts)
@@ -143,6 +146,8 @@ def _ends(items: Sequence[Item], at: int, start: int) -> bool:
     if item.kind not in _TIES:
         return False
     following = items[at + 1] if at + 1 < len(items) else None
+    if item.text == "on" and following is not None and following.text.lower() == "time":
+        return False
     goes_on = at == start or items[at - 1].kind in {"verb", "unknown", "not", *_TIES}
     return not goes_on or following is None or _groups(items, at)
 
