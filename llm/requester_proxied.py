@@ -15,7 +15,7 @@ class ProxiedWire:
 
     def __init__(self, url: str, headers: dict[str, str], *, proxy: str, seconds: float) -> None:
         """Take what `requester_wire.Wire` takes, and the proxy's URL, which may hold a user and a password."""
-        self._url, self._proxy = URL(url), proxy
+        self._url, self._proxy = URL(url), URL(proxy)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=certificates(), keepalive_timeout=KEPT_SECONDS),
             headers=headers,
@@ -27,7 +27,8 @@ class ProxiedWire:
         """Return the reply; raises CallFailed where none came within the time limit. A redirect is not followed."""
         try:
             async with self._session.post(self._url, data=body, proxy=self._proxy, allow_redirects=False) as reply:
-                hints = {name: value for name in HINTS if (value := reply.headers.get(name)) is not None}
+                told = [(name.lower(), value) for name, value in reply.raw_headers]
+                hints = {HINTS[name]: value.decode("latin-1") for name, value in told if name in HINTS}
                 is_short = (reply.content_length or LARGEST) < LARGEST
                 return Reply(reply.status, hints or None, await (reply.read() if is_short else whole(reply)))
         except (aiohttp.ClientError, OSError) as error:

@@ -22,11 +22,9 @@ LOOKS = 10
 
 _AS_THEY_ARE = "/?%:@!$&'()*+,;=~"
 """Characters of a path and a query that are not quoted (RFC 3986); what is quoted already stays so."""
-HINTS = {"retry-after", "retry-after-ms"} | {
-    f"x-ratelimit-{part}-{what}" for part in ("limit", "remaining", "reset") for what in ("requests", "tokens")
-}
-"""The headers that say how long to wait, in small letters."""
-_HINTS = {name.encode(): name for name in HINTS}
+_LIMITS = (f"x-ratelimit-{part}-{what}" for part in ("limit", "remaining", "reset") for what in ("requests", "tokens"))
+HINTS = {name.encode(): name for name in ("retry-after", "retry-after-ms", *_LIMITS)}
+"""The headers that say how long to wait, in small letters, as they come and as they are told."""
 
 
 class Reply(NamedTuple):
@@ -199,10 +197,10 @@ class _Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
-        if name in _HINTS:
+        if name in HINTS:
             if self._headers is None:
                 self._headers = {}
-            self._headers[_HINTS[name]] = value.decode("latin-1")
+            self._headers[HINTS[name]] = value.decode("latin-1")
         elif name in (b"content-length", b"transfer-encoding"):
             self._is_framed = True
 
