@@ -126,6 +126,11 @@ STATES = {
     "How many halls have space for more than 40 guests?": "SELECT COUNT(*) FROM halls WHERE seats > 40",
 }
 _FIRST = "SELECT helper_id, MIN(baked_on) AS baked_on FROM bakings GROUP BY helper_id"
+AVERAGES = {
+    "Show families with an average price of more than 10": "SELECT f.name, AVG(price) FROM seedlings JOIN families f USING (family_id) GROUP BY family_id HAVING AVG(price) > 10",
+    "Which ways have an average amount above 34?": "SELECT way, AVG(amount) FROM purchases GROUP BY way HAVING AVG(amount) > 34",
+    "families with an average price of 11 or more": "SELECT f.name, AVG(price) FROM seedlings JOIN families f USING (family_id) GROUP BY family_id HAVING AVG(price) >= 11",
+}
 NEW = {
     "How many new helpers per month?": f"SELECT strftime('%Y-%m', baked_on), COUNT(*) FROM ({_FIRST}) GROUP BY 1",
     "How many new helpers did we get in February 2026?": f"SELECT COUNT(*) FROM ({_FIRST}) WHERE baked_on LIKE '2026-02%'",
@@ -150,6 +155,7 @@ UNCERTAIN = [
     "What is the on-time delivery rate?",
     "What is the post rate?",  # posted is no state of a purchase
     "no-show rate by way",
+    "How many families have an average price above 11?",
     "Average stay price",  # a seedling's
     "How long have gardeners been here?",
     "share of market purchases per fair",  # of all market purchases, or of the fair's purchases?
@@ -174,11 +180,11 @@ def analyst(database: Path) -> Analyst:
     return Analyst(read_catalog(f"sqlite:///{database}"))
 
 
-@pytest.mark.parametrize("question", [*SHARES, *RATES, *DAYS, *STATES, *NEW])
+@pytest.mark.parametrize("question", [*SHARES, *RATES, *DAYS, *STATES, *NEW, *AVERAGES])
 def test_a_question_is_answered_as_it_is_meant(database: Path, analyst: Analyst, question: str) -> None:
     sql = analyst.understand(question, TODAY).sql
     with closing(sqlite3.connect(database)) as connection:
-        gold = connection.execute((SHARES | RATES | DAYS | STATES | NEW)[question]).fetchall()
+        gold = connection.execute((SHARES | RATES | DAYS | STATES | NEW | AVERAGES)[question]).fetchall()
         got = connection.execute(sql).fetchall()
     assert gold and compare(gold, got, ordered=False), (sql, gold, got)
 

@@ -57,9 +57,18 @@ def _refuse_sums(r: Reader, measures: Sequence[Measure]) -> None:
             raise NotUnderstood(f"I cannot add up the {said}: it is not a number.")
 
 
+def _refuse_counted_groups(r: Reader) -> None:
+    """Decline "how many products have an average rating above 4": each would be counted by itself."""
+    of_each = any(h.measure not in r.measures for h in r.having)
+    if of_each and not r.groups and any(m.function == "count" and m.table == r.subject for m in r.measures):
+        what = r.naming.say_table(r.subject)
+        raise NotUnderstood(f"I cannot count {what} by a number of each yet: ask which {what} they are.")
+
+
 def refuse_strangers(r: Reader, measures: Sequence[Measure], related: Sequence[str]) -> None:
     """Decline rows that only share an owner nobody named, ranks within groups, and sales found in other tables."""
     _refuse_sums(r, measures)
+    _refuse_counted_groups(r)
     for measure in measures:
         tied = r.joins.to_one(measure.table, r.subject) or r.joins.to_one(r.subject, measure.table)
         alone = len(measures) == 1 and not r.groups and r.ranking is None and r.subject_named

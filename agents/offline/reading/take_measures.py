@@ -169,7 +169,7 @@ def _finish_measures(r: Reader, functions: list[Function]) -> None:
     found += [Measure(f, first.table, first.column, first.times) for f in functions[1:]]
     if r.ranking is not None and r.ranking.by is None:
         rank_by(r, first)
-    elif (not r.head or r.subject_named) and not r.pending and compares_next(r):
+    elif (not r.head or r.subject_named or r.columns) and not r.pending and compares_next(r):
         r.pending_measure = first
     else:
         r.measures.extend(found)
@@ -325,6 +325,7 @@ def compares_next(r: Reader) -> bool:
     here = r.at
     while r.next_is("verb", "in", "not") or (r.next_is("relative") and not _opens_with(r.peek())):
         r.at += 1
+    r.at += r.next_is("of") and (r.next_is("compare", ahead=1) or r.next_is("or more", ahead=2))  # "a price of over 50"
     found = r.next_is(*_COMPARING) or (r.next_is("number") and r.next_is("or more", ahead=1))
     r.at = here
     return found
