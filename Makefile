@@ -1,8 +1,10 @@
 # make run      install, build the sample database and its index, serve http://localhost:8000
-# make test     install, then pass every test, the browser's included
+# make test     install, then pass every test, the browser's included; WORKERS=4 is quicker where there are the cores
 PORT ?= $(or $(QUAESTOR_PORT),8000)
 PYTHON ?= python3
+WORKERS ?= 2
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .PHONY: run serve test check install install-dev bench lock lint clean
 
@@ -12,10 +14,10 @@ serve:
 	QUAESTOR_PORT=$(PORT) $(BIN)/python server.py
 
 test: install-dev
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 check: install-dev lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint:
 	$(BIN)/ruff format --check .

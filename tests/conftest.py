@@ -5,9 +5,10 @@ import os
 import hypothesis
 import pytest
 
+from tests.alone import pytest_runtest_protocol
 from tests.servers import mariadb_url, postgres_url
 
-__all__ = ["mariadb_url", "postgres_url"]
+__all__ = ["mariadb_url", "postgres_url", "pytest_runtest_protocol"]
 
 # One test file may import from these what another has as its plugin, in any order.
 pytest.register_assert_rewrite("tests.model_fixture", "tests.web_fixture")

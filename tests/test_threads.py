@@ -92,6 +92,7 @@ async def forty_at_once(part: BaseTool) -> tuple[float, float]:
     return gap, time.perf_counter() - began
 
 
+@pytest.mark.alone
 async def test_forty_sleeping_tools_leave_the_loop_no_gap_over_20_ms() -> None:
     part = offloaded(slow_sum, threads=40)
     gaps = []
