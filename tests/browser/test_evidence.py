@@ -106,6 +106,14 @@ async def test_the_rows_come_down_as_a_file_whole_and_unrounded(browser: Browser
         assert await answer.rows.first.inner_text() == f"{rows[0][0]}\t{float(rows[0][1]):,.2f}"
 
 
+async def test_an_empty_text_is_told_from_no_value(browser: Browser, offline: Served) -> None:
+    async with opened(browser, offline.url) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        answer = await chat.ask("SELECT '' AS a, NULL AS b, 0 AS c")
+        assert await answer.rows.locator("td").all_inner_texts() == ["(empty)", "\N{EN DASH}", "0"]
+
+
 async def test_an_investigation_shows_each_of_its_queries(browser: Browser, modelled: Served) -> None:
     async with opened(browser, modelled.url) as page:
         chat = ChatPage(page)
