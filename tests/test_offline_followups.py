@@ -47,6 +47,7 @@ ASKED = (
     "Which wards have no stays?",
     "List the patients",
     "Compare stays in 2025 and 2026",
+    "What share of stays was planned per ward?",
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -208,6 +209,14 @@ def test_a_share_that_is_asked_by_group_afterwards_keeps_its_whole(database: Pat
     with closing(sqlite3.connect(database)) as connection:
         gold = connection.execute(SHARES["What share of purchases was cancelled per way?"]).fetchall()
         assert compare(gold, connection.execute(sql).fetchall(), ordered=False), sql
+
+
+def test_a_rate_and_days_are_said_again_for_other_groups(analyst: Analyst) -> None:
+    for question in ("What is the cancellation rate?", "How long does delivery take?"):
+        understood = analyst.understand(question, TODAY)
+        other = replace(understood.plan, groups=(analyst.groupings(understood.plan.measures[0].table)[0],))
+        said = analyst.question_for(other, TODAY)
+        assert said is not None and said[1] == analyst.build(other) != understood.sql
 
 
 def test_days_say_from_which_date_to_which_they_are_counted(analyst: Analyst) -> None:

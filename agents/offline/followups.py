@@ -49,7 +49,7 @@ class OfflineSuggester:
 
     def _followups(self, plan: Plan, rows: Rows, today: date) -> Iterator[Followup]:
         """Yield what can be asked after the plan, one of each kind in turn, the most telling kind first."""
-        analyst = self._analyst
+        analyst, plan = self._analyst, _of_part(plan)
         streams = [
             (
                 Followup(*said)
@@ -65,6 +65,15 @@ class OfflineSuggester:
                     streams.remove(stream)
                 else:
                     yield followup
+
+
+def _of_part(plan: Plan) -> Plan:
+    """Return what counts the part, for a share that has no name of its own: there are words for that."""
+    share = plan.measures[0] if plan.measures else None
+    if share is None or share.function != "share" or share.said:
+        return plan
+    part = replace(share, function="count" if share.column is None else "sum", only=())
+    return replace(plan, measures=(part,), where=(*plan.where, *share.only), order=(), limit=None, having=())
 
 
 def _by_other(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:

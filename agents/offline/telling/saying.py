@@ -52,7 +52,7 @@ class Speaker:
             raise Unsayable
         elif plan.share:
             yield from self._shared(plan, what, by, rest)
-        elif plan.measures[0].column is None:
+        elif plan.measures[0].function == "count":
             yield from self._counted(plan, by, rest)
         else:
             yield from self._measured(plan, what, by, rest)
@@ -145,6 +145,8 @@ class Speaker:
 
     def _what(self, measure: Measure) -> str:
         """Return what is computed: "number of orders", "average price", "revenue"."""
+        if measure.function == "share" and measure.said:
+            return measure.said
         if measure.only or measure.function == "distinct":
             raise Unsayable
         table = self._naming.say_table(measure.table)
