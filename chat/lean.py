@@ -8,12 +8,13 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 from chainlit.server import sio
 from engineio.async_socket import AsyncSocket
 from engineio.exceptions import QueueEmpty
 from engineio.packet import MESSAGE, Packet
 
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def make_lean() -> None:
@@ -37,6 +38,13 @@ async def _emit(event: str, data: Any, to: str | None = None) -> None:
         await _emit_to_all(event, data)
     elif page := sio.manager.eio_sid_from_sid(to, "/"):
         await sio.eio.send_packet(page, Packet(MESSAGE, "2" + _encode([event, data])))
+
+
+def _encode(said: list[Any]) -> str:
+    try:
+        return orjson.dumps(said).decode()
+    except TypeError:  # half a surrogate pair, or an integer of more than 64 bits
+        return _ENCODER.encode(said)
 
 
 async def _poll(socket: AsyncSocket) -> list[Packet]:

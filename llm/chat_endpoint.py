@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+import orjson
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, BaseMessageChunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
@@ -161,7 +162,11 @@ class EndpointModel(ChatOpenAI):
         extra_headers, query, extra = [payload.pop(name, None) for name in _EXTRAS]
         url = self._url.update_query(query) if query else self._url
         headers = {**self._headers, **extra_headers} if extra_headers else self._headers
-        return url, headers, json.dumps({**payload, **extra} if extra else payload).encode()
+        whole = {**payload, **extra} if extra else payload
+        try:
+            return url, headers, orjson.dumps(whole)
+        except TypeError:  # half a surrogate pair, or an integer of more than 64 bits
+            return url, headers, json.dumps(whole).encode()
 
     def _read(self, reply: dict[str, Any], payload: dict[str, Any]) -> ChatResult:
         try:

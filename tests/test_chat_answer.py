@@ -23,6 +23,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # What Chainlit imports is written for older versions of what that imports.
     import chainlit as cl
     from chainlit.context import init_http_context
+    from chainlit.server import sio
+    from engineio.packet import Packet
 
     import chat.answer
     from chat.answer import Answer
@@ -201,3 +203,17 @@ def test_a_message_and_a_step_are_made_without_a_sleep(monkeypatch: pytest.Monke
         cl.Step()
 
     asyncio.run(make())
+
+
+async def test_an_event_reaches_its_page_whatever_stands_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+
+    async def send_packet(page: str, packet: Packet) -> None:
+        sent.append(packet.encode())
+
+    make_lean()
+    monkeypatch.setattr(sio.manager, "eio_sid_from_sid", lambda sid, namespace: sid)
+    monkeypatch.setattr(sio.eio, "send_packet", send_packet)
+    for said in ("東京 <b>", "half of \ud83d", 2**70):
+        await sio.emit("told", {"said": said}, to="page")
+        assert sent[-1].startswith("42") and json.loads(sent[-1][2:]) == ["told", {"said": said}]

@@ -116,6 +116,13 @@ async def test_any_answer_is_what_the_plain_client_returns_and_asks_for(
     assert ours == plain
 
 
+async def test_half_a_surrogate_pair_reaches_the_endpoint_as_it_is(endpoint: RecordedEndpoint) -> None:
+    reply = {"choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Rome"}}]}
+    endpoint.pieces = [json.dumps(reply).encode()]
+    await endpoint.ours.ainvoke([HumanMessage("half of \ud83d")])
+    assert endpoint.bodies[-1]["messages"][-1]["content"] == "half of \ud83d"
+
+
 async def test_what_is_sent_beside_the_body_is_sent_as_the_plain_client_does(endpoint: RecordedEndpoint) -> None:
     endpoint.pieces = [
         json.dumps(

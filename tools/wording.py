@@ -108,7 +108,9 @@ def as_moment(value: Any) -> datetime | None:
 
 def clean(text: str, limit: int = 200) -> str:
     """Return the text on one line, without control characters and marks that turn its direction."""
-    kept = "".join(" " if c.isspace() else c for c in text[: limit * 4] if c.isspace() or not _is_hidden(c))
+    kept = text[: limit * 4]
+    if not (kept.isascii() and kept.isprintable()):  # Nothing is hidden in a plain word, as most of them are.
+        kept = "".join(" " if c.isspace() else c for c in kept if c.isspace() or not _is_hidden(c))
     line = " ".join(kept.split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
