@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
+from collections.abc import Awaitable
 from contextlib import aclosing
 from datetime import date
 from typing import Any
@@ -17,12 +17,11 @@ from chainlit.types import CommandDict, Feedback, ThreadDict
 from agents.ask import Asker
 from agents.events import Finished
 from agents.question import TURNS_KEPT, Draft, Mode, Question, Turn
-from bootstrap import OFFLINE
 from chat.answer import Answer, greet
 from chat.doubt import keep_doubt
 from chat.download import as_csv
+from chat.greeting import greeting, log_line
 from chat.login import ensure_secret
-from chat.markdown import as_markdown
 from chat.presence import attend, leave
 from chat.reviewing import TOO_OLD, Keeps, Reviewers, save
 from chat.steps import steps_shown
@@ -35,10 +34,10 @@ from web.guests import Guests
 
 log = logging.getLogger("quaestor.app")
 
-TABLES_NAMED = 4
-"""How many tables the greeting names."""
-
 STARTER_ICONS = ("rank", "trend", "compare", "count")
+
+INVESTIGATE = "Investigate"
+"""What a person chooses beside the field they type in, to have a model find out why."""
 
 OFFERED = 3
 """How many starters are offered to who got no answer."""
@@ -81,8 +80,7 @@ async def on_app_startup() -> None:
         log.error("No question can be answered yet: %s", desk.trouble)
         return
     host = "localhost" if config.run.host == "127.0.0.1" else config.run.host
-    served = f"Quaestor serves {asker.catalog.name} ({_size(asker)}) at http://{host}:{config.run.port}"
-    print(f"{served}, answered by {_analyst(asker)}.", flush=True)
+    print(log_line(asker, f"http://{host}:{config.run.port}"), flush=True)
 
 
 @cl.on_app_shutdown
@@ -93,7 +91,7 @@ async def on_app_shutdown() -> None:
 @cl.set_chat_profiles
 async def set_chat_profiles(user: cl.User | None) -> list[cl.ChatProfile]:
     """Return the one profile; the page shows its icon and description until the first question."""
-    first_page = f"# Quaestor\n\n{_greeting(await desk.ready())}"
+    first_page = f"# Quaestor\n\n{greeting(await desk.ready(), desk.trouble)}"
     return [cl.ChatProfile(name="Quaestor", icon="/public/mark.svg", markdown_description=first_page, default=True)]
 
 
@@ -103,9 +101,6 @@ async def set_starters(user: cl.User | None) -> list[cl.Starter]:
     questions = asker.starters if asker else ()
     icons = (f"/public/starters/{STARTER_ICONS[i % len(STARTER_ICONS)]}.svg" for i in range(len(questions)))
     return [cl.Starter(label=q, message=q, icon=icon) for q, icon in zip(questions, icons, strict=True)]
-
-
-INVESTIGATE = "Investigate"
 
 
 async def _offer_modes(asker: Asker | None) -> None:
@@ -131,7 +126,7 @@ async def on_chat_start() -> None:
     await _offer_modes(await desk.ready())
     if cl.context.session.client_type == "copilot":  # The widget has no first page to say it on.
         asker = await desk.ready()
-        await greet(_greeting(asker), asker.starters if asker else ())
+        await greet(greeting(asker, desk.trouble), asker.starters if asker else ())
 
 
 @cl.on_chat_resume
@@ -173,7 +168,7 @@ async def on_message(message: cl.Message | None) -> None:
 
 
 @cl.action_callback("save_answer")
-async def on_save(action: cl.Action) -> dict[str, str]:
+async def on_save(action: cl.Action) -> dict[str, Any]:
     """Save an answer as reviewed; return the reason under "trouble" where it cannot be."""
     asker = await desk.ready()
     if asker is None or not isinstance(asker.saved, Keeps) or not _may_save():
@@ -184,35 +179,42 @@ async def on_save(action: cl.Action) -> dict[str, str]:
     if turn is None:
         return {"trouble": TOO_OLD}
     words, by = str(action.payload.get("question", "")), _user() or ""
-    try:
-        await save(asker.saved, words, turn["sql"], by, longest=settings.question_limit)
-    except AskError as error:
-        return {"trouble": str(error)}
-    except Exception:
-        return {"trouble": incident("an answer could not be saved")}
-    return {}
+
+    async def saved(kept: Keeps = asker.saved) -> dict[str, Any]:
+        await save(kept, words, turn["sql"], by, longest=settings.question_limit)
+        return {}
+
+    return await _or_trouble(saved(), "an answer could not be saved")
 
 
 @cl.action_callback("break_down")
 async def on_break_down(action: cl.Action) -> dict[str, Any]:
-    """Return a query's steps for the page under "steps"; the reason under "trouble" where there are none."""
-    try:
+    """Return a query's steps for the page under "steps"."""
+
+    async def steps() -> dict[str, Any]:
         return {"steps": steps_shown(await desk.steps(str(action.payload.get("sql", ""))))}
-    except AskError as error:
-        return {"trouble": str(error)}
-    except Exception:
-        return {"trouble": incident("the steps of a query could not be shown")}
+
+    return await _or_trouble(steps(), "the steps of a query could not be shown")
 
 
 @cl.action_callback("download_rows")
-async def on_download(action: cl.Action) -> dict[str, str]:
-    """Return a query's rows for the page under "csv"; the reason under "trouble" where there are none."""
-    try:
+async def on_download(action: cl.Action) -> dict[str, Any]:
+    """Return a query's rows for the page under "csv"."""
+
+    async def rows() -> dict[str, Any]:
         return {"csv": await asyncify(as_csv)(await desk.rows(str(action.payload.get("sql", ""))))}
+
+    return await _or_trouble(rows(), "the rows of a query could not be written")
+
+
+async def _or_trouble(told: Awaitable[dict[str, Any]], what: str) -> dict[str, Any]:
+    """Return what is told to the page, or under "trouble" a sentence on why there is nothing to tell."""
+    try:
+        return await told
     except AskError as error:
         return {"trouble": str(error)}
     except Exception:
-        return {"trouble": incident("the rows of a query could not be written")}
+        return {"trouble": incident(what)}
 
 
 @cl.on_stop
@@ -244,41 +246,6 @@ def _may_save() -> bool:
 def _user() -> str | None:
     user = cl.context.session.user
     return user.identifier if user else None
-
-
-def _greeting(asker: Asker | None) -> str:
-    """Return what is said before the first question: what this is, on which database, and who answers."""
-    what = "Ask your database in plain words. Every answer shows its rows, its SQL and what it assumed."
-    if asker is None:
-        return f"{what}\n\n**It cannot answer yet.** {as_markdown(str(desk.trouble))} Asking a question tries again."
-    who = (
-        "The **offline analyst** answers: it works by rules, without a model, and says so when it does not understand."
-        if asker.analyst == OFFLINE
-        else f"The model **{as_markdown(asker.analyst)}** writes the SQL and tells the answer."
-    )
-    return f"{what}\n\nThe database is **{as_markdown(asker.catalog.name)}**, {_size(asker)}{_about(asker)}. {who}"
-
-
-def _size(asker: Asker) -> str:
-    counts = [table.row_count for table in asker.catalog.tables]
-    tables = f"{len(counts)} table{'s' * (len(counts) != 1)}"
-    known = [count for count in counts if count is not None]
-    return f"{tables}, {sum(known):,} rows" if known else tables
-
-
-def _about(asker: Asker) -> str:
-    """Return what the database is about: the tables that the most others refer to."""
-    keys = ((table.name, key.table) for table in asker.catalog for key in table.foreign_keys)
-    referred = Counter(other for table, other in keys if other != table)
-    central = sorted(
-        (t for t in asker.catalog if referred[t.name]), key=lambda t: (-referred[t.name], -(t.row_count or 0))
-    )
-    names = [as_markdown(table.name) for table in central[:TABLES_NAMED]]
-    return f", about {', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else ""
-
-
-def _analyst(asker: Asker) -> str:
-    return f"the {OFFLINE}" if asker.analyst == OFFLINE else f"the model {asker.analyst}"
 
 
 def _turns_before(message_id: str) -> tuple[Turn, ...]:

@@ -1,0 +1,50 @@
+"""Says what this is before the first question: on which database, and who answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from agents.ask import Asker
+from bootstrap import OFFLINE
+from chat.markdown import as_markdown
+from errors import AskError
+
+TABLES_NAMED = 4
+"""How many tables the greeting names."""
+
+
+def greeting(asker: Asker | None, trouble: AskError | None) -> str:
+    """Return Markdown: what this is, on which database, and who answers; without an Asker, why nobody does."""
+    what = "Ask your database in plain words. Every answer shows its rows, its SQL and what it assumed."
+    if asker is None:
+        return f"{what}\n\n**It cannot answer yet.** {as_markdown(str(trouble))} Asking a question tries again."
+    who = (
+        "The **offline analyst** answers: it works by rules, without a model, and says so when it does not understand."
+        if asker.analyst == OFFLINE
+        else f"The model **{as_markdown(asker.analyst)}** writes the SQL and tells the answer."
+    )
+    return f"{what}\n\nThe database is **{as_markdown(asker.catalog.name)}**, {_size(asker)}{_about(asker)}. {who}"
+
+
+def log_line(asker: Asker, address: str) -> str:
+    """Return what the terminal says when the server is up."""
+    analyst = f"the {OFFLINE}" if asker.analyst == OFFLINE else f"the model {asker.analyst}"
+    return f"Quaestor serves {asker.catalog.name} ({_size(asker)}) at {address}, answered by {analyst}."
+
+
+def _size(asker: Asker) -> str:
+    counts = [table.row_count for table in asker.catalog.tables]
+    tables = f"{len(counts)} table{'s' * (len(counts) != 1)}"
+    known = [count for count in counts if count is not None]
+    return f"{tables}, {sum(known):,} rows" if known else tables
+
+
+def _about(asker: Asker) -> str:
+    """Return what the database is about: the tables that the most others refer to."""
+    keys = ((table.name, key.table) for table in asker.catalog for key in table.foreign_keys)
+    referred = Counter(other for table, other in keys if other != table)
+    central = sorted(
+        (t for t in asker.catalog if referred[t.name]), key=lambda t: (-referred[t.name], -(t.row_count or 0))
+    )
+    names = [as_markdown(table.name) for table in central[:TABLES_NAMED]]
+    return f", about {', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else ""
