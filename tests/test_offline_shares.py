@@ -111,6 +111,9 @@ DAYS = {
     "Which courier has the longest delivery time?": f"SELECT courier, {_DAYS} FROM parcels GROUP BY courier ORDER BY 2 DESC LIMIT 1",
     "What is the longest delivery time?": "SELECT MAX(julianday(delivered_on) - julianday(sent_on)) FROM parcels",
     "How many parcels took longer than 3 days to arrive?": "SELECT COUNT(*) FROM parcels WHERE julianday(delivered_on) - julianday(sent_on) > 3",
+    "How many parcels were delivered within 3 days?": "SELECT COUNT(*) FROM parcels WHERE julianday(delivered_on) - julianday(sent_on) <= 3",
+    "How many parcels were delivered in less than 3 days?": "SELECT COUNT(*) FROM parcels WHERE julianday(delivered_on) - julianday(sent_on) < 3",
+    "What share of parcels took longer than 3 days per courier?": "SELECT courier, ROUND(100.0 * SUM(COALESCE(julianday(delivered_on) - julianday(sent_on) > 3, 0)) / COUNT(*), 2) FROM parcels GROUP BY courier",
     "How many parcels were delivered late?": "SELECT COUNT(*) FROM parcels WHERE delivered_on > promised_on",
     "What share of parcels arrived late per courier?": "SELECT courier, ROUND(100.0 * SUM(COALESCE(delivered_on > promised_on, 0)) / COUNT(*), 2) FROM parcels GROUP BY courier",
     "What share of parcels was delivered on time per courier?": "SELECT courier, ROUND(100.0 * SUM(COALESCE(delivered_on <= promised_on, 0)) / COUNT(*), 2) FROM parcels GROUP BY courier",
@@ -157,6 +160,13 @@ UNCERTAIN = [
     "What is the post rate?",  # posted is no state of a purchase
     "no-show rate by way",
     "How many families have an average price above 11?",
+    "Which way has the worst cancellation rate?",
+    "Which courier has the best delivery time?",
+    "How many returning gardeners are there?",
+    "How many purchases were delivered within 3 days?",  # of the purchase, or of the sending?
+    "How many seedlings were delivered within 3 days?",
+    "share of purchases per way and month",
+    "What does the average purchase price cost?",
     "Average stay price",  # a seedling's
     "How long have gardeners been here?",
     "share of market purchases per fair",  # of all market purchases, or of the fair's purchases?

@@ -8,7 +8,8 @@ from dataclasses import replace
 from agents.offline.english.words import root
 from agents.offline.meaning.lexicon import Meaning
 from agents.offline.meaning.linking import Item
-from agents.offline.plan import Col, Condition, Lasting, Measure, Related
+from agents.offline.meaning.resolving import NotUnderstood
+from agents.offline.plan import Col, Condition, Lasting, Measure, Operator, Related
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_later import SAID
 
@@ -48,6 +49,8 @@ def _put(r: Reader, start: int, end: int, pair: _Pair) -> None:
     text = " ".join(i.text for i in items[start:end])
     days = replace(items[start], kind="days", text=text, value=measure, meanings=(Meaning(later.table),), values=())
     before = items[start - 1] if start else None
+    if before is not None and before.text in {"best", "worst"}:
+        raise NotUnderstood(f"Say whether the longest or the shortest “{text}” is meant.")
     if before is not None and before.kind == "superlative" and not any(i.kind == "name" for i in items[:start]):
         greatest = before.value[0]  # "the longest delivery time": one number, and nothing that is ranked by it
         items[start - 1] = before = replace(before, kind="aggregate", value="max" if greatest else "min")
@@ -104,7 +107,10 @@ def _how_long(r: Reader, n: int) -> tuple[int, _Pair] | None:
     end, found, goes_by = n + 1, list[_Pair](), False
     while end < len(r.items) and _may_take(following := r.items[end]):
         goes_by = goes_by or following.stem in {*_LASTS, "stay"} or following.text.lower() in _UNTIL
-        found += [] if following.stem in _LASTS else _spans(r, following)
+        spans = [] if following.stem in _LASTS else _spans(r, following)
+        if _called(r, following) and not spans:
+            return None  # "how long does it take to send a parcel": since when?
+        found += spans
         end += 1
         if _is_average(r.items[end : end + 1]) and any(i.text.lower() in _UNTIL for i in r.items[end + 1 : end + 2]):
             end += 1  # "how long does it take on average until …"
@@ -196,17 +202,20 @@ def _lasts(r: Reader, table: str) -> _Pair | None:
     columns = [Col(table, c.name) for c in r.lexicon.table(table).columns if c.kind == "date"]
     dates = [(c, set(r.naming.column(*_of(c)))) for c in columns]
     starts, ends = [c for c, words in dates if words & _STARTS], [c for c, words in dates if words & _ENDS]
-    return (ends[0], starts[0]) if len(starts) == len(ends) == 1 else None
+    if len(starts) == len(ends) == 1:
+        return ends[0], starts[0]
+    sure, open_ = ([c for c in _dates_of(r, table) if r.lexicon.column(c).nullable == n] for n in (False, True))
+    return (open_[0], sure[0]) if len(sure) == len(open_) == 1 else None
 
 
 def name_lasting(r: Reader) -> None:
     """Put one item in place of "took longer than 5 days to arrive", "stayed more than 6 nights"."""
     for n, item in enumerate(r.items):
-        operator = item.value if item.kind == "compare" else item.value[0] if item.kind == "comparative" else None
+        operator = _operator(item)
         number, unit, *rest = [*r.items[n + 1 : n + 5], None, None]
         if operator is None or number is None or unit is None or unit.text.lower() not in _COUNTED:
             continue
-        start = n - 1 if n and r.items[n - 1].kind == "of" else n
+        start = n - 1 if n and r.items[n - 1].kind in {"of", "in"} else n
         verb = r.items[start - 1] if start else item
         goes_on = rest[0] is not None and rest[0].text.lower() in {"to", *_UNTIL} and rest[1] is not None
         lasts = verb.stem in _LASTS
@@ -225,6 +234,15 @@ def name_lasting(r: Reader) -> None:
             lasting = Item("lasting", text, condition, sentence=item.sentence, position=item.position)
             r.items[start - 1 : n + (5 if goes_on else 3)] = [replace(lasting, meanings=(Meaning(pair[0].table),))]
             return
+        if item.text == "within" and number.kind == "number":
+            raise r.not_understood(item)
+
+
+def _operator(item: Item) -> Operator | None:
+    operator: Operator | None = None
+    if item.kind in {"compare", "comparative"}:
+        operator = item.value if item.kind == "compare" else item.value[0]
+    return "<=" if item.text == "within" else operator
 
 
 def take_lasting(r: Reader) -> None:
@@ -234,6 +252,9 @@ def take_lasting(r: Reader) -> None:
         raise r.not_understood(item)
     r.head = False
     table = item.value.column.table
+    began = r.resolver.date(r.subject) if r.joins.to_one(table, r.subject) and table != r.subject else None
+    if began is not None and r.resolver.is_event(began):
+        raise r.not_understood(item)  # "orders delivered within 2 days": of the order, or of when they were sent?
     r.add(item.value if table in (r.subject, r.scope.entity) else Related(table, (item.value,)))
 
 

@@ -55,6 +55,8 @@ def _counted(r: Reader, counted: Item, distinct: bool) -> Measure:
     item = r.peek()
     if item is None or item.kind not in {"name", "verb"}:
         return Measure("count", r.subject)
+    if _describes_people(r, item):
+        raise r.not_understood(item)
     table = r.resolver.table(item) or (r.resolver.table(item, 0.7) if not item.columns else None)
     column = r.resolver.column(item, r.context) if item.columns else None
     if column is not None and (table is None or beats(item)):
@@ -84,6 +86,15 @@ def _counted(r: Reader, counted: Item, distinct: bool) -> Measure:
     if item.kind == "verb" or item.values:
         return Measure("count", r.subject)
     raise r.not_understood(item)
+
+
+def _describes_people(r: Reader, item: Item) -> bool:
+    """Whether it says what people do again, like "returning customers": no returns, and nothing that was returned."""
+    following = r.peek(1)
+    touching = (
+        following is not None and following.kind == "name" and bool(following.tables) and r.touches(item, following)
+    )
+    return touching and item.text.lower() in {"returning", "recurring", "repeating"}
 
 
 def _more_distinct(r: Reader) -> None:
@@ -248,11 +259,10 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
                 if money is not None:
                     r.take()  # "sales amount": what the sales brought in, not another table's amount
                     return replace(money, function=function)
-                if not own and not any(_tied(r, table, m.table) for m in following.columns):
-                    raise r.not_understood(
-                        following
-                    )  # "visit duration": no class's, which visits have nothing to do with
-                return _measure(r, function, at)
+                found = _measure(r, function, at)
+                if not own and not _tied(r, table, found.table):
+                    raise r.not_understood(following)  # "visit duration": not that of a class, which no visit is of
+                return found
             if function == "avg" and (worth := _worth_of_one(r, item, table)) is not None:
                 return worth
             if function == "sum" and not r.resolver.is_money(item.text):

@@ -58,6 +58,8 @@ def take_rate(r: Reader) -> None:
     measure = r.take().value
     assert isinstance(measure, Measure)
     if r.ranking is not None and r.ranking.by is None:
+        if r.ranking.word in {"best", "worst"}:
+            raise NotUnderstood(f"Say whether the highest or the lowest {measure.said} is meant.")
         rank_by(r, measure)
     elif (not r.head or r.subject_named) and not r.pending and compares_next(r):
         r.pending_measure = measure

@@ -80,6 +80,8 @@ def bare_share(items: Sequence[Item], plan: Plan) -> Plan:
     """
     if plan.groups and any(m.function not in {"count", "sum"} for m in plan.measures[:1]):
         raise NotUnderstood(_NO_PART)
+    if len(plan.groups) > 1:
+        raise NotUnderstood("I cannot tell what is the whole of two groupings: ask for the share by one of them.")
     conditions = any(not isinstance(f, During) for f in plan.where) or any(m.function == "sum" for m in plan.measures)
     if plan.groups and conditions and _is_unclear(items):
         raise NotUnderstood(
@@ -141,7 +143,7 @@ def _is_condition(item: Item) -> bool:
 def _ends(items: Sequence[Item], at: int, start: int) -> bool:
     """Whether the statement, or what it is about, ends here: at a grouping, a period or another place."""
     item = items[at]
-    if item.kind in {"per", "grain", "period", "share", "order", "direction", "superlative"}:
+    if item.kind in {"period", "share", "order", "direction", "superlative"} or _groups(items, at):
         return True
     if item.kind not in _TIES:
         return False
@@ -157,7 +159,7 @@ def _is_unclear(items: Sequence[Item]) -> bool:
 
     "What share of online orders does each store have" is clear.
     """
-    grouped = next((n for n, i in enumerate(items) if i.kind in {"per", "grain"} or _groups(items, n)), len(items))
+    grouped = next((n for n in range(len(items)) if _groups(items, n)), len(items))
     after = items[grouped + 1 : grouped + 2]
     if grouped < len(items) and items[grouped].text in {"each", "every"} and after and after[0].kind == "name":
         return False
@@ -166,6 +168,9 @@ def _is_unclear(items: Sequence[Item]) -> bool:
 
 
 def _groups(items: Sequence[Item], n: int) -> bool:
+    """Whether a grouping is said here: "per", "by store" or "monthly", not "3 days" or "by card"."""
     following = items[n + 1] if n + 1 < len(items) else None
     only_value = following is not None and following.values and not (following.tables or following.columns)
-    return items[n].kind == "by" and following is not None and not only_value
+    unit = items[n].kind == "grain" and n > 0 and items[n - 1].kind == "number"
+    by = items[n].kind == "by" and following is not None and not only_value
+    return items[n].kind == "per" or (items[n].kind == "grain" and not unit) or by
