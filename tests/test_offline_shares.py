@@ -54,8 +54,8 @@ CREATE TABLE helpers (helper_id INTEGER PRIMARY KEY, full_name TEXT NOT NULL);
 CREATE TABLE bakings (
     baking_id INTEGER PRIMARY KEY, helper_id INTEGER NOT NULL REFERENCES helpers, fair_id INTEGER REFERENCES fairs, baked_on DATE NOT NULL
 );
-CREATE TABLE halls (hall_id INTEGER PRIMARY KEY, name TEXT NOT NULL, seats INTEGER NOT NULL);
-INSERT INTO halls VALUES (1, 'Fern', 40), (2, 'Moss', 12), (3, 'Ivy', 60);
+CREATE TABLE halls (hall_id INTEGER PRIMARY KEY, name TEXT NOT NULL, seats INTEGER NOT NULL, area_m3 INTEGER NOT NULL);
+INSERT INTO halls VALUES (1, 'Fern', 40, 900), (2, 'Moss', 12, 200), (3, 'Ivy', 60, 700);
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9)
 INSERT INTO gardeners SELECT i, 'Gardener ' || char(64 + i), CASE i % 3 WHEN 0 THEN 'Lund' ELSE 'Ystad' END FROM n;
 INSERT INTO fairs VALUES (1, 'Spring Fair', '2025-09-01', '2026-09-01'), (2, 'Bulb Days', '2026-01-09', NULL), (3, 'Harvest', '2026-03-01', NULL);
@@ -163,6 +163,7 @@ UNCERTAIN = [
     "Which way has the worst cancellation rate?",
     "Which courier has the best delivery time?",
     "How many returning gardeners are there?",
+    "How many gardeners are returning?",
     "How many purchases were delivered within 3 days?",  # of the purchase, or of the sending?
     "How many seedlings were delivered within 3 days?",
     "share of purchases per way and month",

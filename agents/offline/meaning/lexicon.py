@@ -234,6 +234,8 @@ class Lexicon:
         return column.kind == "number" and len(bare) == 1 and not named and not self.naming.is_key_like(bare)
 
     def _learn(self, words: Sequence[str], meaning: Meaning) -> None:
+        if all(w.isdigit() for w in words):
+            return  # the 2 of an area in m2 names nothing
         stems = tuple(stem(w) for w in words)
         self._names[stems[0]].append(_Entry(stems, meaning))
 

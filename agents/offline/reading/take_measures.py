@@ -55,8 +55,6 @@ def _counted(r: Reader, counted: Item, distinct: bool) -> Measure:
     item = r.peek()
     if item is None or item.kind not in {"name", "verb"}:
         return Measure("count", r.subject)
-    if _describes_people(r, item):
-        raise r.not_understood(item)
     table = r.resolver.table(item) or (r.resolver.table(item, 0.7) if not item.columns else None)
     column = r.resolver.column(item, r.context) if item.columns else None
     if column is not None and (table is None or beats(item)):
@@ -86,15 +84,6 @@ def _counted(r: Reader, counted: Item, distinct: bool) -> Measure:
     if item.kind == "verb" or item.values:
         return Measure("count", r.subject)
     raise r.not_understood(item)
-
-
-def _describes_people(r: Reader, item: Item) -> bool:
-    """Whether it says what people do again, like "returning customers": no returns, and nothing that was returned."""
-    following = r.peek(1)
-    touching = (
-        following is not None and following.kind == "name" and bool(following.tables) and r.touches(item, following)
-    )
-    return touching and item.text.lower() in {"returning", "recurring", "repeating"}
 
 
 def _more_distinct(r: Reader) -> None:

@@ -14,11 +14,20 @@ _NOT_SINCE = frozenset({"birth", "born", "updated", "modified", "due", "expiry"}
 """Words of dates that do not say since when there is a row."""
 
 
+_AGAIN = frozenset({"returning", "recurring", "repeat", "repeating"})
+"""Words for people who came more than once: who these are nobody has said, and they are no returns."""
+
+
 def name_new(r: Reader) -> None:
     """Leave out "new" of "new customers this year", where their own date says it; else count who came first then."""
+    for item in r.items:
+        if item.stated and item.text.lower() in _AGAIN:
+            raise r.not_understood(item)  # "how many customers are returning"
     for n, item in enumerate(r.items[:-1]):
         noun = r.items[n + 1]
         table = r.resolver.table(noun) if noun.kind == "name" else None
+        if item.text.lower() in _AGAIN and table is not None and are_people(r, table):
+            raise r.not_understood(item)
         if item.kind != "unknown" or item.text.lower() != "new" or table is None:
             continue
         elsewhere = _others(r, table)
