@@ -110,3 +110,27 @@ def test_only_slips_that_make_no_other_word_are_corrected(terse: Lexicon, typed:
 
 def _words(text: str) -> tuple[Word, ...]:
     return split(text)
+
+
+CLUB = """
+CREATE TABLE members (member_id INTEGER PRIMARY KEY, name TEXT);
+CREATE TABLE departments (
+    department_id INTEGER PRIMARY KEY, name TEXT, leader_id INTEGER REFERENCES members (member_id)
+);
+CREATE TABLE department_members (
+    department_id INTEGER REFERENCES departments, member_id INTEGER REFERENCES members, since TEXT
+);
+"""
+
+
+def test_who_belongs_to_what_stands_in_the_table_of_pairs_and_not_in_who_leads_it(tmp_path: Path) -> None:
+    joins = _lexicon(tmp_path, CLUB).joins
+    for way in (("members", "departments"), ("departments", "members")):
+        assert [step.target for step in joins.path(*way) or ()] == ["department_members", way[1]]
+    assert [step.source_columns for step in joins.path("departments", "members", hint=["leader_id"]) or ()] == [
+        ("leader_id",)
+    ]
+
+
+def test_a_name_may_be_typed_as_the_schema_has_it() -> None:
+    assert [word.text for word in split("How many order_items?")] == ["How", "many", "order", "items"]

@@ -71,7 +71,8 @@ def _read(match: re.Match[str], sentence: int) -> list[Word]:
     if kind == "possessive":
         return [Word("'s", "'s", "'s", sentence)]
     lower = text.lower().replace("’", "'")
-    parts = CONTRACTIONS.get(lower, (text,))
+    # A name may be typed as the schema has it: "order_items" are order items.
+    parts = CONTRACTIONS.get(lower) or tuple(filter(None, text.split("_")))
     return [Word(p, p.lower(), stem(p.lower()), sentence, number=NUMBER_WORDS.get(p.lower())) for p in parts]
 
 

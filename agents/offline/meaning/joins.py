@@ -12,6 +12,9 @@ from tools.catalog import Catalog, Column, Table
 
 _TO_MANY = 1.5
 """A step that multiplies rows costs more than one that does not."""
+_BESIDE_A_BRIDGE = 2.0
+"""Where a table of pairs joins two others, who belongs to what stands there: a key between them is another matter,
+such as who leads it."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Joins:
         for step in [*_declared(catalog), *_inferred(catalog, naming)]:
             self._steps[step.source].append(step)
             self._steps[step.target].append(step.back())
+        self._bridged = {pair for table in catalog if (pair := self._bridges(table))}
 
     def path(self, source: str, target: str, hint: Iterable[str] = ()) -> tuple[Step, ...] | None:
         """Return the cheapest way from a row of one table to rows of another, or None where there is none.
@@ -46,6 +50,7 @@ class Joins:
         ways = self._ways(source, target)
         if not ways:
             return None
+        ways += [(step,) for step in self._steps[source] if self._is_beside_a_bridge(step) and step.target == target]
         hinted = [way for way in ways if any(c in hint for s in way for c in (*s.source_columns, *s.target_columns))]
         return (hinted or ways)[0]
 
@@ -61,6 +66,22 @@ class Joins:
 
     def steps_from(self, table: str) -> tuple[Step, ...]:
         return tuple(self._steps.get(table, ()))
+
+    def _bridges(self, table: Table) -> frozenset[str] | None:
+        """Return the two tables whose pairs are all that this one holds, besides when or how they belong together."""
+        steps = self._steps[table.name]
+        others = frozenset(step.target for step in steps if step.to_one)
+        keys = {column for step in steps if step.to_one for column in step.source_columns}
+        holds_pairs = (
+            len(steps) == len(others) == 2 and table.name not in others and len(table.columns) <= len(keys) + 1
+        )
+        return others if holds_pairs and set(table.primary_key) in (set(), keys) else None
+
+    def _is_beside_a_bridge(self, step: Step) -> bool:
+        return frozenset((step.source, step.target)) in self._bridged
+
+    def _cost(self, step: Step) -> float:
+        return (1 if step.to_one else _TO_MANY) + (_BESIDE_A_BRIDGE if self._is_beside_a_bridge(step) else 0)
 
     def _ways(self, source: str, target: str) -> list[tuple[Step, ...]]:
         if source == target:
@@ -82,9 +103,7 @@ class Joins:
                 continue
             for step in self._steps.get(table, ()):
                 if step.target != source:
-                    heapq.heappush(
-                        heap, (cost + (1 if step.to_one else _TO_MANY), next(order), step.target, (*way, step))
-                    )
+                    heapq.heappush(heap, (cost + self._cost(step), next(order), step.target, (*way, step)))
         return ways
 
 
