@@ -90,7 +90,9 @@ class Turn:
             member, now = self.member, self._seats.clock()
             member.pending -= 1
             self._seats.choice.pending -= 1
-            member.answered(self.kind, now - self.started, now)
+            # A call that gives its answer whole has told already.
+            if not self._is_told:
+                member.answered(self.kind, now - self.started, now)
 
     def succeeded(self, tokens: float | None = None, headers: Mapping[str, str] | None = None) -> None:
         """The call is answered. `tokens` are what it took in all; `headers` may say how much is left."""

@@ -325,3 +325,13 @@ def test_where_the_second_fails_and_the_first_still_says_nothing_a_third_is_aske
         assert sum(state.in_flight for state in pool.states) == 0
 
     virtually(scene())
+
+
+def test_how_long_a_whole_call_took_is_counted_once() -> None:
+    async def scene() -> None:
+        pool = await practised("a", calls=19)
+        assert pool.states[0].p95 is None  # Twenty are enough.
+        pool = await practised("a", calls=20)
+        assert pool.states[0].p95 is not None and pool.states[0].p95 < 0.1
+
+    virtually(scene())
