@@ -48,8 +48,10 @@ def _find(module: str, name: str) -> Callable[[Asker], Any]:
     try:
         function = getattr(import_module(module), name, None)
     except Exception as error:
-        log.exception("the extension could not be imported")
-        reason = str(error) if isinstance(error, ModuleNotFoundError) else type(error).__name__
+        is_absent = isinstance(error, ModuleNotFoundError)
+        if not is_absent:  # Only its author can tell what is wrong, by where it is.
+            log.exception("the extension could not be imported")
+        reason = str(error) if is_absent else f"{type(error).__name__}; the log has the details"
         raise _invalid(f"the module {module} cannot be imported ({reason})") from error
     if not callable(function):
         raise _invalid(f"the module {module} has no function {name}")

@@ -162,8 +162,8 @@ async def test_a_function_may_be_sync_async_or_a_context(asker: Asker, name: str
     ("extension", "reason"),
     [
         ("absent:extend", r"the module absent cannot be imported \(No module named 'absent'\)"),
-        ("broken:extend", r"the module broken cannot be imported \(ZeroDivisionError\)"),
-        (".extras:sync", r"the module \.extras cannot be imported \(TypeError\)"),
+        ("broken:extend", r"the module broken cannot be imported \(ZeroDivisionError; the log has the details\)"),
+        (".extras:sync", r"the module \.extras cannot be imported \(TypeError; the log has the details\)"),
         ("extras..sync:sync", r"the module extras\.\.sync cannot be imported"),
         ("extras:absent", "the module extras has no function absent"),
         ("extras:number", "the module extras has no function number"),
