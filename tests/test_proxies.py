@@ -89,6 +89,17 @@ async def test_an_answer_that_does_not_come_has_an_end(proxy: RawEndpoint) -> No
     assert (await fault_of(ELSEWHERE, seconds=0.2)).fault.breakage is Breakage.TIMEOUT
 
 
+async def test_whoever_is_cancelled_is_cancelled_and_not_late(proxy: RawEndpoint) -> None:
+    proxy.will_say(None)
+    async with open_requester([Endpoint(ELSEWHERE, "m")], seconds=60) as requester:
+        asking = asyncio.ensure_future(requester.ask(Request(ASKED.fields)))
+        await proxy.asked.wait()
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+        assert (await requester.ask(Request(ASKED.fields))).text == "well"
+
+
 async def test_a_proxy_that_is_away_is_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "127.0.0.1:1")
     assert (await fault_of(ELSEWHERE)).fault.breakage is Breakage.CONNECT
