@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from benchmarks.report_measured import Figures, Measured, at
 from benchmarks.report_requester import CEILING, clients
@@ -183,6 +184,8 @@ def requester(measured: Measured, axes: Axes) -> bool:
     bars = axes.barh(names, [per_s for _, per_s in told], color=colours)
     axes.bar_label(bars, fmt="{:,.0f}", padding=3)
     axes.set(xlabel="requests a second")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlim(right=1.15 * max(per_s for _, per_s in told))
     axes.grid(axis="y", visible=False)
     return True

@@ -55,8 +55,8 @@ def clients(figures: Figures) -> list[tuple[str, int, Sequence[Figures]]]:
         (CEILING, under_way, [figures["raw"]]),
         ("bare loop of our client", under_way, figures["bare"]),
         ("**ours**, with limits, weights, checks and saving", under_way, figures["ours"]),
-        ("**ours**, all of that, through a proxy", under_way, figures["proxied"]["ours"]),
-        ("bare loop of aiohttp, through a proxy", under_way, figures["proxied"]["bare"]),
+        ("**ours** through a proxy, with all of that", under_way, figures["proxied"]["ours"]),
+        ("bare loop of aiohttp through a proxy", under_way, figures["proxied"]["bare"]),
         ("bare loop of aiohttp", under_way, [figures["aiohttp"]]),
         *(
             (f"{CLIENTS[name]}, {peer['version']}", peer["in_flight"], [peer])
