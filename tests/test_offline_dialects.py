@@ -26,7 +26,8 @@ TABLES = (
     "CREATE TABLE players (id INTEGER PRIMARY KEY, name VARCHAR(40) NOT NULL, team_id INTEGER NOT NULL, "
     "birth_date DATE NOT NULL, email VARCHAR(60), FOREIGN KEY (team_id) REFERENCES teams (id))",
     "CREATE TABLE goals (id INTEGER PRIMARY KEY, player_id INTEGER NOT NULL, scored_at TIMESTAMP NOT NULL, "
-    "minute_played INTEGER NOT NULL, FOREIGN KEY (player_id) REFERENCES players (id))",
+    "minute_played INTEGER NOT NULL, metres DOUBLE PRECISION NOT NULL, "
+    "FOREIGN KEY (player_id) REFERENCES players (id))",
 )
 ROWS = (
     "INSERT INTO teams VALUES (1, 'Rovers', 'Bath'), (2, 'United', 'Cardiff'), (3, 'Harriers', 'Bath')",
@@ -34,7 +35,8 @@ ROWS = (
     "(3, 'Cleo', 2, '1995-11-30', 'cleo@x.org'), (4, 'Dee', 2, '2003-03-03', NULL)",
     "INSERT INTO goals VALUES "
     + ", ".join(
-        f"({n + 1}, {(1, 3, 1, 2, 3, 1)[n % 6]}, '{date(2025, 1, 6) + timedelta(days=17 * n)} 15:00:00', {n * 7 % 90})"
+        f"({n + 1}, {(1, 3, 1, 2, 3, 1)[n % 6]}, '{date(2025, 1, 6) + timedelta(days=17 * n)} 15:00:00', "
+        f"{n * 7 % 90}, {n % 9}.5)"
         for n in range(40)
     ),
 )
@@ -60,6 +62,8 @@ QUESTIONS = (
     "What is the average number of days between birth date and goal per team?",
     "What share of goals was scored in 2026 per team?",
     "How many new players per quarter?",
+    "Share of metres per team",
+    "Compare total metres in 2025 and 2026 by team",
 )
 
 

@@ -220,7 +220,7 @@ class SQLBuilder:
     def _with_share(self, query: exp.Select, measure: exp.Expr) -> exp.Select:
         whole = exp.Window(this=exp.Sum(this=measure.copy()))
         share = _percent(measure.copy(), whole)
-        return query.select(exp.alias_(exp.Round(this=share, decimals=exp.Literal.number(2)), "share_percent"))
+        return query.select(exp.alias_(self._rounded(share), "share_percent"))
 
     def _part_of_whole(self, frame: Frame, predicates: Predicates, measure: Measure) -> exp.Expr:
         """The rows that fulfil the conditions, or the sum over them, in percent of all."""
@@ -235,7 +235,12 @@ class SQLBuilder:
         part = exp.Sum(this=exp.Case(ifs=[exp.If(this=within, true=value.copy())], default=exp.Literal.number(0)))
         whole = exp.Count(this=exp.Star()) if measure.column is None else exp.Sum(this=value)
         share = _percent(part, exp.Nullif(this=whole, expression=exp.Literal.number(0)))
-        return exp.Round(this=share, decimals=exp.Literal.number(2))
+        return self._rounded(share)
+
+    def _rounded(self, percent: exp.Expr) -> exp.Expr:
+        # PostgreSQL rounds a numeric to decimals, and no double precision.
+        value = exp.cast(percent, "DECIMAL") if self._dialect == "postgres" else percent
+        return exp.Round(this=value, decimals=exp.Literal.number(2))
 
     def _periods(
         self,
@@ -258,7 +263,7 @@ class SQLBuilder:
             exp.Paren(this=exp.Sub(this=newer, expression=older)),
             exp.Nullif(this=older.copy(), expression=exp.Literal.number(0)),
         )
-        query = exp.select("*", exp.alias_(exp.Round(this=change, decimals=exp.Literal.number(2)), "change_percent"))
+        query = exp.select("*", exp.alias_(self._rounded(change), "change_percent"))
         return query.from_(both.subquery("periods")).order_by(self._ordered(newer.copy(), True))
 
     def _within(self, frame: Frame, measure: Measure, side: exp.Expr) -> exp.Expr:
