@@ -10,7 +10,6 @@ from datetime import date, timedelta
 
 MONTHS = {name.lower(): n for n, name in enumerate(calendar.month_name) if name}
 MONTHS |= {name.lower(): n for n, name in enumerate(calendar.month_abbr) if name} | {"sept": 9}
-DAYS_OF_WEEK = {name.lower(): n for n, name in enumerate(calendar.day_name)}
 
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
 _NUMBERS |= {"ten": 10, "twelve": 12, "first": 1, "second": 2, "third": 3, "fourth": 4, "a": 1}
