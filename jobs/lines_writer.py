@@ -7,7 +7,7 @@ import json
 import os
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -87,9 +87,14 @@ class Writer:
                 # The answers first: a line that stands in both has been answered.
                 for gathered, (path, file) in zip((self._answers, self._errors), self._files, strict=True):
                     _write(path, file, b"".join([gathered.popleft() for _ in range(len(gathered))]))
-                self._loop.call_soon_threadsafe(self._room_again.set)
+                self._tell_room()
         except Exception as failure:  # told by `room`, in the thread that can do something about it
             self._failure = failure
+            self._tell_room()
+
+    def _tell_room(self) -> None:
+        # In a loop that a second Ctrl-C has closed nobody waits any more.
+        with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._room_again.set)
 
 

@@ -18,6 +18,7 @@ from errors import AskError, FileUnusable, JobStopped, ModelUnavailable, Setting
 from jobs.__main__ import app
 from jobs.engine import Engine, Files, Tell, run_job, together
 from jobs.lines import Counts, open_lines
+from jobs.lines_writer import open_writer
 
 pytest_plugins = ("tests.ray_cluster",)
 
@@ -156,3 +157,13 @@ def test_without_ray_a_sentence_says_how_to_install_it(files: Files, monkeypatch
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     with pytest.raises(SettingsInvalid, match=r"pip install -r requirements-ray\.txt"):
         run_job(partial(shout, "!"), files, Engine.RAY, 2, lambda counts: None)
+
+
+def test_what_was_saved_is_written_though_its_loop_was_broken_off(tmp_path: Path) -> None:
+    save, errors, loop = tmp_path / "answers.jsonl", tmp_path / "errors.jsonl", asyncio.new_event_loop()
+    save.touch()
+    errors.touch()
+    with open_writer(save, errors, loop) as writer:
+        loop.close()
+        writer.put_answer(b'{"line":1}\n')
+    assert save.read_bytes() == b'{"line":1}\n'
