@@ -8,11 +8,12 @@ from datetime import date
 
 from asyncer import asyncify
 
+from agents.offline.about import about
 from agents.offline.analyst import Analyst
 from agents.offline.english.times import read_period
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Col, Condition, During, Grain, Group, Measure, Order, Plan, Related
-from agents.offline.starting import is_link
+from agents.offline.starting import first_questions, is_link
 from agents.question import Draft, Followup, Question
 from tools.catalog import Found
 from tools.sql_runner import Rows
@@ -37,7 +38,8 @@ class OfflineSuggester:
         try:
             plan = self._analyst.understand(draft.reading, question.today, found.values).plan
         except NotUnderstood:
-            return []  # A model understood it, not the rules; the model proposes its own.
+            # A model understood it, not the rules, and proposes its own; or the tables were asked for.
+            return self._first(question) if about(draft.reading, self._analyst.lexicon) else []
         asked = {question.text.strip().lower(), draft.reading.strip().lower()}
         proposed: dict[str, Followup] = {}
         for followup in self._followups(plan, rows, question.today):
@@ -46,6 +48,10 @@ class OfflineSuggester:
             if len(proposed) == PROPOSED:
                 break
         return list(proposed.values())
+
+    def _first(self, question: Question) -> list[Followup]:
+        questions = first_questions(self._analyst, question.today)
+        return [Followup(q, self._analyst.understand(q, question.today).sql) for q in questions]
 
     def _followups(self, plan: Plan, rows: Rows, today: date) -> Iterator[Followup]:
         """Yield what can be asked after the plan, one of each kind in turn, the most telling kind first."""

@@ -6,6 +6,7 @@ import re
 
 from asyncer import asyncify
 
+from agents.offline.about import TABLES_ASKED, About, about
 from agents.offline.analyst import Analyst
 from agents.offline.meaning.resolving import Ambiguous, NotUnderstood
 from agents.offline.reading.periods_kept import is_of_words
@@ -38,6 +39,8 @@ class OfflineWriter:
     def _write(self, question: Question, found: Found) -> Draft:
         before = question.turns[-1].reading if question.turns else None
         text = without_wish(question.text)
+        if (told := about(text, self._analyst.lexicon)) is not None:
+            return self._tell(told, question)
         try:
             understood = self._analyst.understand(text, question.today, found.values, before)
         except NotUnderstood as reason:
@@ -48,6 +51,12 @@ class OfflineWriter:
             raise QuestionDeclined(str(reason), suggestions) from None
         words = tuple(filter(is_of_words, understood.assumptions))
         return Draft(understood.sql, understood.reading, understood.assumptions, words=words)
+
+    def _tell(self, told: About, question: Question) -> Draft:
+        if told.sql:
+            return Draft(told.sql, question.text)
+        first = first_questions(self._analyst, question.today)[: _SUGGESTED - 1]
+        raise QuestionDeclined(told.words, (*first, TABLES_ASKED))
 
     def _readings(self, question: Question, found: Found, text: str, unclear: Ambiguous) -> tuple[str, ...]:
         """Return the question once for each thing that its word may mean, where it is then understood."""
