@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from datetime import date
 from typing import Any
 
@@ -15,7 +15,7 @@ from chainlit.config import config
 from chainlit.types import CommandDict, Feedback, ThreadDict
 
 from agents.ask import Asker
-from agents.events import Finished
+from agents.events import ReceiptWritten
 from agents.question import TURNS_KEPT, Draft, Mode, Question, Turn
 from chat.answer import Answer, greet
 from chat.doubt import keep_doubt
@@ -153,11 +153,17 @@ async def on_message(message: cl.Message | None) -> None:
     if mode == "ask":
         answer.may_be_asked_again(question.text)
     try:
-        async with aclosing(desk.ask(question)) as events:
+        async with AsyncExitStack() as closing:
+            events = await closing.enter_async_context(aclosing(desk.ask(question)))
             async for event in events:
-                await answer.show(event)
-                if isinstance(event, Finished) and event.status == "answered":
+                if isinstance(event, ReceiptWritten):
                     _remember(message.id, question, answer.draft)
+                await answer.show(event)
+                if isinstance(event, ReceiptWritten):
+                    # Chainlit takes the next question when this returns: it need not wait for what else comes.
+                    closing.pop_all()
+                    answer.go_on(events)
+                    return
     except asyncio.CancelledError:
         await answer.close("stopped")
         raise

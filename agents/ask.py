@@ -58,7 +58,7 @@ from agents.redrawing import Redrawing, read_redrawing, say_redrawn
 from agents.together import together
 from agents.typed_sql import looks_like_sql
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, QuestionUnclear, SQLFailed, SQLRefused
-from llm.spending import spending
+from llm.spending import spending, spent_so_far
 from tools.breakdown import Step
 from tools.catalog import Catalog, Found, SavedQuestion
 from tools.chart import Chart, choose_chart
@@ -214,17 +214,17 @@ class _Asking:
         await self.tell(TablesFound(found))
         draft, query, rows = await self._write_and_run(found)
         await self.tell(RowsFound(rows))
-        chart = await self._chart(rows)
-        if chart:
+        if chart := await self._chart(rows):
             await self.tell(ChartDrawn(chart))
+        if self.asker.explainer is not None and found_nothing(rows):
+            return await self._tell_nothing(self.asker.explainer, draft, query, rows, found)
         async with together() as tasks:
-            newest = tasks.soonify(self._newest)(query.tables)
-            if self.asker.explainer is not None and found_nothing(rows):
-                tasks.soonify(self._tell_nothing)(self.asker.explainer, draft, rows, found)
-            else:
-                tasks.soonify(self._narrate)(draft, rows, chart)
-                tasks.soonify(self._suggest)(draft, rows, found)
-        await self.tell(ReceiptWritten(self._receipt(draft, query, newest.value)))
+            followups = tasks.soonify(self._suggest)(draft, rows, found)
+            async with together() as telling:
+                newest = telling.soonify(self._newest)(query.tables)
+                await self._narrate(draft, rows, chart)
+            await self._write_receipt(self._receipt(draft, query, newest.value))
+        await self._offer(followups.value)
 
     async def _investigate(self) -> None:
         if self.asker.investigator is None:
@@ -233,23 +233,30 @@ class _Asking:
         with self._stage("investigate"):
             tables = await self.asker.investigator.investigate(self.question, self.tell, self._say)
         newest = await self._newest(tables)
-        await self.tell(ReceiptWritten(Receipt((), self._sizes(tables), newest, trusted=False)))
+        await self._write_receipt(Receipt((), self._sizes(tables), newest, trusted=False))
 
-    async def _tell_nothing(self, explainer: Explainer, draft: Draft, rows: Rows, found: Found) -> None:
+    async def _tell_nothing(
+        self, explainer: Explainer, draft: Draft, query: SafeQuery, rows: Rows, found: Found
+    ) -> None:
         """Tell that there are no rows, why, and what to ask instead."""
         async with together() as tasks:
-            tasks.soonify(self._narrate)(draft, rows, None)
+            newest = tasks.soonify(self._newest)(query.tables)
             emptying = tasks.soonify(self._explain)(explainer, draft)
+            await self._narrate(draft, rows, None)
         if why := say_why(emptying.value):
             await self.tell(TextChunk(why))
-        if instead := ask_instead(self.question, draft, emptying.value):
-            await self.tell(FollowupsSuggested(tuple(followup.question for followup in unlike(instead))))
-        else:
-            await self._suggest(draft, rows, found)
+        await self._write_receipt(self._receipt(draft, query, newest.value))
+        instead = ask_instead(self.question, draft, emptying.value)
+        await self._offer(unlike(instead) if instead else await self._suggest(draft, rows, found))
 
     async def _newest(self, tables: Sequence[str]) -> date | None:
         freshness = self.asker.freshness
         return await freshness.newest(tables, self.question.today) if freshness else None
+
+    async def _write_receipt(self, receipt: Receipt) -> None:
+        """Tell that the answer is whole: whoever asked may ask on, and need not wait for the next questions."""
+        ended = {stage: spent for stage, spent in self.seconds.items() if spent}  # A stage counts when it has ended.
+        await self.tell(ReceiptWritten(receipt, ended, spent_so_far(), dict(self.began)))
 
     def _receipt(self, draft: Draft, query: SafeQuery, newest: date | None) -> Receipt:
         return Receipt(read_assumed(query.premises), self._sizes(query.tables), newest, draft.trusted)
@@ -341,19 +348,20 @@ class _Asking:
     async def _say(self, text: str) -> None:
         await self.tell(TextChunk(text))
 
-    async def _suggest(self, draft: Draft, rows: Rows, found: Found) -> None:
+    async def _suggest(self, draft: Draft, rows: Rows, found: Found) -> list[Followup]:
         with self._stage("suggest"):
             try:
                 ideas = await self.asker.suggester.suggest(self.question, draft, rows, found)
-                kept = await self._runnable(ideas)
+                return await self._runnable(ideas)
             except AskError as error:
                 log.warning("no follow-ups: %s", error)
-                return
             except Exception:
                 log.exception("no follow-ups")  # The answer stands without them.
-                return
-        if kept:
-            await self.tell(FollowupsSuggested(tuple(f.question for f in kept)))
+        return []
+
+    async def _offer(self, followups: Sequence[Followup]) -> None:
+        if followups:
+            await self.tell(FollowupsSuggested(tuple(followup.question for followup in followups)))
 
     async def _runnable(self, ideas: list[Followup]) -> list[Followup]:
         """Return the ideas to offer. Where many ask, all are offered as they were proposed: a click asks anew."""

@@ -108,14 +108,21 @@ class TextChunk:
 
 @dataclass(frozen=True)
 class FollowupsSuggested:
+    """What to ask next; comes after the receipt, or not at all."""
+
     questions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ReceiptWritten:
-    """What the answer rests on; told once, when all of it is said."""
+    """The answer is whole, and this is what it rests on; told once, and only the next questions may still come."""
 
     receipt: Receipt
+    seconds: dict[str, float] = field(default_factory=dict)
+    """As in `Finished`, of the stages that have ended: for who does not wait for the next questions."""
+    tokens: int = 0
+    """As in `Finished`, so far."""
+    began: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,11 @@ class Visit:
     own: float | None = None
     """What the model itself took until the first token."""
     whole: float | None = None
+    """Until nothing more came: next questions are part of it."""
     transits: array[float] = field(default_factory=lambda: array("d"))
     """How long each token was on its way from the model to here."""
+    may_ask: float | None = None
+    """Until the next question could be asked."""
 
     @property
     def added(self) -> float | None:
@@ -76,6 +79,7 @@ class Load:
             "first_token_ms": spread(v.first_token for v in well if v.first_token is not None),
             "added_ms": spread(v.added for v in well if v.added is not None),
             "transit_ms": spread(transit for v in well for transit in v.transits),
+            "may_ask_ms": spread(v.may_ask for v in well if v.may_ask is not None),
             "whole_ms": spread(v.whole for v in well if v.whole is not None),
             "connect_ms": spread(v.connect for v in self.visits if v.connect is not None),
             "generator_late_ms": spread(v.late for v in self.visits if v.late is not None),

@@ -27,6 +27,7 @@ SPOKEN = frozenset({"stream_start", "stream_token", "new_message", "update_messa
 
 _STAMP = re.compile(r"t(\d{8,16})(?!\d)")
 _OWN = re.compile(r"\bm(\d+) t\d{8}")
+_COMING = re.compile(r'"coming":\s?(true|false)')
 _STATUS = re.compile(r'"status":\s?"(declined|refused|failed|stopped)"')
 
 
@@ -62,7 +63,10 @@ class Page:
         self._socket = socket
 
     async def ask(self, visit: Visit, intended: float) -> None:
-        """Ask a question, read until its end, and note how it went. Raises PageGone."""
+        """Ask a question, read until nothing more of it comes, and note how it went. Raises PageGone.
+
+        Where an app takes the next question before that, its work still goes on: the question has not ended.
+        """
         message = {
             "id": str(uuid.uuid4()),
             "threadId": "",
@@ -72,8 +76,8 @@ class Page:
             "createdAt": datetime.now(UTC).isoformat(),
         }
         await self._tell("client_message", {"message": message, "fileReferences": []})
-        stamps, has_begun = Stamps(visit, intended), False
-        while True:
+        stamps, has_begun, is_coming = Stamps(visit, intended), False, False
+        while visit.may_ask is None or is_coming:
             name, frame = await self._event()
             if name in SPOKEN:
                 stamps.read(frame)
@@ -81,9 +85,12 @@ class Page:
                 # and says when it begins and ends, too.
                 has_begun = has_begun or message["id"] in frame
             elif name == "task_end" and has_begun:
-                break
-            elif name == "element" and (status := _STATUS.search(frame)):
-                visit.failure = status[1]
+                visit.may_ask = 1e3 * (time.monotonic() - intended)
+            elif name == "element":
+                if coming := _COMING.search(frame):
+                    is_coming = coming[1] == "true"
+                if status := _STATUS.search(frame):
+                    visit.failure = status[1]
         visit.whole = 1e3 * (time.monotonic() - intended)
         if visit.failure is None and visit.first_token is None:
             visit.failure = "no answer"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import logging
 import time
-from collections.abc import Callable
-from typing import Any, ParamSpec, assert_never
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from typing import Any, assert_never
 
 import chainlit as cl
-from asyncer import asyncify
 from chainlit.data import get_data_layer
 from chainlit.element import Element
 
@@ -36,28 +34,21 @@ from agents.events import (
     Waiting,
 )
 from agents.question import Draft, Question
+from chat.elements import draw_figure, element, show, write_table
 from chat.markdown import MarkdownStream, as_markdown
 from chat.reviewing import wording
-from chat.table import count, table
+from chat.table import count
 from tools.catalog import Found
-from tools.chart import Chart, draw
+from tools.chart import Chart
 from tools.sql_runner import Rows
 
 log = logging.getLogger("quaestor.chat")
-
-P = ParamSpec("P")
-
-FEW_ROWS = 50
-"""So many are written and drawn in a millisecond, which is less than a thread costs the others."""
 
 TABLES_NAMED = 4
 """How many of the found tables the line about the stage names."""
 
 GATHERED = 0.05
 """Seconds within which what changes beside the words travels as one: a quick answer passes its stages unseen."""
-
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
-"""As public/theme.json has it."""
 
 
 class Answer:
@@ -72,15 +63,17 @@ class Answer:
         """Take who answers, and the questions to offer instead where this one is refused or fails."""
         self.draft: Draft | None = None
         """The SQL that was written last."""
+        self.rest: asyncio.Task[None] | None = None
+        """Shows what comes after the answer, while it does; to be cancelled where nobody waits for it any more."""
         self._analyst = analyst
         self._instead = instead
         self._began = time.monotonic()
         self._told_at: float | None = None
-        """When the last words came; what is proposed after them is not what the person waited for."""
+        """When the last words came."""
         self._message = cl.Message("")
         self._said = ""
         self._markdown = MarkdownStream()
-        self._is_over = False
+        self._is_whole = False
         self._rows: Rows | None = None
         self._shown: dict[str, Element] = {}
         self._changed: dict[str, Element] = {}
@@ -88,9 +81,9 @@ class Answer:
         self._sent_at = float("-inf")
         self._sending: asyncio.Task[None] | None = None
         self._stage_before_waiting: dict[str, Any] | None = None
-        self._evidence = _element("Evidence", self._message.id, key=self._message.id, attempts=[])
-        self._queries = _element("Queries", self._message.id, key=self._message.id, queries=[])
-        self._next = _element("Next", self._message.id, key=self._message.id)
+        self._evidence = element("Evidence", self._message.id, key=self._message.id, attempts=[])
+        self._queries = element("Queries", self._message.id, key=self._message.id, queries=[])
+        self._next = element("Next", self._message.id, key=self._message.id)
         self._questions: tuple[str, ...] = ()
         self._asks = False
         self._notes: list[str] = []
@@ -152,7 +145,7 @@ class Answer:
             case TextChunk(text):
                 await self._tell(text)
             case FollowupsSuggested(questions):
-                self._questions = questions  # Shown at the end, so that nothing moves under the reader's pointer.
+                self._questions = questions
             case Declined(reason, suggestions, asks):
                 self._questions, self._asks = suggestions, asks
                 await self._say(reason)
@@ -163,6 +156,7 @@ class Answer:
                 await self._tell_failure(reason, retry_after)
             case ReceiptWritten(receipt):
                 self._receipt = receipt_as_json(receipt)
+                await self._end("answered", event)
             case Finished(status):
                 await self.close(status, event)
             case _:
@@ -173,42 +167,72 @@ class Answer:
         await self._tell_failure(reason, retry_after)
         await self.close("failed")
 
+    def go_on(self, events: AsyncGenerator[Event, None]) -> None:
+        """Show what comes after the answer, in a task of its own: the person may ask on meanwhile."""
+        self.rest = asyncio.create_task(self._show_rest(events), name="rest")
+
     async def close(self, status: str, finished: Finished | None = None) -> None:
-        """End the answer: offer the next questions, and say what it rests on and how long it took."""
+        """Let nothing more come: an answer that is not whole ends like this, one that is gets its next questions."""
+        if not self._is_whole:
+            await self._end(status, finished)
+        elif self._next.props["coming"]:
+            questions = list(self._questions)
+            self._next.props = {**self._next.props, **_spent(finished), "questions": questions, "coming": False}
+            self._change(self._next)
+            await self._send()
+            await self._keep([self._next])
+
+    async def _end(self, status: str, told: ReceiptWritten | Finished | None) -> None:
+        """End the answer: say what it rests on and how long it took. After a receipt, next questions may come."""
         await self._write(self._markdown.end())
+        is_coming = isinstance(told, ReceiptWritten)
         self._next.props = {
             "key": self._message.id,
             "status": status,
             "questions": list(self._questions),
+            "coming": is_coming,
             "again": self._again,
             "asks": self._asks,
             "notes": [*self._notes, *self._in_our_words()],
             "assumptions": self._unsaid(),
             "analyst": self._analyst,
             "seconds": round((self._told_at or time.monotonic()) - self._began, 2),
-            "stages": _stages(finished) if finished else [],
-            "tokens": finished.tokens if finished else 0,
+            "stages": [],
+            "tokens": 0,
+            **_spent(told),
             "receipt": self._receipt,
             "rows": count(self._rows) if self._rows else None,
             "save": self._offer_saving() if status == "answered" else None,
         }
-        self._is_over, self._rows = True, None
+        self._is_whole, self._rows = True, None
         self._found.clear()
         if status == "answered" and self.draft:
-            self._change(_element("Breakdown", self._message.id, key=self._message.id, sql=self.draft.sql))
+            self._change(element("Breakdown", self._message.id, key=self._message.id, sql=self.draft.sql))
         self._change(self._next)
         if self._sending:
             self._sending.cancel()
         await self._send()
         await self._message.update()
-        await self._keep()
+        await self._keep(each for each in self._shown.values() if each is not self._next or not is_coming)
+
+    async def _show_rest(self, events: AsyncGenerator[Event, None]) -> None:
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    await self.show(event)
+        except Exception:
+            log.exception("what comes after an answer could not be shown")  # The answer itself stands.
+        finally:
+            # The task knows its page's session, by which this answer is found: it would keep itself alive.
+            self.rest = None
+            await self.close("answered")
 
     async def show_again(self) -> None:
         """Show a page that was away all that it may have missed."""
         await cl.context.emitter.send_step(self._message.to_dict())
-        for element in self._shown.values():
-            await _show(element)
-        if not self._is_over:
+        for each in self._shown.values():
+            await show(each)
+        if not self._is_whole:
             await cl.context.emitter.task_start()
 
     def _name_who_goes_on(self, fell_back: FellBack) -> None:
@@ -247,7 +271,7 @@ class Answer:
 
     async def _show_rows(self, rows: Rows) -> None:
         self._rows = rows
-        self._evidence.props["table"] = await _for_rows(rows, _write_table, rows)
+        self._evidence.props["table"] = await write_table(rows)
         self._evidence.props["seconds"] = rows.seconds
         self._change(self._evidence)
         self._stage("Telling the answer", f"from {count(rows)}")
@@ -258,16 +282,14 @@ class Answer:
             await self._draw(chart, self._rows)
 
     async def _draw(self, chart: Chart, rows: Rows) -> None:
-        figure = _Figure.at(await _for_rows(rows, _draw, chart, rows))
-        figure.for_id = self._message.id
-        self._change(figure)
+        self._change(await draw_figure(chart, rows, self._message.id))
 
     async def _show_query(self, ran: QueryRan) -> None:
         """Show a query of an investigation, where there is one."""
         told = {"number": ran.number, "why": ran.why, "sql": ran.sql, "complaint": ran.complaint}
         if ran.rows is not None:
             self._found[ran.number] = ran.rows
-            told |= {"table": await _for_rows(ran.rows, _write_table, ran.rows), "count": count(ran.rows)}
+            told |= {"table": await write_table(ran.rows), "count": count(ran.rows)}
         self._queries.props["queries"].append(told)
         self._change(self._queries)
         self._stage("Investigating", ran.why or f"query {ran.number}")
@@ -320,15 +342,15 @@ class Answer:
         """Let the page know what has changed, each element as it is by now."""
         self._sent_at, self._sending = time.monotonic(), None
         changed, self._changed = self._changed, {}
-        for element in changed.values():
-            await _show(element)
+        for each in changed.values():
+            await show(each)
 
-    async def _keep(self) -> None:
-        """Keep the elements as they ended, where there is a history."""
+    async def _keep(self, ended: Iterable[Element]) -> None:
+        """Keep elements as they ended, where there is a history."""
         if history := get_data_layer():
             try:
-                for element in self._shown.values():
-                    await history.create_element(element)
+                for each in ended:
+                    await history.create_element(each)
             except Exception:
                 log.exception("an answer's evidence could not be kept in the history")  # The answer itself stands.
 
@@ -337,57 +359,23 @@ async def greet(words: str, questions: tuple[str, ...]) -> None:
     """Say what this is, and offer questions to begin with."""
     message = cl.Message(words)
     await message.send()
-    await _show(_element("Next", message.id, key=message.id, status="greeting", questions=list(questions)))
+    await show(element("Next", message.id, key=message.id, status="greeting", questions=list(questions)))
 
 
-def _stages(finished: Finished) -> list[dict[str, Any]]:
-    """Return each stage's name, when it began and how long it took, in seconds: what overlaps ran side by side."""
-    return [
-        {"name": name, "began": round(finished.began.get(name, 0.0), 4), "seconds": round(spent, 4)}
-        for name, spent in finished.seconds.items()
+def _spent(told: ReceiptWritten | Finished | None) -> dict[str, Any]:
+    """Return the tokens, and each stage's name, when it began and how long it took, in seconds; nothing of None.
+
+    Stages that overlap ran side by side.
+    """
+    if told is None:
+        return {}
+    stages = [
+        {"name": name, "began": round(told.began.get(name, 0.0), 4), "seconds": round(spent, 4)}
+        for name, spent in told.seconds.items()
     ]
+    return {"stages": stages, "tokens": told.tokens}
 
 
 def _in_line(place: int, line: str) -> str:
     ahead = f"{place - 1} before this one" if place > 1 else "this one is next"
     return f"many questions at once, {ahead}" if line == "questions" else f"the database is busy, {ahead}"
-
-
-class _Figure(Element):
-    """A Plotly figure that travels within its own address: no file to store, none to fetch."""
-
-    type = "plotly"
-
-    @classmethod
-    def at(cls, address: str) -> _Figure:
-        return cls(name="Chart", url=address, mime="application/json")
-
-
-async def _for_rows(rows: Rows, work: Callable[P, str], *args: P.args, **kwargs: P.kwargs) -> str:
-    """Return what work makes of rows: at once of a few, in a thread of many."""
-    if len(rows.values) <= FEW_ROWS:
-        return work(*args, **kwargs)
-    return await asyncify(work)(*args, **kwargs)
-
-
-def _draw(chart: Chart, rows: Rows) -> str:
-    """Return the address of the chart's figure; a hundred thousand points take seconds."""
-    figure = draw(chart, rows)
-    # The page's font is set here and not in its CSS: Plotly measures texts outside of the page's rules.
-    font = {**figure["layout"].get("font", {}), "family": FONT}
-    shown = {**figure, "layout": {**figure["layout"], "font": font}, "config": {"displayModeBar": False}}
-    return f"data:application/json;base64,{base64.b64encode(json.dumps(shown, default=str).encode()).decode()}"
-
-
-def _write_table(rows: Rows) -> str:
-    """Return the page's table as JSON: as one text it passes through Chainlit without a look at every cell."""
-    return json.dumps(table(rows))
-
-
-def _element(name: str, for_id: str, **props: Any) -> cl.CustomElement:
-    return cl.CustomElement(name=name, for_id=for_id, props=props, display="inline")
-
-
-async def _show(element: Element) -> None:
-    # Element.send would write each version to disk, and to the history.
-    await cl.context.emitter.send_element(element.to_dict())

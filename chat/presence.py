@@ -15,6 +15,7 @@ import chainlit.socket
 from chainlit.chat_context import chat_contexts
 from chainlit.config import config
 from chainlit.context import init_ws_context
+from chainlit.data import get_data_layer
 from chainlit.server import sio
 from chainlit.session import WebsocketSession
 from chainlit.user_session import user_sessions
@@ -39,9 +40,12 @@ _leaving: dict[WebsocketSession, asyncio.Task[None]] = {}
 
 
 def attend(answer: Answer) -> None:
-    """Take this as what the page shows last."""
-    if isinstance(cl.context.session, WebsocketSession):
-        _answers[cl.context.session] = answer
+    """Take this as what the page shows last; who asks on no longer waits for what the answer before might still get."""
+    session = cl.context.session
+    if isinstance(session, WebsocketSession):
+        if (before := _answers.get(session)) and before.rest:
+            before.rest.cancel()
+        _answers[session] = answer
 
 
 async def leave() -> None:
@@ -93,9 +97,13 @@ async def _forget(session: WebsocketSession) -> None:
 
 
 async def _stop(session: WebsocketSession) -> None:
-    if session.current_task is not None and not session.current_task.done():
-        session.current_task.cancel()
-        await asyncio.wait([session.current_task])
+    answer = _answers.get(session)
+    both = (session.current_task, answer.rest if answer else None)
+    under_way = [task for task in both if task is not None and not task.done()]
+    for task in under_way:
+        task.cancel()
+    if under_way:
+        await asyncio.wait(under_way)
 
 
 async def _keep(session: WebsocketSession) -> None:
@@ -137,8 +145,8 @@ let_go()
 
 def _before_reload(session: WebsocketSession) -> WebsocketSession | None:
     """Return the session in which the same person had this conversation open, where its page is away."""
-    if session.user is None:
-        return None  # Without a login there is no history to load a conversation from.
+    if session.user is None or get_data_layer() is None:
+        return None  # Without a history there is no conversation to load: the page would go on what it does not show.
     same = (s for s in _leaving if s.user and s.user.identifier == session.user.identifier)
     return next((s for s in same if s.thread_id == session.thread_id), None)
 

@@ -27,6 +27,7 @@ with warnings.catch_warnings():
     from engineio.packet import Packet
 
     import chat.answer
+    import chat.elements
     from chat.answer import Answer
     from chat.lean import make_lean
 
@@ -38,14 +39,14 @@ CHART = Chart("line", "Revenue by month", "month", ("revenue",))
 async def test_large_results_are_drawn_and_written_beside_the_event_loop(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real: Callable[..., Any] = getattr(chat.answer, name)
+    real: Callable[..., Any] = getattr(chat.elements, name)
     threads: list[threading.Thread] = []
 
     def noting(*arguments: Any) -> Any:
         threads.append(threading.current_thread())
         return real(*arguments)
 
-    monkeypatch.setattr(chat.answer, name, noting)
+    monkeypatch.setattr(chat.elements, name, noting)
     init_http_context()
     answer = Answer("offline analyst", ())
     many = Rows(ROWS.columns, ROWS.values * 10, False, 0.0)

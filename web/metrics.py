@@ -21,7 +21,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from agents.events import Event, Finished, RowsFound, TextChunk
+from agents.events import Event, Finished, ReceiptWritten, RowsFound, TextChunk
 from llm.pool import EndpointState, Health
 
 STATUSES = ("answered", "declined", "refused", "failed", "stopped")
@@ -70,7 +70,7 @@ class Metrics:
         )
         self._answer = Histogram(
             "quaestor_answer_seconds",
-            "Seconds from a question to the end of its answer; those that were stopped do not count.",
+            "Seconds from a question to its whole answer, next questions aside; those that were stopped do not count.",
             buckets=ANSWERS,
             registry=registry,
         )
@@ -161,13 +161,19 @@ class _Endpoints(Collector):
 
 
 class Watched:
-    """One question as its events tell of it; whatever ends the block without `Finished` has stopped it."""
+    """One question as its events tell of it.
+
+    Whatever ends the block before the answer is whole has stopped it; what comes after may be left out.
+    """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._began = time.perf_counter()
         self._has_words = False
+        self._whole: float | None = None
         self._status: str | None = None
+        self._tokens = 0
+        self._stages: dict[str, float] = {}
 
     def __enter__(self) -> Watched:
         return self
@@ -179,8 +185,11 @@ class Watched:
             failed = kind is not None and issubclass(kind, Exception)
             self._status = "failed" if failed else "stopped"
         if self._status != "stopped":
-            metrics._answer.observe(self._seconds())
+            metrics._answer.observe(self._seconds() if self._whole is None else self._whole)
         metrics._ended[self._status].inc()
+        metrics._tokens.inc(self._tokens)
+        for stage, spent in self._stages.items():
+            metrics._stage.labels(stage).observe(spent)
 
     def take(self, event: Event) -> None:
         """Measure by the event."""
@@ -191,11 +200,11 @@ class Watched:
                     self._metrics._first_token.observe(self._seconds())
             case RowsFound(rows):
                 self._metrics._rows.inc(len(rows.values))
+            case ReceiptWritten(_, seconds, tokens):
+                self._whole = self._seconds()
+                self._status, self._stages, self._tokens = "answered", seconds, tokens
             case Finished(status, seconds, tokens):
-                self._status = status
-                self._metrics._tokens.inc(tokens)
-                for stage, spent in seconds.items():
-                    self._metrics._stage.labels(stage).observe(spent)
+                self._status, self._stages, self._tokens = status, seconds, tokens
             case _:
                 pass
 

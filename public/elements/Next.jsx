@@ -43,8 +43,9 @@ function span(seconds) {
   return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(2)} s`;
 }
 
-function summary({ status, asks, seconds, analyst, rows, receipt, tokens }) {
-  const cost = tokens ? ` · ${tokens.toLocaleString('en-US')} tokens` : '';
+function summary({ status, asks, seconds, analyst, rows, receipt, tokens, coming }) {
+  // What an answer cost is told when its next questions are paid, too.
+  const cost = tokens && !coming ? ` · ${tokens.toLocaleString('en-US')} tokens` : '';
   if (asks) return `Asked back, rather than guessed${cost}.`;
   if (ENDED[status]) return ENDED[status];
   const said = [`Answered in ${seconds || 'under 0.01'} s${analyst ? ` by ${analyst === 'offline analyst' ? 'the offline analyst' : analyst}` : ''}`];
@@ -195,9 +196,19 @@ function Questions({ questions }) {
   );
 }
 
+// What comes at once is not announced: public/quaestor.css lets this line wait.
+function Coming() {
+  return (
+    <p className="qs-coming qs-quiet" aria-hidden="true">
+      <Loader2 className="h-4 w-4 animate-spin" />
+      <span>Next questions</span>
+    </p>
+  );
+}
+
 export default function Next() {
   if (props.stage) return <Stage {...props} />;
-  const { status, again, questions = [], notes = [], assumptions = [], analyst, receipt } = props;
+  const { status, again, questions = [], coming, notes = [], assumptions = [], analyst, receipt } = props;
   // The chips tell all that the rules take for granted; a model may have taken more.
   const told = analyst === 'offline analyst' && receipt?.assumed.length ? notes : [...notes, ...assumptions];
   return (
@@ -211,6 +222,7 @@ export default function Next() {
       {status === 'greeting' ? null : <Receipt />}
       {again ? <Again question={again} /> : null}
       {questions.length ? <Questions questions={questions} /> : null}
+      {coming ? <Coming /> : null}
     </footer>
   );
 }
