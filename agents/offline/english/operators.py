@@ -40,7 +40,7 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "by": {
-        "": _phrases("by"),
+        "": _phrases("by | in terms of"),
     },
     "order": {
         "": _phrases(

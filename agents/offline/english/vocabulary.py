@@ -7,7 +7,10 @@ CONTRACTIONS: dict[str, tuple[str, ...]] = {
     "aren't": ("are", "not"), "wasn't": ("was", "not"), "weren't": ("were", "not"), "haven't": ("have", "not"),
     "hasn't": ("has", "not"), "hadn't": ("had", "not"), "can't": ("can", "not"), "cannot": ("can", "not"),
     "won't": ("will", "not"), "who's": ("who", "is"), "i'm": ("i", "am"), "i'd": ("i", "would"),
-    "nonzero": ("not", "zero"),
+    "nonzero": ("not", "zero"), "whats": ("what", "is"), "whos": ("who", "is"), "hows": ("how", "is"),
+    "wheres": ("where", "is"), "dont": ("do", "not"), "doesnt": ("does", "not"), "didnt": ("did", "not"),
+    "isnt": ("is", "not"), "arent": ("are", "not"), "wasnt": ("was", "not"), "werent": ("were", "not"),
+    "havent": ("have", "not"), "hasnt": ("has", "not"), "ppl": ("people",),
 }  # fmt: skip
 
 IRREGULAR: dict[str, str] = {

@@ -16,7 +16,7 @@ _TOKEN = re.compile(
     | (?P<number>(?:(?<=\s)[-−])?[$€£]?\d+(?:,\d{3})*(?:\.\d+)?)(?P<unit>%|[kmb]\b|(?:st|nd|rd|th)\b)?
     | (?P<possessive>['’]s\b|(?<=s)['’](?=\s))
     | (?P<word>[^\W\d_][\w]*(?:['’](?!s\b)\w+)*)
-    | (?P<sign>>=|<=|<>|!=|->|[><=→,.?!;:&+/])
+    | (?P<sign>>=|<=|<>|!=|->|[><=→,.?!;:&+/%])
     """,
     re.VERBOSE | re.IGNORECASE,
 )

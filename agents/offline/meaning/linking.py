@@ -97,7 +97,7 @@ def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Li
         if item is not None:
             held = any(w.stem == "hav" for w in words[max(0, at - 2) : at])
             only = any(w.lower == "only" for w in words[max(0, at - 2) : at])
-            stated = at > 0 and words[at - 1].stem in {"be", "com"}
+            stated = at > 0 and words[at - 1].stem in {"be", "com", "get", "got"}
             item = replace(item, sentence=words[at].sentence, position=at, stem=words[at].stem)
             item = replace(item, held=held, only=only, stated=stated)
             items.append(item)

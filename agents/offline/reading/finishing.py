@@ -21,6 +21,7 @@ from agents.offline.reading.refusing import (
 from agents.offline.reading.take_clauses import joined
 from agents.offline.reading.take_events import through_events
 from agents.offline.reading.take_money import counted_daily
+from agents.offline.reading.take_rankings import ONLY_FIRST
 from agents.offline.reading.take_whom import show_whom
 
 _TOP = 10
@@ -249,6 +250,7 @@ def _spent_by(r: Reader) -> Measure | None:
     several = any(r.resolver.table(i) == r.subject and i.text.lower().endswith("s") for i in r.items)
     if several and r.ranking.limit == 1 and not any(i.kind == "number" for i in r.items):
         r.ranking.limit = _TOP
+        r.assumptions = [a for a in r.assumptions if a != ONLY_FIRST]
     parts = " times ".join(f"{found.table}.{c}" for c in (found.column, found.times) if c)
     r.assumptions.append(f"The {r.ranking.word} {r.naming.say_table(r.subject)} are those with the most of {parts}.")
     return replace(found, said="revenue")

@@ -241,7 +241,7 @@ def _refuse(r: Reader) -> None:
     raise r.not_understood(r.take())
 
 
-_HANDLERS: dict[str, Callable[[Reader], None]] = {
+_HANDLERS: dict[str, Callable[[Reader], object]] = {
     "count": take_count,
     "how much": take_how_much,
     "aggregate": take_aggregate,

@@ -11,7 +11,7 @@ from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Col, Condition, Lasting, Measure, Operator, Related
 from agents.offline.reading.reader import Reader
-from agents.offline.reading.take_later import SAID
+from agents.offline.reading.take_later import SAID, take_later
 
 _UNITS = frozenset({"day", "days", "night", "nights", "time", "duration", "length"})
 _COUNTED = frozenset({"day", "days", "night", "nights"})
@@ -285,13 +285,8 @@ def _due(r: Reader, date: Col) -> list[_Pair]:
 
 def take_late(r: Reader) -> None:
     """paid late: after the day it was due"""
-    item = r.take()
+    item = take_later(r)
     condition = item.value
-    assert isinstance(condition, Condition)
-    if condition.column.table not in (r.scope.entity, r.subject) or r.scope.negated:
-        raise r.not_understood(item)
-    r.head = False
-    r.add(condition)
     due = condition.values[0]
     assert isinstance(due, Col)
     how = "is after" if condition.operator == ">" else "is not after"

@@ -32,8 +32,8 @@ def name_later(r: Reader) -> None:
             return
 
 
-def take_later(r: Reader) -> None:
-    """Both dates must be the clause's own."""
+def take_later(r: Reader) -> Item:
+    """Both dates must be the clause's own; returns what was read."""
     item = r.take()
     condition = item.value
     assert isinstance(condition, Condition)
@@ -41,6 +41,7 @@ def take_later(r: Reader) -> None:
         raise r.not_understood(item)
     r.head = False
     r.add(condition)
+    return item
 
 
 def _dates(r: Reader, said: Item, other: Item) -> tuple[Col, Col] | None:

@@ -13,6 +13,7 @@ from agents.offline.reading.take_events import event_between
 from agents.offline.reading.take_measures import EXTREMES, beats, is_key, rank_by, second_noun, take_functions
 from agents.offline.reading.take_money import sold_of, take_money
 
+ONLY_FIRST = "Only the first is shown: say how many you want, like “the top 5”."
 _COMMON = frozenset({"most common", "most frequent", "least common"})
 _OFTEN = frozenset({"most often", "least often", "most frequently"})
 _COUNTED = frozenset({"most", "fewest", "least", "highest", "largest", "lowest"})
@@ -46,7 +47,7 @@ def take_superlative(r: Reader) -> None:
     if limit < 1:
         raise NotUnderstood(f"I cannot show {limit} of them.")
     if limit == 1 and not counted and _asks_for_several(r):
-        r.assumptions.append("Only the first is shown: say how many you want, like “the top 5”.")
+        r.assumptions.append(ONLY_FIRST)
     summed = item.text in {"most", "fewest", "least"}
     _ranked(r, Ranking(descending, limit, summed=summed, word=item.text), adjective, item)
 
