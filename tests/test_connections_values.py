@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from tools.connections.values import CELL_LENGTH, distinct_names, fetched, plain
+from tools.connections.values import CELL_LENGTH, ROWS_LENGTH, distinct_names, fetched, plain
 
 
 class Size(Enum):
@@ -58,9 +58,10 @@ def test_a_moment_keeps_its_offset_and_nothing_of_its_library() -> None:
         ("x" * CELL_LENGTH, "x" * CELL_LENGTH),
         ("x" * (CELL_LENGTH + 1), "x" * CELL_LENGTH + "…"),
         (b"x" * (CELL_LENGTH + 1), b"x" * CELL_LENGTH + "…".encode()),
+        (Decimal(10**CELL_LENGTH), "1" + "0" * (CELL_LENGTH - 1) + "…"),
         ([1] * CELL_LENGTH, ("[" + "1, " * CELL_LENGTH)[:CELL_LENGTH] + "…"),
     ],
-    ids=["a text that fits", "a text", "bytes", "a list"],
+    ids=["a text that fits", "a text", "bytes", "a number", "a list"],
 )
 def test_a_huge_cell_is_cut_with_a_mark(value: Any, expected: Any) -> None:
     assert plain(value) == expected
@@ -88,3 +89,12 @@ def test_the_row_beyond_the_limit_only_tells_that_there_are_more() -> None:
     assert list(arriving) == [(3,)]
     assert not fetched(["a"], [(1,)], 1).truncated
     assert fetched(["a"], [(1,)], 0).truncated
+
+
+@pytest.mark.parametrize("cell", ["x" * CELL_LENGTH, b"x" * CELL_LENGTH])
+def test_rows_that_are_very_wide_are_fewer(cell: str | bytes) -> None:
+    arriving = ((cell,) * 100 for _ in range(1_000))
+    found = fetched([f"c{place}" for place in range(100)], arriving, 1_000)
+    assert len(found.values) == ROWS_LENGTH // (100 * CELL_LENGTH) + 1
+    assert found.truncated
+    assert len(list(arriving)) == 1_000 - len(found.values) - 1  # The others were never fetched.

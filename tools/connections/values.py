@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
@@ -15,6 +15,9 @@ from tools.connections.statement import Fetched
 CELL_LENGTH = 10_000
 """Characters (or bytes) of one cell that are kept; a longer one ends in "…"."""
 
+ROWS_LENGTH = 20_000_000
+"""Characters and bytes after which no further row is kept: a row may be 2,000 such cells wide."""
+
 _AS_THEY_ARE = (int, float, Decimal, date, time, type(None))  # bool is an int, datetime a date
 
 
@@ -25,19 +28,32 @@ def fetched(columns: Iterable[str], rows: Iterable[Iterable[Any]], limit: int) -
 
 
 def plain_rows(rows: Iterable[Iterable[Any]], limit: int) -> tuple[tuple[tuple[Any, ...], ...], bool]:
-    """Return at most `limit` rows of plain values, and whether one more came.
+    """Return at most `limit` rows of plain values, fewer where they are very wide, and whether one more came.
 
     Each is made plain as it arrives: a thousand wide rows, held as drivers hand them over, would fill the memory.
     """
     arriving = iter(rows)
-    values = tuple(tuple(map(plain, row)) for row in islice(arriving, limit))
+    values = tuple(_fitting(tuple(map(plain, row)) for row in islice(arriving, limit)))
     return values, next(arriving, None) is not None
+
+
+def _fitting(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Yield rows up to the one with which they hold more than ROWS_LENGTH."""
+    length = 0
+    for row in rows:
+        yield row
+        for value in row:
+            if type(value) is str or type(value) is bytes:  # Half the time of isinstance, for each cell of an answer.
+                length += len(value)
+        if length > ROWS_LENGTH:
+            return
 
 
 def plain(value: Any) -> Any:
     """Return the value as int, float, str, bool, None, date, datetime, time, Decimal or bytes.
 
-    Lists and mappings become JSON text, anything else its own text. A text or bytes longer than CELL_LENGTH is cut.
+    Lists and mappings become JSON text, anything else its own text. A text or bytes longer than CELL_LENGTH is cut,
+    and so is a number with as many digits: PostgreSQL's may have 131,072.
     """
     match value:
         case Enum():
@@ -52,6 +68,8 @@ def plain(value: Any) -> Any:
             return data if len(data) <= CELL_LENGTH else data[:CELL_LENGTH] + "…".encode()
         case list() | tuple() | dict():
             return _cut(json.dumps(_jsonable(value), ensure_ascii=False))
+        case Decimal() if value.adjusted() >= CELL_LENGTH:
+            return _cut(str(value))
     return value if isinstance(value, _AS_THEY_ARE) else _cut(str(value))
 
 
