@@ -192,6 +192,14 @@ def test_a_padded_text_cannot_grow_huge(file: Path) -> None:
     assert fetch(file, "SELECT printf('%.*c', 20000000, 'x')").values == ((None,),)
 
 
+def test_a_query_does_not_fill_the_disk(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "_SPILL", 30 * 2**20)
+    monkeypatch.setattr(sqlite, "_BETWEEN_LOOKS", 0)
+    numbers = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 50000)"
+    with pytest.raises(SQLFailed, match=r"more disk.*Ask for less"):
+        fetch(file, f"{numbers} SELECT printf('%9000d', i) AS padded FROM c ORDER BY padded", timeout=60)
+
+
 def test_a_stopped_query_leaves_its_thread(file: Path) -> None:
     statement = Statement(ENDLESS, limit=1, timeout=600)
     failures: list[Exception] = []

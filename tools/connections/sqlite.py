@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,12 @@ _LIMITS = {
 
 _OPCODES_BETWEEN_CHECKS = 10_000
 """Well under a millisecond of work between two looks at the clock."""
+
+_SPILL = 2 * 2**30
+"""Bytes of the disk that may go while a statement sorts or groups: past it, SQLite would sort on after its deadline."""
+
+_BETWEEN_LOOKS = 0.1
+"""Seconds between two looks at the disk, which may fill by some 100 MB in them."""
 
 _LOCK_WAIT = 2.0
 """Seconds to wait while another program writes."""
@@ -103,16 +111,19 @@ class SQLite:
     @contextmanager
     def _reading(self, statement: Statement) -> Iterator[sqlite3.Connection]:
         deadline = time.monotonic() + statement.timeout
+        spilled = _spilling()
 
         def must_end() -> bool:
             # SQLite forgets an interrupt that comes before its statement has begun.
-            return statement.stopped or time.monotonic() > deadline
+            return statement.stopped or time.monotonic() > deadline or spilled()
 
         try:
             with self._taken() as connection, statement.stopped_by(connection.interrupt):
                 connection.set_progress_handler(must_end, _OPCODES_BETWEEN_CHECKS)
                 yield connection
         except (sqlite3.Error, sqlite3.Warning) as error:
+            if _code(error) == sqlite3.SQLITE_INTERRUPT and not statement.stopped and time.monotonic() < deadline:
+                raise SQLFailed("The query needed more disk than it may use. Ask for less at once.") from error
             raise self._translated(error, statement) from error
 
     @contextmanager
@@ -181,6 +192,28 @@ class SQLite:
         if code in _UNAVAILABLE:
             return DatabaseUnavailable(f"{self._path.name} {_UNAVAILABLE[code]}")
         return SQLFailed(str(error))
+
+
+def _spilling() -> Callable[[], bool]:
+    """Return what tells whether more than _SPILL of SQLite's temporary disk has gone since now."""
+    folder = _temporary()
+    free = shutil.disk_usage(folder).free
+    look = time.monotonic() + _BETWEEN_LOOKS
+
+    def spilled() -> bool:
+        nonlocal look
+        if (now := time.monotonic()) < look:
+            return False
+        look = now + _BETWEEN_LOOKS
+        return free - shutil.disk_usage(folder).free > _SPILL
+
+    return spilled
+
+
+def _temporary() -> str:
+    """Return the folder of SQLite's temporary files ("Temporary Files Used By SQLite", 5)."""
+    named = (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"), "/var/tmp", "/usr/tmp", "/tmp")
+    return next((path for path in named if path and os.path.isdir(path) and os.access(path, os.W_OK | os.X_OK)), ".")
 
 
 def _code(error: Exception) -> int:
