@@ -190,7 +190,7 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
     rules, offline = RuleGuardrails(settings.question_limit), KnowingWriter(OfflineWriter(analyst), analyst)
     endpoints = await asyncify(_endpoints)(settings)
     if not endpoints:
-        return _People(OFFLINE, rules, offline, OfflineNarrator(), OfflineSuggester(analyst))
+        return _People(OFFLINE, rules, offline, OfflineNarrator(analyst.lexicon.naming), OfflineSuggester(analyst))
 
     # LangChain takes a second to import, so only those who use a model pay for it.
     from agents.fallback import FallbackNarrator, FallbackSuggester, FallbackWriter
@@ -216,7 +216,7 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
         " or ".join(dict.fromkeys(endpoint.model for endpoint in endpoints)),
         ModelGuardrails(rules, model),
         FallbackWriter(writer, offline, OFFLINE),
-        FallbackNarrator(ModelNarrator(model), OfflineNarrator(), OFFLINE),
+        FallbackNarrator(ModelNarrator(model), OfflineNarrator(analyst.lexicon.naming), OFFLINE),
         FallbackSuggester(ModelSuggester(model, catalog.dialect), OfflineSuggester(analyst)),
         {"model": check},
         check.endpoints,

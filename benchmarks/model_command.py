@@ -42,7 +42,11 @@ def open_analyst(settings: Settings, answer_tokens: int = 0) -> Analyst:
         catalog = read_catalog(settings.database_url.get_secret_value(), descriptions=settings.descriptions)
     rules = OfflineAnalyst(catalog)
     return Analyst(
-        catalog, KnowingWriter(OfflineWriter(rules), rules), OfflineNarrator(), OfflineSuggester(rules), answer_tokens
+        catalog,
+        KnowingWriter(OfflineWriter(rules), rules),
+        OfflineNarrator(rules.lexicon.naming),
+        OfflineSuggester(rules),
+        answer_tokens,
     )
 
 

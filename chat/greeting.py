@@ -19,7 +19,8 @@ def greeting(asker: Asker | None, trouble: AskError | None) -> str:
     if asker is None:
         return f"{what}\n\n**It cannot answer yet.** {as_markdown(str(trouble))} Asking a question tries again."
     who = (
-        "The **offline analyst** answers: it works by rules, without a model, and says so when it does not understand."
+        "The **offline analyst** answers: it works by rules, without a model, understands English only, and says so "
+        "when it does not understand."
         if asker.analyst == OFFLINE
         else f"The model **{as_markdown(asker.analyst)}** writes the SQL and tells the answer."
     )

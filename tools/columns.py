@@ -29,6 +29,11 @@ Role = Literal["measure", "time", "cycle", "group", "id", "text", "empty"]
 """`time` is a place on the calendar; `cycle` comes round again (a weekday, a month of any year, an hour);
 `group` names what a row is about; `id` is a number that must not be added up; `text` is too long for a label."""
 
+_FIRST_NAME = re.compile(r"(first|given|fore)_?name|^(vorname|pr[eé]noms?|nombres?|nome|voornaam)$", re.IGNORECASE)
+_LAST_NAME = re.compile(
+    r"(last|family|sur)_?name|^((nach|familien)?name|noms?|apellidos?|cognome|sobrenome|apelido|achternaam|naam)$",
+    re.IGNORECASE,
+)
 LABEL_LENGTH = 60
 """Text that is longer on average is prose, not a label."""
 
@@ -119,11 +124,8 @@ def is_pair_unique(one: Shape, other: Shape) -> bool:
 
 
 def is_first_and_last_name(first: str, last: str) -> bool:
-    """Whether two columns together name a person."""
-    return bool(
-        re.search(r"(first|given|fore)_?name", first, re.IGNORECASE)
-        and re.search(r"(last|family|sur)_?name", last, re.IGNORECASE)
-    )
+    """Whether two columns together name a person, in English or another language that is common in schemas."""
+    return bool(_FIRST_NAME.search(first) and _LAST_NAME.search(last))
 
 
 def principal(columns: list[Shape]) -> Shape:

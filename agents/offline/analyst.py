@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import zip_longest
 
+from agents.offline.english.others import ENGLISH_ONLY, is_in_another_language
 from agents.offline.english.words import split, stem
 from agents.offline.meaning.lexicon import SYNONYM, Lexicon
 from agents.offline.meaning.linking import link
@@ -87,6 +88,14 @@ class Analyst:
         self, text: str, today: date, values: tuple[Value, ...] = (), before: str | None = None
     ) -> Understood:
         """Return what a question means: a change to the reading `before` it where it is one. Raises NotUnderstood."""
+        try:
+            return self._understand(text, today, values, before)
+        except NotUnderstood:
+            if is_in_another_language(text):
+                raise NotUnderstood(ENGLISH_ONLY) from None
+            raise
+
+    def _understand(self, text: str, today: date, values: tuple[Value, ...], before: str | None) -> Understood:
         if before is None:
             return self._replay(text, today, values)
         chained = f"{before}{CHAIN}{text}"
@@ -123,12 +132,10 @@ class Analyst:
         for measure in plan.measures:
             if measure.column is None or measure.said or measure.function not in _DONE:
                 continue
-            named = stems & {stem(w) for w in naming.column(measure.table, measure.column)}
-            if (
-                not named
-                and measure.column not in told
-                and naming.say_column(measure.table, measure.column) not in told
-            ):
+            column = (measure.table, measure.column)
+            words = (*naming.column(*column), *naming.say_column(*column).lower().split())
+            named = stems & {stem(w) for w in words}
+            if not named and measure.column not in told and naming.say_column(*column) not in told:
                 found.append(f"What is {_DONE[measure.function]} is {measure.table}.{measure.column}.")
         return found
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from agents.offline.meaning.naming import Naming
 from agents.offline.telling.clues import Clues, read_clues
 from agents.offline.telling.comparing import (
     age,
@@ -19,6 +20,7 @@ from agents.offline.telling.comparing import (
     percent,
     total,
 )
+from agents.offline.telling.nouns import counted_rows
 from agents.offline.telling.phrases import (
     TIED,
     count_sentence,
@@ -44,17 +46,19 @@ NAMED = 5
 FIELDS = 8
 """How many columns of a single row a sentence names."""
 
-_NAMELESS = {"name", "title", "id", "label", "description", "first name", "last name", "full name", "value"}
 _YES_NO = re.compile(r"(is|are|was|were|do|does|did|has|have|had|can)\b", re.IGNORECASE)
 
 
 class OfflineNarrator:
-    """A `Narrator` that needs no model."""
+    """A `Narrator` that needs no model; by a schema's `naming` it knows what not to bend as English does."""
+
+    def __init__(self, naming: Naming | None = None) -> None:
+        self._foreign = naming if naming is not None and not naming.is_english else None
 
     async def narrate(self, question: Question, draft: Draft, rows: Rows, say: Say) -> None:
         """Say what the rows answer, a sentence at a time."""
         spoken = False
-        for sentence in _Telling.of(question, draft, rows).sentences():
+        for sentence in _Telling.of(question, draft, rows, self._foreign).sentences():
             await say(f" {sentence}" if spoken else sentence)
             spoken = True
 
@@ -68,13 +72,15 @@ class _Telling:
     rows: Rows
     columns: list[Shape]
     clues: Clues
+    foreign: Naming | None
+    """The schema's names, where they are not English."""
 
     @classmethod
-    def of(cls, question: Question, draft: Draft, rows: Rows) -> _Telling:
+    def of(cls, question: Question, draft: Draft, rows: Rows, foreign: Naming | None) -> _Telling:
         clues = read_clues(draft.sql)
         if len(clues.functions) != len(rows.columns):
             clues = Clues()
-        return cls(question, draft, rows, read_columns(rows), clues)
+        return cls(question, draft, rows, read_columns(rows), clues, foreign)
 
     def sentences(self) -> Iterator[str]:
         count = len(self.rows.values)
@@ -332,7 +338,7 @@ class _Telling:
             return " and ".join(row_name(label, rows[0]) for label in labels)
 
         high, low = (rows_at(measure, end([v for v, _ in known])) for end in (max, min))
-        each = listed([counted(c.distinct, self._noun(c)) for c in labels])
+        each = listed([counted_rows(c.distinct, c, self.clues, self.foreign) for c in labels])
         yield f"The rows cover {each}."
         yield (
             f"The highest {words} is {said(measure, measure.values[high[0]])}, for {at(high)}; "
@@ -375,16 +381,7 @@ class _Telling:
         label = self._label()
         yield f"They begin with {listed([row_name(label, n) for n in range(min(NAMED, count))])}."
 
-    def _noun(self, label: Shape) -> str:
-        """Return what a row is called, in the singular: "store" for `stores.name` or `store_name`."""
-        words = label.words.lower()
-        if words in _NAMELESS:
-            table = self.clues.tables[label.position] if self.clues.tables else None
-            return clean(one(" ".join(name_tokens(table)))) if table else "row"
-        for ending in (" name", " title", " id"):
-            words = words.removesuffix(ending)
-        return clean(words)
-
     def _how_many(self, label: Shape, capital: bool = False) -> str:
-        noun = self._noun(label) if label.is_unique else "row"
-        return f"{'All ' if capital else ''}{counted(len(label.values), noun)}".replace("All 2 ", "Both ")
+        count = len(label.values)
+        rows = counted_rows(count, label, self.clues, self.foreign) if label.is_unique else counted(count, "row")
+        return f"{'All ' if capital else ''}{rows}".replace("All 2 ", "Both ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from agents.offline.english.vocabulary import CONTRACTIONS, IRREGULAR, MAGNITUDES, NUMBER_WORDS
@@ -85,8 +86,9 @@ def _number(match: re.Match[str], sentence: int) -> Word:
 def stem(word: str) -> str:
     """Return the word without its inflection, the same for "release", "released" and "releases".
 
-    Not a dictionary form: it only has to be equal on both sides.
+    Not a dictionary form: it only has to be equal on both sides, also where one leaves the accents out.
     """
+    word = unaccented(word)
     if word in IRREGULAR:
         return IRREGULAR[word]
     if len(word) <= 3:
@@ -132,4 +134,25 @@ def _without_verb_ending(word: str) -> str:
 
 def name_words(name: str) -> tuple[str, ...]:
     """Return the lower-case words of an identifier: `OrderItem_ID2` is order, item, id, 2."""
-    return tuple(w.lower() for w in _WORD_IN_NAME.findall(name))
+    return tuple(w.lower() for w in written_words(name))
+
+
+def written_words(name: str) -> tuple[str, ...]:
+    """Return the words of an identifier as they are written there."""
+    plain = name if name.isascii() else "".join(map(_plain_letter, name))
+    return tuple(name[m.start() : m.end()] for m in _WORD_IN_NAME.finditer(plain))
+
+
+def _plain_letter(letter: str) -> str:
+    if letter.isascii() or not letter.isalpha():
+        return letter
+    return "A" if letter.isupper() else "a"
+
+
+def unaccented(word: str) -> str:
+    """Return a lower-case word in plain letters: "größe" is grosse, "región" region; other scripts stay as they are."""
+    if word.isascii():
+        return word
+    letters = word.replace("ß", "ss")
+    bases = (unicodedata.normalize("NFD", letter)[0] for letter in letters)
+    return "".join(base if base.isascii() else letter for base, letter in zip(bases, letters, strict=True))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from agents.offline.english.operators import NOISE
 from agents.offline.english.vocabulary import DEMONYMS, SYNONYMS, VALUE_WORDS
 from agents.offline.english.words import Word, singular, split, stem
+from agents.offline.meaning.foreign import bent
 from agents.offline.meaning.joins import Joins
 from agents.offline.meaning.naming import Naming
 from agents.offline.plan import Col
@@ -67,6 +68,8 @@ class Lexicon:
         self._described: dict[str, list[Meaning]] = defaultdict(list)
         for table in catalog:
             self._learn_table(table)
+            if not self.naming.is_english:
+                self._learn_written(table)
         self._spelled = {_without_doubles(word): word for word in self._names if len(word) >= 5}
 
     def table(self, name: str) -> Table:
@@ -218,6 +221,16 @@ class Lexicon:
             if entry.stems:
                 self._values[entry.stems[0]].append(entry)
 
+    def _learn_written(self, table: Table) -> None:
+        """Learn the names of a schema in another language as they are written, and bent as its nouns may be."""
+        for words in self.naming.written(table.name):
+            for form in _forms(words):
+                self._learn(form, Meaning(table.name, length=len(form)))
+        for column in table.columns:
+            words = tuple(self.naming.say_column(table.name, column.name).split())
+            for form in _forms(words):
+                self._learn(form, Meaning(table.name, column.name, length=len(form)))
+
     def _learn_bare(self, table: Table, column: Column, bare: tuple[str, ...], own: tuple[str, ...]) -> None:
         meaning = Meaning(table.name, column.name, length=len(bare))
         self._learn(bare, meaning)
@@ -253,6 +266,11 @@ class Lexicon:
             if (letter and spelled == letter and named & columns) or (place and spelled == place):
                 found.append((1, _scored(entry.meaning, SYNONYM)))
         return found
+
+
+def _forms(words: tuple[str, ...]) -> set[tuple[str, ...]]:
+    *first, last = (w.lower() for w in words)
+    return {(*first, form) for form in bent(last)}
 
 
 def _scored(meaning: Meaning, score: float) -> Meaning:

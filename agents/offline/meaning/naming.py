@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from agents.offline.english.vocabulary import ABBREVIATIONS, KEY_WORDS, LABEL_WORDS, SCHEMA_WORDS
-from agents.offline.english.words import name_words, singular
+from agents.offline.english.words import name_words, singular, unaccented, written_words
+from agents.offline.meaning.foreign import language_of, singulars
 from tools.catalog import Catalog, Column, Table
 
 _SHORT_PARTS = frozenset({"id", "tx", "dt", "no", "is", "up", "ad"})
@@ -20,28 +21,56 @@ class Naming:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._vocabulary = _vocabulary(catalog)
+        self._language = None
         shared = _shared_prefix([t.name.rpartition(".")[2] for t in catalog], enough=3)
-        self._tables = {t.name: self._words(t.name.rpartition(".")[2][len(shared) :]) for t in catalog}
+        bare = {t.name: t.name.rpartition(".")[2][len(shared) :] for t in catalog}
+        names = [*bare.values(), *(c.name for t in catalog for c in t.columns)]
+        self._language = language_of(_each(names, name_words), _each(names, self._words))
+        self._tables = {t: self._words(name) for t, name in bare.items()}
         self._columns = {(t.name, c): w for t in catalog for c, w in self._column_words(t)}
+        self._written = {t: _as_written(name) for t, name in bare.items()}
+        self._written_one = {t.name: self._one_in_keys(t) for t in catalog}
         self._shared = Counter(c.name.lower() for t in catalog for c in t.columns)
         self._homes = {name: self._home(name) for name in self._shared}
         self._keys = {t.name: self._key(t) for t in catalog}
         self._labels = {t.name: self._label(t) for t in catalog}
+        self._name_halves()
 
     def table(self, name: str) -> tuple[str, ...]:
-        """Return the table's name as singular lower-case words."""
+        """Return the table's name as singular lower-case words; in English where it is in a language known here."""
         return self._tables[name]
 
     def column(self, table: str, name: str) -> tuple[str, ...]:
-        """Return the column's name as singular words, without what it repeats of other columns' names."""
+        """Return the column's name as singular words, without what it repeats of other columns' names; see `table`."""
         return self._columns[table, name]
 
+    @property
+    def is_english(self) -> bool:
+        return self._language is None
+
+    def table_named(self, name: str) -> str | None:
+        """Return the table of this name, whatever the case of its letters."""
+        return next((table for table in self._tables if table.lower() == name.lower()), None)
+
+    def written(self, table: str) -> tuple[tuple[str, ...], ...]:
+        """Return the names that a table of a schema in another language goes by there, each as its words."""
+        return tuple(dict.fromkeys((self._written[table], self._written_one[table])))
+
     def say_table(self, name: str, many: bool = True) -> str:
+        if self._language is not None:
+            return " ".join(self._written[name] if many else self._written_one[name])
         words = self._tables[name]
         return " ".join((*words[:-1], plural(words[-1]) if many else words[-1]))
 
+    def many(self, words: str) -> str:
+        """Return the plural of a column's words; in another language than English they stay as they are."""
+        first, _, last = words.rpartition(" ")
+        return f"{first} {plural(last)}".strip() if self._language is None else words
+
     def say_column(self, table: str, name: str) -> str:
         """Return the column's words, its last one in the plural where the name has it so: "visitors"."""
+        if self._language is not None:
+            return " ".join(_as_written(name))
         *first, last = self._columns[table, name]
         ending = name_words(name)[-1:]
         return " ".join((*first, ending[0] if ending and singular(ending[0]) == last else last))
@@ -65,8 +94,30 @@ class Naming:
     def _words(self, name: str) -> tuple[str, ...]:
         words: list[str] = list(ABBREVIATIONS.get(name.lower(), ()))
         for word in () if words else name_words(name):
-            words.extend(ABBREVIATIONS.get(word) or self._unglue(word))
-        return tuple(singular(w) for w in words) or (name.lower(),)
+            words.extend(ABBREVIATIONS.get(word) or self._in_english(word) or self._unglue(word))
+        found = tuple(singular(w) for w in words) or (name.lower(),)
+        return found if self._language is None else self._language.in_english_order(found)
+
+    def _in_english(self, word: str) -> tuple[str, ...]:
+        return self._language.in_english(word) if self._language is not None else ()
+
+    def _one_in_keys(self, table: Table) -> tuple[str, ...]:
+        """Return the table's name as keys that mean one row have it: Kurs_ID of Kurse, id_cliente of clientes."""
+        whole = self._written[table.name]
+        keys = [*table.primary_key] + [c for t in self._catalog for k in t.foreign_keys for c in k.columns]
+        for key in keys:
+            words = tuple(w for w in _as_written(key) if w.lower() not in KEY_WORDS)
+            plain, many = unaccented(" ".join(words).lower()), unaccented(" ".join(whole).lower())
+            if plain and (plain in singulars(many)):
+                return words
+        return whole
+
+    def _name_halves(self) -> None:
+        """Know the nombre beside an apellido as the half of a name that it is: "name" alone asks for both."""
+        for table, label in self._labels.items():
+            for column, half in zip(label, ("first", "last"), strict=False):
+                if len(label) == 2 and self._columns[table, column] == ("name",):
+                    self._columns[table, column] = (half, "name")
 
     def _unglue(self, word: str) -> tuple[str, ...]:
         """Return the known words that a word is glued from, or the word itself."""
@@ -113,7 +164,7 @@ class Naming:
         texts = [c for c in table.columns if c.kind == "text"]
         by_words = {self.column(table.name, c.name): c.name for c in reversed(texts)}
         own = self._tables[table.name]
-        if (("name",) not in by_words) and (person := self._person(table)):
+        if (("name",) not in by_words or self._language is not None) and (person := self._person(table)):
             return person
         for word in LABEL_WORDS[:2]:
             for words in ((word,), (*own, word), (own[-1], word)):
@@ -141,7 +192,18 @@ class Naming:
         by_words = {self.column(table.name, c.name): c.name for c in table.columns if c.kind == "text"}
         first = [c for w, c in by_words.items() if w[0] in {"first", "given"} or w[0] == "forename"]
         last = [c for w, c in by_words.items() if w[0] in {"last", "family"} or w[0] == "surname"]
-        return (first[0], last[0]) if first and last else ()
+        if self._language is not None and ("name",) in by_words:  # nom beside prénom, nombre beside apellido
+            first, last = first or [by_words["name",]], last or [by_words["name",]]
+        return (first[0], last[0]) if first and last and first != last else ()
+
+
+def _each(names: Iterable[str], words: Callable[[str], tuple[str, ...]]) -> list[str]:
+    return [word for name in names for word in words(name)]
+
+
+def _as_written(name: str) -> tuple[str, ...]:
+    """Return a name's words with the capitals that nouns have in German, but none where all is in capitals."""
+    return name_words(name) if name.isupper() else written_words(name)
 
 
 def plural(word: str) -> str:

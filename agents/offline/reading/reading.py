@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from agents.offline.english.others import ENGLISH_ONLY
 from agents.offline.english.vocabulary import PEOPLE
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.meaning.linking import Item
@@ -134,10 +135,7 @@ def walk(reader: Reader) -> None:
 def _refuse_other_languages(items: Sequence[Item]) -> None:
     """Decline plainly where not one word is English."""
     if items and all(i.kind in {"unknown", "and", "number"} for i in items) and len(items) > 1:
-        raise NotUnderstood(
-            "I did not understand this. Without a model I answer questions in English about this database; "
-            "set OPENAI_API_KEY to ask in other words."
-        )
+        raise NotUnderstood(ENGLISH_ONLY)
 
 
 def _asks_who(r: Reader) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from agents.offline.meaning.lexicon import Lexicon
-from agents.offline.meaning.naming import plural
 from agents.offline.plan import Col, Group, Measure
 
 _FUNCTIONS = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest"}
@@ -22,7 +21,7 @@ def measure_title(measure: Measure, lexicon: Lexicon) -> str:
     if measure.function == "distinct" and measure.said:
         return _joined(measure.said)
     if measure.function == "distinct":
-        return _joined("different", *words[:-1], plural(words[-1]))
+        return _joined("different", naming.many(" ".join(words)))
     function = _FUNCTIONS[measure.function]
     said = measure.said or ("revenue" if measure.times else "")
     if said:
@@ -45,10 +44,10 @@ def group_title(group: Group, lexicon: Lexicon) -> str | None:
     if len(shown) != 1 or shown[0].name not in lexicon.naming.label(group.table):
         return None
     own = {c.name.lower() for c in lexicon.table(group.table).columns}
-    title = _joined(*lexicon.naming.table(group.table))
+    title = _joined(lexicon.naming.say_table(group.table, many=False))
     bare = lexicon.naming.column(group.table, shown[0].name) in _BARE
     return title if bare and title not in own else None
 
 
 def _joined(*words: str) -> str:
-    return "_".join(" ".join(words).split())
+    return "_".join(" ".join(words).lower().split())

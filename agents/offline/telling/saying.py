@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from agents.offline.english.times import MONTHS
 from agents.offline.meaning.lexicon import Lexicon
-from agents.offline.meaning.naming import plural
 from agents.offline.plan import Col, Condition, During, Filter, Group, Measure, Plan, Related
 
 _FUNCTIONS = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest"}
@@ -172,8 +171,7 @@ class Speaker:
         if group.column is None:
             return self._naming.say_table(group.table, many=many)
         column = self._column(Col(group.table, group.column))
-        first, _, last = column.rpartition(" ")
-        return f"{first} {plural(last)}".strip() if many else column
+        return self._naming.many(column) if many else column
 
     def _column(self, col: Col) -> str:
         table, name = self._naming.say_table(col.table, many=False), self._naming.say_column(col.table, col.name)
