@@ -310,3 +310,8 @@ LIGHT_VERBS = frozenset(
     """.split()
 )
 """Stems of verbs that only tie two things together; the foreign keys say how."""
+
+SORTINGS = frozenset(
+    "ascending descending alphabetical alphabetic increasing decreasing lexicographical chronological reverse".split()
+)
+"""Words after "ordered in" that say how rows are sorted, not when or where something was ordered."""

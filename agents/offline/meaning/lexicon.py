@@ -13,6 +13,7 @@ from agents.offline.english.words import Word, singular, split, stem
 from agents.offline.meaning.foreign import bent
 from agents.offline.meaning.joins import Joins
 from agents.offline.meaning.naming import Naming
+from agents.offline.meaning.units import units_of
 from agents.offline.plan import Col
 from tools.catalog import Catalog, Column, Table, Value
 
@@ -62,6 +63,7 @@ class Lexicon:
         self.catalog = catalog
         self.naming = Naming(catalog)
         self.joins = Joins(catalog, self.naming)
+        self.units = units_of(catalog)
         self._synonyms = _by_word(SYNONYMS)
         self._names: dict[str, list[_Entry]] = defaultdict(list)
         self._values: dict[str, list[_Entry]] = defaultdict(list)

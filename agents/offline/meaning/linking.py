@@ -8,38 +8,28 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from agents.offline.english.operators import GRADED, GRAINS, LIGHT_VERBS, LONG_GRAINS, NOISE, NOUNS, OPERATORS, ROLES
+from agents.offline.english.compounds import COMPOUNDS, with_compounds
+from agents.offline.english.operators import (
+    GRADED,
+    GRAINS,
+    LIGHT_VERBS,
+    LONG_GRAINS,
+    NOISE,
+    NOUNS,
+    OPERATORS,
+    ROLES,
+    SORTINGS,
+)
 from agents.offline.english.times import NoSuchDay, Period, read_period
 from agents.offline.english.vocabulary import COMPARATIVES, CURRENCIES, MONEY_EARNED, SUPERLATIVES
-from agents.offline.english.words import Word, split
+from agents.offline.english.words import Word, singular, split
 from agents.offline.meaning.lexicon import EXACT, SYNONYM, Lexicon, Meaning
+from agents.offline.meaning.units import unit_of, unit_said
 from tools.catalog import Value
 
-_COMPARING = frozenset(
-    {
-        "over",
-        "above",
-        "below",
-        "under",
-        "more",
-        "less",
-        "greater",
-        "higher",
-        "lower",
-        "is",
-        "between",
-        "than",
-        ">",
-        "<",
-        "exceeding",
-    }
-)
+_COMPARING = frozenset("over above below under more less greater higher lower is between than > < exceeding".split())
 _PARTICLES = frozenset("back again away off out".split())
 """Words that change a verb, but not one that asks: "find out"."""
-_DIRECTIONS = frozenset(
-    "ascending descending alphabetical alphabetic increasing decreasing lexicographical chronological reverse".split()
-)
-"""Words after "ordered in" that say how rows are sorted, not when or where something was ordered."""
 _ASKING = frozenset("find figur point pull list giv tell show pick break work get mak check turn".split())
 _FILLERS = frozenset({"of", "in", "and", "or", "by", "relative", "but", "not", "per", "than"})
 """Operators of one word that a value or name of the same word never replaces."""
@@ -70,6 +60,8 @@ class Item:
     position: int = 0
     """The number of its first word in the question."""
     values: tuple[Meaning, ...] = ()
+    unit: str = ""
+    """What a number is counted in, where that is said after it: kg, euros."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +73,17 @@ class Linked:
 
 def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Linked:
     """Return the question's items in order; words that change nothing are left out."""
-    words = _with_compounds(split(text))
+    words = with_compounds(split(text))
     extra = _by_first(found)
     items: list[Item] = [Item("yes or no", words[0].text)] if _asks_yes_or_no(words) else []
     corrections: list[tuple[str, str]] = []
     at = 0
     while at < len(words):
+        if unit := _unit_at(words, at, lexicon, items):
+            if items[-1].kind == "number":
+                items[-1] = replace(items[-1], unit=" ".join(w.lower for w in words[at : at + unit]))
+            at += unit
+            continue
         item, used = _item_at(words, at, lexicon, extra, today, items[-1] if items else None)
         described = item is not None and item.kind == "role" and lexicon.described_by(words[at].stem, alone=False)
         if item is not None and (item.kind == "unknown" or described):
@@ -105,20 +102,18 @@ def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Li
     return Linked(tuple(items), tuple(corrections))
 
 
-def _with_compounds(words: Sequence[Word]) -> tuple[Word, ...]:
-    """Return the words with "signed up" as one, which is said of registering as well as of joining.
-
-    The return of a "return rate" is a noun, and nothing that we are told to do.
-    """
-    found: list[Word] = []
-    for word in words:
-        if word.lower in {"rate", "rates"} and found and found[-1].lower == "return":
-            found[-1] = replace(found[-1], lower="returns")
-        if word.lower == "up" and found and found[-1].stem == "sign":
-            found[-1] = replace(found[-1], stem="signup")
-        else:
-            found.append(word)
-    return tuple(found)
+def _unit_at(words: Sequence[Word], at: int, lexicon: Lexicon, items: list[Item]) -> int:
+    """Return how many words only say the unit that numbers are kept in anyway: 20 kg, area in square metres."""
+    before = items[-1] if items else None
+    used = unit_said([w.lower for w in words[at : at + 3]], lexicon.units)
+    if not used and words[at].stem in CURRENCIES and before is not None and before.kind == "number":
+        return 1
+    if not used or before is None or lexicon.names_at(words[at:]):
+        return 0
+    kept = {unit_of(m.column or "") for m in before.columns} & lexicon.units
+    if before.kind == "in" and before.text == "in":
+        items.pop()
+    return used if before.kind in {"number", "in"} or kept else 0
 
 
 def _asks_yes_or_no(words: Sequence[Word]) -> bool:
@@ -152,10 +147,10 @@ def _item_at(
     if word.lower in {"first", "last"} and _ranks(rest, before, lexicon):
         return Item("superlative", word.lower, (word.lower == "last", "late" if word.lower == "last" else "early")), 1
     lowers = tuple(w.lower for w in rest if not w.quoted)
-    named = _named(rest, lexicon, extra)
+    computed = before is not None and before.kind in {"aggregate", "superlative"}
+    named = _named(rest, lexicon, extra, noun=computed)
     operator = _operator(lowers)
     time = _time(rest, lowers, today, before)
-    computed = before is not None and before.kind in {"aggregate", "superlative"}
     if computed and named and operator and operator[0].kind == "share" and named[0].columns:
         return named  # "the maximum share of …"
     for found in sorted((f for f in (time, operator, named) if f), key=lambda f: -f[1]):
@@ -205,8 +200,6 @@ def _ends(rest: Sequence[Word]) -> bool:
 def _single(word: Word, before: Item | None, passive: bool) -> Item | None:
     if word.number is not None:
         return Item("number", word.text, word.number)
-    if before is not None and before.kind == "number" and word.stem in CURRENCIES:
-        return None
     if word.lower in NOISE or not word.text[0].isalnum():
         return None
     if word.lower == "left" and passive:
@@ -222,7 +215,7 @@ def _operator(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
     best: tuple[Item, int] | None = None
     for length in range(min(len(lowers), _LONGEST_PHRASE), 0, -1):
         found = _PHRASES.get(lowers[:length])
-        bought = lowers[:2] == ("ordered", "in") and lowers[2:3] and lowers[2] not in _DIRECTIONS and length <= 2
+        bought = lowers[:2] == ("ordered", "in") and lowers[2:3] and lowers[2] not in SORTINGS and length <= 2
         if found and not bought:
             best = Item(found[0], " ".join(lowers[:length]), found[1]), length
             break
@@ -271,12 +264,12 @@ def _time(rest: Sequence[Word], lowers: tuple[str, ...], today: date, before: It
     return Item("period", " ".join(w.text for w in rest[:used]), period), used
 
 
-def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra) -> tuple[Item, int] | None:
+def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra, noun: bool = False) -> tuple[Item, int] | None:
     names = lexicon.names_at(rest)
     first = rest[0]
     if _is_noise(first):
         names = []
-    if (first.stem in LIGHT_VERBS and not _is_verb(first)) or first.lower in NOUNS:
+    if (first.stem in LIGHT_VERBS and not _is_verb(first) and not noun) or first.lower in NOUNS:
         names = [n for n in names if n[0] > 1 or n[1].score >= EXACT]
     names = [n for n in names if n[0] == 1 or not _is_noise(rest[n[0] - 1])]
     values = lexicon.values_at(rest, extra.get(first.stem, ()))
@@ -298,6 +291,8 @@ def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra) -> tuple[Item,
         return Item("verb", text, meanings=kept, tables=tables, columns=columns), 1
     return _named_item(text, kept, held, first), longest
 
+    elif after and (singular(first.lower), singular(after[0].lower)) in COMPOUNDS and kept and not held:
+        longest += 1  # "email address" no street
 
 def _any_date(meanings: Iterable[Meaning], lexicon: Lexicon) -> bool:
     return any(m.column is not None and lexicon.column(m.col).kind == "date" for m in meanings)

@@ -9,6 +9,7 @@ from functools import cache
 from agents.offline.english.vocabulary import ABBREVIATIONS, KEY_WORDS, LABEL_WORDS, SCHEMA_WORDS
 from agents.offline.english.words import name_words, singular, unaccented, written_words
 from agents.offline.meaning.foreign import language_of, singulars
+from agents.offline.meaning.units import unit_of
 from tools.catalog import Catalog, Column, Table
 
 _SHORT_PARTS = frozenset({"id", "tx", "dt", "no", "is", "up", "ad"})
@@ -73,7 +74,8 @@ class Naming:
             return " ".join(_as_written(name))
         *first, last = self._columns[table, name]
         ending = name_words(name)[-1:]
-        return " ".join((*first, ending[0] if ending and singular(ending[0]) == last else last))
+        unit = [u for u in (unit_of(name),) if u and singular(u) != last]
+        return " ".join((*first, ending[0] if ending and singular(ending[0]) == last else last, *unit))
 
     def key(self, table: str) -> str | None:
         """Return the one column that identifies a row, or None where there is none."""
@@ -128,11 +130,19 @@ class Naming:
 
     def _column_words(self, table: Table) -> Iterable[tuple[str, tuple[str, ...]]]:
         shared = _shared_prefix([c.name for c in table.columns], enough=4)
+        own = self._tables[table.name]
+        found = {}
         for column in table.columns:
             words = self._words(column.name[len(shared) :])
-            own = self._tables[table.name]
-            words = tuple(own[-1] if _abbreviates(w, own[-1]) else w for w in words)
-            yield column.name, words
+            found[column.name] = tuple(own[-1] if _abbreviates(w, own[-1]) else w for w in words)
+        bare = {name: self._without_unit(name, words) for name, words in found.items()}
+        several = Counter(bare.values())
+        return ((name, bare[name] if several[bare[name]] == 1 else words) for name, words in found.items())
+
+    def _without_unit(self, name: str, words: tuple[str, ...]) -> tuple[str, ...]:
+        """Return "rent" for `rent_eur`, "area" for `area_sqm`."""
+        unit = unit_of(name)
+        return words[:-1] if unit and len(words) > 1 and words[-1] == singular(unit) else words
 
     def _home(self, column: str) -> str:
         holders = [(t, c) for t in self._catalog for c in t.columns if c.name.lower() == column]

@@ -53,6 +53,7 @@ from agents.offline.reading.take_states import name_room, name_states, take_away
 from agents.offline.reading.take_ties import name_ties
 from agents.offline.reading.take_times import take_period
 from agents.offline.reading.take_whom import name_whom
+from agents.offline.reading.units_said import in_units
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
         mention_tables(reader)
         reader.subject_named = _asks_who(reader)
         walk(reader)
-    return Reading(count_the_first(reader, finish(reader)), tuple(dict.fromkeys(reader.assumptions)))
+    plan = in_units(reader, count_the_first(reader, finish(reader)))
+    return Reading(plan, tuple(dict.fromkeys(reader.assumptions)))
 
 
 def walk(reader: Reader) -> None:

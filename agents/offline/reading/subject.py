@@ -67,9 +67,7 @@ def _first_tables(r: Reader) -> list[str]:
             continue
         table = r.resolver.table(item)
         owned = [m.table for m in item.columns if m.owned and m.score >= SYNONYM]
-        acted = item.text.lower().endswith(("ed", "ing")) and any(
-            i.tables or i.values for i in r.items if i is not item
-        )
+        acted = _is_of_verb(r, item, table) and any(i.tables or i.values for i in r.items if i is not item)
         if acted:
             continue  # "which novel was loaned": loaned is what happened to it
         if table is not None and (not owned or item.tables[0].score > 1):
@@ -90,6 +88,12 @@ def _first_tables(r: Reader) -> list[str]:
     if not found:
         found = [t for n, item in enumerate(r.items) if item.kind == "name" for t in [r.resolver.table(item)] if t]
     return list(dict.fromkeys(found))
+
+
+def _is_of_verb(r: Reader, item: Item, table: str | None) -> bool:
+    """Whether a word has a verb's ending: "loaned" of loans, but not a "building" where these are called so."""
+    called = r.naming.say_table(table, many=False).split()[-1].lower() if table is not None else ""
+    return item.text.lower().endswith(("ed", "ing")) and item.text.lower() != called
 
 
 def _table_of_columns(r: Reader) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agents.offline.english.times import Period
+from agents.offline.english.vocabulary import COMPARATIVES
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import (
@@ -28,7 +29,9 @@ def take_compare(r: Reader) -> None:
     """more than 3 orders; above age 20; rating greater than 4; over the average"""
     word = r.take()
     operator: Operator = word.value
-    _compare(r, word, operator, "")
+    adjective = COMPARATIVES.get(word.text.split()[0], ("", ""))[1]
+    graded = adjective and r.pending is None and r.pending_measure is None and _column_compared(r, adjective)
+    _compare(r, word, operator, adjective if graded else "")
 
 
 def take_comparative(r: Reader) -> None:
@@ -199,14 +202,26 @@ def _against_statistic(r: Reader, word: Item, operator: Operator, adjective: str
     if column is not None:
         r.take()
     left = r.pending or column or _column_compared(r, adjective)
-    if left is None:
+    if left is None or not r.resolver.is_numeric(left):
         raise NotUnderstood(f"I do not know what “{word.text} {item.text}” is about: name the column.")
     r.pending = None
     right = column or left
     r.skip("of", "in")
     if r.next_is("name") and (owner := r.peek()) and r.resolver.table(owner) == right.table and not owner.values:
         r.take()
-    r.compare(left, operator, Statistic(function, right))
+    r.compare(left, operator, Statistic(function, right, _of_kind(r, right)))
+
+
+def _of_kind(r: Reader, column: Col) -> tuple[Condition, ...]:
+    """Return what the rows of the statistic are like: "bigger than the average apartment", where that is a value."""
+    item = r.peek()
+    if item is None or item.kind != "name" or item.columns or item.tables:
+        return ()
+    kinds = [m for m in item.values if m.table == column.table]
+    if len(kinds) != 1:
+        raise r.not_understood(item)
+    r.take()
+    return (Condition(kinds[0].col, "=", (kinds[0].value or "",)),)
 
 
 def _against_period(r: Reader, operator: Operator) -> None:

@@ -9,7 +9,7 @@ from agents.offline.english.words import singular
 from agents.offline.meaning.lexicon import EXACT
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
-from agents.offline.plan import Col, Function, Having, Measure, Operand, Operator, Pick
+from agents.offline.plan import COMPARING, Col, Condition, Function, Having, Measure, Operand, Operator, Pick
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_money import main_amount, sold_of, take_money
 
@@ -139,7 +139,7 @@ def take_functions(r: Reader, functions: list[Function]) -> None:
     closes = r.peek() is None or (before is not None and before.kind == "in" and before.text == "in")
     if closes and r.measures and functions == ["sum"]:
         return  # "how many … in total"
-    if functions == ["avg"] and not r.measures and _averages_what_was_named(r):
+    if functions == ["avg"] and not r.measures and (_averages_what_was_named(r) or _averages_what_was_compared(r)):
         return
     _finish_measures(r, functions)
 
@@ -154,6 +154,21 @@ def _averages_what_was_named(r: Reader) -> bool:
         return False
     r.pending, r.columns = None, [c for c in r.columns if c != column]
     r.measures.append(Measure("avg", column.table, column.name))
+    return True
+
+
+def _averages_what_was_compared(r: Reader) -> bool:
+    """which room types cost more than 150 on average: the number of each group's rows, not of each row"""
+    said, last = r.peek(-1), r.scope.filters[-1] if r.scope.filters else None
+    if said is None or said.text != "on average" or not isinstance(last, Condition) or last.operator not in COMPARING:
+        return False
+    if not r.resolver.is_numeric(last.column) or any(not isinstance(v, int | float) for v in last.values):
+        return False
+    rows = r.subject_named and last.column.table == r.subject and not r.columns and not r.groups
+    if rows or any(is_key(r, c) or c.name in r.naming.label(c.table) for c in r.columns if c.table == r.subject):
+        raise r.not_understood(said)
+    r.scope.filters.pop()
+    r.having.append(Having(Measure("avg", last.column.table, last.column.name), last.operator, last.values))
     return True
 
 
