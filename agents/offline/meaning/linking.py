@@ -284,6 +284,8 @@ def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra, noun: bool = F
     after = rest[longest : longest + 1]
     if after and after[0].lower in {"name", "names"} and kept and all(m.column is not None for m in kept) and not held:
         longest += 1  # "region name" says no more than "region"
+    elif after and (singular(first.lower), singular(after[0].lower)) in COMPOUNDS and kept and not held:
+        longest += 1  # "email address" no street
     elif after and after[0].lower in {"date", "dates", "day"} and kept and not held and _any_date(kept, lexicon):
         longest += 1  # nor "discharge date" more than "discharged on"
     if longest == 1 and _is_verb(first) and not held and all(m.score < EXACT for m in kept):
@@ -291,8 +293,6 @@ def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra, noun: bool = F
         return Item("verb", text, meanings=kept, tables=tables, columns=columns), 1
     return _named_item(text, kept, held, first), longest
 
-    elif after and (singular(first.lower), singular(after[0].lower)) in COMPOUNDS and kept and not held:
-        longest += 1  # "email address" no street
 
 def _any_date(meanings: Iterable[Meaning], lexicon: Lexicon) -> bool:
     return any(m.column is not None and lexicon.column(m.col).kind == "date" for m in meanings)
