@@ -25,15 +25,42 @@ ANSWERED = {
     "which clients havent ordered": "SELECT name FROM clients WHERE client_id NOT IN (SELECT client_id FROM purchases)",
     "what % of purchases get cancelled": "SELECT ROUND(100.0 * AVG(status = 'cancelled'), 2) FROM purchases",
     "how many ppl work for us": "SELECT COUNT(*) FROM clerks",
+    "What does the average purchase cost?": "SELECT AVG(amount) FROM purchases",
+    "units sold by brand last year": f"SELECT brands.name, SUM(quantity) FROM {SOLD} JOIN brands USING (brand_id) WHERE ordered_on LIKE '2025%' GROUP BY 1",
+    "what channels do people use": "SELECT DISTINCT channel FROM purchases",
+    "which style has the highest total quantity": f"SELECT style, SUM(quantity) FROM {SOLD} GROUP BY 1 ORDER BY 2 DESC LIMIT 1",
 }
-DECLINED: tuple[str, ...] = ()
+POST = """
+CREATE TABLE adverts (advert_id INTEGER PRIMARY KEY, title TEXT NOT NULL, ran_on DATE NOT NULL, budget REAL NOT NULL);
+INSERT INTO adverts VALUES (1, 'Spring', '2026-03-01', 300), (2, 'Summer', '2026-07-01', 500), (3, 'Old', '2025-07-01', 90);
+CREATE TABLE parcels (parcel_id INTEGER PRIMARY KEY, sent_on DATE NOT NULL, shipping_cost REAL NOT NULL, total REAL NOT NULL);
+INSERT INTO parcels VALUES (1, '2026-10-03', 4.5, 20), (2, '2026-10-20', 6, 30), (3, '2026-11-02', 7, 40);
+"""
+POST_ANSWERED = {
+    "total spend on adverts this year": "SELECT 800",
+    "shipping costs last month": "SELECT 10.5",
+    "what were our shipping costs in November?": "SELECT 7",
+}
+DECLINED = (
+    "revenue next year",
+    "list price by brand",
+    "how many people pay online",
+)
 
 
 @pytest.fixture(scope="module")
 def bikes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("bikes") / "bikes.sqlite"
+    return _file(tmp_path_factory.mktemp("bikes") / "bikes.sqlite", BIKES)
+
+
+@pytest.fixture(scope="module")
+def post(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _file(tmp_path_factory.mktemp("post") / "post.sqlite", POST)
+
+
+def _file(file: Path, script: str) -> Path:
     with closing(sqlite3.connect(file)) as connection, connection:
-        connection.executescript(BIKES)
+        connection.executescript(script)
     return file
 
 
@@ -45,9 +72,18 @@ async def _draft(file: Path, question: str) -> Draft:
 
 @pytest.mark.parametrize("question", ANSWERED)
 async def test_what_is_typed_in_haste_is_answered(bikes: Path, question: str) -> None:
-    draft = await _draft(bikes, question)
-    with closing(sqlite3.connect(bikes)) as connection:
-        expected = connection.execute(ANSWERED[question]).fetchall()
+    await _assert_answered(bikes, question, ANSWERED[question])
+
+
+@pytest.mark.parametrize("question", POST_ANSWERED)
+async def test_what_is_spent_is_added_up(post: Path, question: str) -> None:
+    await _assert_answered(post, question, POST_ANSWERED[question])
+
+
+async def _assert_answered(file: Path, question: str, gold: str) -> None:
+    draft = await _draft(file, question)
+    with closing(sqlite3.connect(file)) as connection:
+        expected = connection.execute(gold).fetchall()
         found = connection.execute(draft.sql).fetchall()
     assert compare(expected, found), f"{draft.sql}\nanswered {found[:5]}, expected {expected[:5]}"
 

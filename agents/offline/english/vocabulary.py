@@ -230,6 +230,12 @@ NOT_ADDED = frozenset(
 ADDED = frozenset("amount total revenue quantity hour fine fee charge payment income turnover proceed sale".split())
 """Numbers that are added up where they are asked for by month or by kind."""
 
+COSTS = frozenset({"budget", "cost", "expense", "expenditure", "refund", "spend", "spending"})
+"""Money that goes out, where the column is called so."""
+
+OF_ONE = frozenset({"unit", "piece", "hourly", "daily", "purchase"})
+"""Words of costs that say nothing when they are added up."""
+
 GRADES = frozenset({"rating", "score", "grade", "star"})
 """What several people give one thing."""
 

@@ -150,17 +150,18 @@ class Lexicon:
 
     def _match(self, name: tuple[str, ...], said: Sequence[str]) -> tuple[int, float] | None:
         """Return how many words say the name and how well, or None; "of the" may stand in between."""
-        score, at = 1.0, 0
+        score, at, exact = 1.0, 0, len(name) == 1
         for part in name:
             while at and at < len(said) and said[at] in {"the", "a", "an"}:
                 at += 1
             if at >= len(said):
                 return None
-            score = min(score, self._likeness(part, said[at]))
+            likeness = self._likeness(part, said[at])
+            score, exact = min(score, likeness), exact or likeness == EXACT
             if not score:
                 return None
             at += 1
-        return at, score
+        return (at, score) if exact else None  # an "order cost" is no "purchase price", though each word may be
 
     def _likeness(self, part: str, said: str) -> float:
         if part == said:

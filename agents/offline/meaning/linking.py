@@ -159,6 +159,7 @@ def _item_at(
             and found is operator
             and found[1] == named[1]
             and _name_wins(found[0], named[0], before, lowers[1] if len(lowers) > 1 else None)
+            and not (found[0].kind == "aggregate" and _names_number(rest[found[1] :], lexicon))
         ):
             return named
         return found
@@ -174,6 +175,12 @@ def _item_at(
     if word.lower == "time" and at and words[at - 1].lower == "on":
         return Item("unknown", word.text), 1  # "arrived on time"
     return _single(word, before, at > 0 and words[at - 1].stem == "be"), 1
+
+
+def _names_number(rest: Sequence[Word], lexicon: Lexicon) -> bool:
+    """Whether a number follows, of which a total is computed: "the biggest total budget"."""
+    named = [m for _, m in lexicon.names_at(rest) if m.column is not None and m.score >= EXACT]
+    return bool(named) and all(lexicon.column(m.col).kind == "number" for m in named)
 
 
 def _ranks(rest: Sequence[Word], before: Item | None, lexicon: Lexicon) -> bool:

@@ -14,13 +14,15 @@ _ANYBODY = frozenset({"person", "folk", "somebody", "everybody", "anybody", "any
 _CUSTOMERS = BUYERS | {"user", "guest", "visitor"}
 _EMPLOYED = frozenset({"salary", "wage", "hired", "hire", "employed"})
 """Words of columns that only people have who work here."""
+_BUSY = frozenset({"work", "employ", "pay", "us", "buy", "purchas", "order", "spend", "sell", "send", "writ"})
+"""Stems of what people do who are more than a number that came or lives somewhere."""
 
 
 def name_people(r: Reader) -> None:
     """Give each unknown word for people the one table it can mean; leave it unknown where it may mean several."""
     for n, item in enumerate(r.items):
         named = item.kind == "unknown" or (item.kind == "verb" and singular(item.text.lower()) in STAFF)
-        if item.stem in _ANYBODY and item.kind == "name" and not item.tables and _work(r):
+        if item.stem in _ANYBODY and item.kind == "name" and not item.tables and _do_more_than_come(r):
             item = r.items[n] = Item(
                 "unknown", item.text, sentence=item.sentence, stem=item.stem, position=item.position
             )
@@ -73,6 +75,21 @@ def _meant(r: Reader, item: Item) -> str | None:
     if _work(r):
         return staff[0] if len(staff) == 1 else None
     return people[0] if len(people) == 1 else _who_did_it(r, people)
+
+
+def _do_more_than_come(r: Reader) -> bool:
+    """Whether people work, pay or use something: they are not those that a column of visitors counts."""
+    return any(i.kind == "verb" and i.stem in _BUSY for i in r.items)
+
+
+def leave_out_people(r: Reader) -> None:
+    """Leave out those who do what is asked about: "which carriers do people use"."""
+    for n, item in enumerate(r.items[1:-1], 1):
+        before, after = r.items[n - 1], r.items[n + 1]
+        asked = before.kind == "name" and bool(before.columns) and after.kind == "verb" and not after.columns
+        if asked and item.stem in _ANYBODY and not item.tables and r.items[0].kind in {"relative", "name"}:
+            del r.items[n]
+            return
 
 
 def _work(r: Reader) -> bool:

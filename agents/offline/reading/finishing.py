@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from agents.offline.english.vocabulary import ADDED, BUYERS, NOT_ADDED
+from agents.offline.english.vocabulary import ADDED, BUYERS, COSTS, NOT_ADDED, OF_ONE
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import OPPOSITE, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan, Related
 from agents.offline.reading.reader import Reader, Scope
@@ -16,6 +16,7 @@ from agents.offline.reading.refusing import (
     refuse_leftovers,
     refuse_only,
     refuse_strangers,
+    refuse_what_is_to_come,
     through_sales,
 )
 from agents.offline.reading.take_clauses import joined
@@ -46,6 +47,7 @@ def finish(r: Reader) -> Plan:
         r.measures.append(counted_daily(r, Measure("count", r.subject)))
     filters, related = (through_sales(r, found) for found in filters_of(r))
     refuse_contradictions(filters)
+    refuse_what_is_to_come(r.measures, (*filters, *related))
     _refuse_loose_negation(r, filters, related)
     measures = through_events(r, _measures(r))
     refuse_only(r, (*filters, *related))
@@ -57,14 +59,24 @@ def finish(r: Reader) -> Plan:
 
 
 def _add_up_what_is_grouped(r: Reader) -> None:
-    """amount by quarter: what is asked for each group is the sum, of numbers that are always added"""
-    if not r.groups or r.measures or len(r.columns) != 1 or r.ranking is not None or r.having:
+    """amount by quarter, costs last month: what is asked for is the sum, of numbers that are always added"""
+    if r.measures or len(r.columns) != 1 or r.ranking or r.having:
         return
     words = set(r.naming.column(r.columns[0].table, r.columns[0].name))
+    if not r.groups and not _heads_a_period(r, words):
+        return
+    words |= ADDED if COSTS & words and not OF_ONE & words else set()
     rows = any(g.column is None and g.table == r.columns[0].table for g in r.groups)
     if r.resolver.is_numeric(r.columns[0]) and ADDED & words and not NOT_ADDED & words and not rows:
         column = r.columns.pop()
         r.measures.append(Measure("sum", column.table, column.name))
+
+
+def _heads_a_period(r: Reader, words: set[str]) -> bool:
+    """Whether a question is but a number and a period: "shipping costs last month"."""
+    first, *rest = r.items
+    bare = bool(rest) and all(i.kind in {"period", "in", "of"} for i in rest) and bool((ADDED | COSTS) & words)
+    return bare and any(m.col == r.columns[0] for m in first.columns)
 
 
 def _answer_the_question_word(r: Reader) -> None:

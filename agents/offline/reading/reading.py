@@ -10,7 +10,7 @@ from agents.offline.english.others import ENGLISH_ONLY
 from agents.offline.english.vocabulary import PEOPLE
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.meaning.linking import Item
-from agents.offline.meaning.people import drop_still, name_nobody, name_people
+from agents.offline.meaning.people import drop_still, leave_out_people, name_nobody, name_people
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.meaning.roles import take_role
 from agents.offline.plan import Condition, Measure, Plan
@@ -91,6 +91,7 @@ def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     name_late(reader)
     name_room(reader)
     name_nobody(reader)
+    leave_out_people(reader)
     name_people(reader)
     name_new(reader)
     name_states(reader)

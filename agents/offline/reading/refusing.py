@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -12,6 +13,8 @@ from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Col, Condition, During, Filter, Measure, Related
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_money import sold_lines
+
+_AHEAD = re.compile(r"\b(?:next|tomorrow)\b")
 
 
 def refuse_leftovers(r: Reader) -> None:
@@ -55,6 +58,13 @@ def _refuse_sums(r: Reader, measures: Sequence[Measure]) -> None:
         ):
             said = r.naming.say_column(column.table, column.name)
             raise NotUnderstood(f"I cannot add up the {said}: it is not a number.")
+
+
+def refuse_what_is_to_come(measures: Sequence[Measure], filters: Sequence[Filter]) -> None:
+    """Decline "revenue next year": nobody has earned it yet."""
+    ahead = next((f.period.words for f in filters if isinstance(f, During) and _AHEAD.search(f.period.words)), None)
+    if ahead is not None and measures and all(m.said for m in measures):
+        raise NotUnderstood(f"The data does not hold what {ahead} will bring: ask for a time that has been.")
 
 
 def _refuse_counted_groups(r: Reader) -> None:

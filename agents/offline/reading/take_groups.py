@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from agents.offline.english.vocabulary import ADJECTIVES, SUPERLATIVES
+from agents.offline.english.vocabulary import ADDED, ADJECTIVES, COSTS, OF_ONE, SOLD, SUPERLATIVES
 from agents.offline.meaning.lexicon import EXACT
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood, stem_of_adjective
 from agents.offline.plan import Col, Grain, Group, Measure, Order
 from agents.offline.reading.reader import Reader
-from agents.offline.reading.take_measures import rank_by, take_aggregate, take_count
+from agents.offline.reading.take_measures import is_key, rank_by, take_aggregate, take_count
 from agents.offline.reading.take_money import sold_of, take_money
 
 
@@ -142,15 +142,39 @@ def take_by(r: Reader) -> None:
         take_order(r)
         return
     before = r.peek(-2)
-    after_verb = before is not None and before.kind == "verb"
+    after_verb = before is not None and before.kind == "verb" and not (_adds_up(r) and before.stem in SOLD)
     _refuse_second_rank(r, item)
-    grouping = item.kind == "grain" or (item.kind == "name" and (bool(r.measures) or r.versus) and not after_verb)
+    computes = bool(r.measures) or r.versus or _adds_up(r)
+    grouping = item.kind == "grain" or (item.kind == "name" and computes and not after_verb)
     table = r.resolver.table(item) if item.kind == "name" else None
-    own = table == r.subject and all(m.table == table for m in r.measures)
+    own = table == r.subject and all(m.table == table for m in r.measures) and not _adds_up(r)
     grouping = grouping or (item.kind == "name" and _heads_a_table(r, item))
     if grouping and not (table is not None and (_describes_more(r) or own)):
         r.at -= 1
         take_per(r)
+    else:
+        _refuse_unclear_number(r, item)
+
+
+def _adds_up(r: Reader) -> bool:
+    """Whether one number that is always added is all that is asked for: "units sold by category"."""
+    number = _only_number(r)
+    words = set(r.naming.column(number.table, number.name)) if number is not None else set()
+    return bool(ADDED & words) or bool(COSTS & words and not OF_ONE & words)
+
+
+def _only_number(r: Reader) -> Col | None:
+    shown = r.columns if r.pending is None else [*r.columns, r.pending]
+    alone = len(shown) == 1 and not r.measures and r.resolver.is_numeric(shown[0]) and not is_key(r, shown[0])
+    return shown[0] if alone else None
+
+
+def _refuse_unclear_number(r: Reader, item: Item) -> None:
+    """Decline "discount by shop": nobody can tell whether it is added up or averaged."""
+    number, bare = _only_number(r), all(i.kind in {"name", "by"} for i in r.items[: r.at])
+    if bare and number is not None and item.kind == "name" and r.resolver.table(item) not in (None, number.table):
+        what = r.naming.say_column(number.table, number.name)
+        raise NotUnderstood(f"Say whether the total or the average {what} by “{item.text}” is meant.")
 
 
 def _heads_a_table(r: Reader, item: Item) -> bool:

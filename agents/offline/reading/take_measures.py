@@ -259,7 +259,8 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
                 r.take()
                 r.resolver.mentioned.append(table)
                 own = any(m.table == table for m in following.columns)
-                money = r.resolver.money_of(table) if not own and r.resolver.is_money(following.text) else None
+                costs = r.resolver.is_money(following.text) or following.stem == "cost"
+                money = r.resolver.money_of(table) if not own and costs else None
                 if money is not None:
                     r.take()  # "sales amount": what the sales brought in, not another table's amount
                     return replace(money, function=function)

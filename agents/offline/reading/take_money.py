@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agents.offline.english.vocabulary import PEOPLE, SOLD, STAFF
+from agents.offline.english.vocabulary import COSTS, OF_ONE, PEOPLE, SOLD, STAFF
 from agents.offline.english.words import singular, split, stem
 from agents.offline.meaning.lexicon import EXACT, Meaning
 from agents.offline.meaning.linking import Item
@@ -21,6 +21,8 @@ _AMOUNTS = frozenset("amount total price cost fee fine value sum".split())
 def take_money(r: Reader, function: Function = "sum") -> Measure:
     """revenue, sales, earned: the sum of what the sales brought in"""
     item = r.take()
+    if item.stem == "spend" and (spent := _spent_on(r)) is not None:
+        return replace(spent, function=function)
     dims = [g.table for g in r.groups] + [
         m.table for i in r.items for m in i.tables if m.score >= EXACT and not r.resolver.is_money(i.text)
     ]
@@ -38,6 +40,21 @@ def take_money(r: Reader, function: Function = "sum") -> Measure:
     said = item.text.lower() if item.kind != "verb" and item.stem in MONEY_NAMES else "revenue"
     r.assumptions.append(f"{said[:1].upper()}{said[1:]} {'are' if said == 'sales' else 'is'} the sum of {parts}.")
     return Measure(function, found.table, found.column, found.times, said=said)
+
+
+def _spent_on(r: Reader) -> Measure | None:
+    """Return the cost of what money is spent on, like campaigns; None where it is what somebody buys."""
+    on, named = r.peek(), r.peek(1)
+    table = r.resolver.table(named) if named is not None and named.kind == "name" and not named.values else None
+    if on is None or on.text != "on" or table is None:
+        return None
+    words = {c.name: set(r.naming.column(table, c.name)) for c in r.lexicon.table(table).columns}
+    costs = [name for name, said in words.items() if COSTS & said and not OF_ONE & said]
+    if len(costs) != 1 or not r.resolver.is_numeric(Col(table, costs[0])):
+        return None
+    r.take(), r.take()
+    r.subject = table
+    return Measure("sum", table, costs[0])
 
 
 def take_how_much(r: Reader) -> None:

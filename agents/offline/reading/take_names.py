@@ -162,9 +162,10 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
         _refuse_own_key(r, item, column)
     flagged = _is_flag(r, item, column) and (r.measures or _describes(r, column))
     if r.head and not flagged:
-        comparable = r.resolver.is_numeric(column) or r.lexicon.column(column).kind == "date"
-        compared = compares_next(r) or _period_next(r)
-        if (r.next_is("name") and _is_same_column(r, column)) or (comparable and compared):
+        dated = r.lexicon.column(column).kind == "date" or r.resolver.is_year(column)
+        comparable = dated or r.resolver.is_numeric(column)
+        compared = (comparable and compares_next(r)) or (dated and _period_next(r))
+        if (r.next_is("name") and _is_same_column(r, column)) or compared:
             r.pending = column
             r.head = False
             return

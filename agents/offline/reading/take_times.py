@@ -112,7 +112,8 @@ def _date_compared(r: Reader) -> Col | None:
             return r.pending
     ranked = [r.ranking.by.table] if r.ranking is not None and r.ranking.by is not None else []
     entity = r.scope.entity
-    measured = [*ranked, *(m.table for m in r.measures), *(h.measure.table for h in r.having)]
+    added = [c.table for c in r.columns if r.groups and r.resolver.is_numeric(c)]
+    measured = [*ranked, *added, *(m.table for m in r.measures), *(h.measure.table for h in r.having)]
     if r.verb is not None and entity is not None and (said := [m.col for m in r.verb.columns if m.table == entity]):
         return r.resolver.date(entity, r.verb) or said[0]
     belongs = entity is not None and any(r.joins.to_one(t, entity) for t in measured)
