@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ctypes
 import logging
 import os
@@ -61,6 +62,10 @@ def build_app(settings: Settings) -> FastAPI:
     async def stop() -> None:
         if config.code.on_app_shutdown:
             await config.code.on_app_shutdown()
+
+    # A page of another origin that shows the chat would look for the picture there.
+    mark = base64.b64encode((ROOT / "public" / "mark.svg").read_bytes()).decode()
+    config.ui.default_avatar_file_url = f"data:image/svg+xml;base64,{mark}"
 
     app = build_web(settings, desk_of(settings), start, stop)
     config.run.host, config.run.port = settings.host, settings.port

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from web.guards import OriginCheck, SecurityHeaders
+from web.guards import CookiesApart, OriginCheck, SecurityHeaders
 
 INTRANET = "https://intranet.example"
 
@@ -86,3 +86,18 @@ async def test_every_response_says_what_it_may_load_and_who_may_frame_it() -> No
     assert "img-src 'self' data: blob:;" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("samesite", "attributes"),
+    [("none", "; SameSite=none; Secure; Partitioned"), ("lax", "; SameSite=lax; Secure")],
+)
+async def test_only_a_cookie_for_pages_of_other_sites_is_kept_apart_for_each(samesite: str, attributes: str) -> None:
+    async def page(_: object) -> PlainTextResponse:
+        response = PlainTextResponse("in")
+        response.set_cookie("access_token", "x", secure=True, samesite=samesite)  # type: ignore[arg-type]
+        return response
+
+    app = CookiesApart(Starlette(routes=[Route("/", page)]))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://chat.example") as client:
+        assert (await client.get("/")).headers["set-cookie"] == "access_token=x; Path=/" + attributes

@@ -52,6 +52,26 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
+class CookiesApart:
+    """Has browsers keep a login for pages of other sites apart for each (CHIPS); most of them take no other."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_apart(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [(name, _apart(name, value)) for name, value in message["headers"]]}
+            await send(message)
+
+        await self._app(scope, receive, send_apart if scope["type"] == "http" else send)
+
+
+def _apart(name: bytes, value: bytes) -> bytes:
+    is_for_others = name.lower() == b"set-cookie" and b"samesite=none" in value.lower()
+    return value + b"; Partitioned" if is_for_others else value
+
+
 class OriginCheck:
     """Lets only our own page and the allowed origins open the chat's socket, which checks no origin itself, and ask."""
 

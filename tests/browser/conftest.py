@@ -77,7 +77,7 @@ def free_port() -> int:
 @contextmanager
 def serve(home: Path, *command: str, **settings: str) -> Iterator[Served]:
     """Start a server with these settings, and end it afterwards; `command` replaces `python server.py`."""
-    port = str(free_port())
+    port = settings.get("QUAESTOR_PORT") or str(free_port())
     settings |= {"QUAESTOR_PORT": port, "CHAINLIT_PORT": port}
     settings |= {"QUAESTOR_HOME": str(home), "QUAESTOR_TODAY": TODAY.isoformat()}
     strange = ("QUAESTOR_", "OPENAI_", "CHAINLIT_", "QDRANT_", "DATABASE_URL")
