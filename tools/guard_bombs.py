@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from math import prod
 
 from sqlglot import exp
@@ -17,6 +18,7 @@ from errors import SQLRefused
 from tools.catalog import Dialect
 from tools.guard_amounts import amount, number, series
 from tools.guard_joins import links
+from tools.guard_nodes import NODES
 from tools.guard_recursion import check_with, sources
 
 MAX_PRODUCT = 2_000_000
@@ -41,15 +43,24 @@ _REGEX_FUNCTIONS = (
     exp.RegexpCount,
     exp.SimilarTo,
 )
+_MULTIPLYING = (
+    *(exp.Repeat, exp.Space, exp.Pad, exp.GenerateSeries, exp.ExplodingGenerateSeries, exp.Format, exp.Anonymous),
+    *(exp.With, exp.Select),
+    *_REGEX_FUNCTIONS,
+)
+_HARMLESS = frozenset(kind for kind in NODES if not issubclass(kind, _MULTIPLYING))
+"""Most nodes of a query, which need no second look."""
 
 
-def check_bombs(statement: exp.Expr, dialect: Dialect) -> None:
-    """Raise SQLRefused where the statement may need memory or time without bound."""
+def check_bombs(nodes: Sequence[exp.Expr], dialect: Dialect) -> None:
+    """Raise SQLRefused where the statement of these nodes may need memory or time without bound."""
     product = 1.0
     if dialect == "postgres":
-        _check_paths(statement)
-    sizes = _cte_sizes(statement)
-    for node in statement.walk():
+        _check_paths(nodes)
+    sizes = _cte_sizes(nodes)
+    for node in nodes:
+        if type(node) in _HARMLESS:
+            continue
         match node:
             case exp.Repeat():
                 product *= amount("REPEAT", node.args.get("times"))
@@ -103,11 +114,12 @@ def _check_regex(node: exp.Expr) -> None:
             raise SQLRefused("The regular expression repeats a repetition, which may never end: write it plainer.")
 
 
-def _check_paths(statement: exp.Expr) -> None:
+def _check_paths(nodes: Sequence[exp.Expr]) -> None:
     """Raise SQLRefused where JSON paths walk all levels more than once: 900 brackets and four `.**` took 2.6 GB."""
     paths: dict[int, str] = {}
-    for node in statement.find_all(exp.JSONBPathExists, exp.MatchAgainst, exp.Anonymous):
-        if not isinstance(node, exp.Anonymous) or node.name.lower().startswith(("jsonb_path_", "json_")):
+    for node in nodes:
+        takes_path = isinstance(node, exp.JSONBPathExists | exp.MatchAgainst)
+        if takes_path or (isinstance(node, exp.Anonymous) and node.name.lower().startswith(("jsonb_path_", "json_"))):
             # An escaped text may hold anything.
             paths |= {id(text): "****" for text in node.find_all(exp.ByteString)}
             paths |= {id(text): text.name for text in node.find_all(exp.Literal) if text.is_string}
@@ -127,11 +139,13 @@ def _check_product(select: exp.Expr, sizes: dict[str, float]) -> None:
     }
     if len(tables) < 2:
         return
-    if len(_loose(tables, links(select, tables, equal=False))) > MAX_LOOSE_TABLES:
+    loose = _loose(tables, links(select, tables, equal=False))
+    if len(loose) > MAX_LOOSE_TABLES:
         raise SQLRefused("The query multiplies tables that nothing joins: give each JOIN its ON.")
-    if _copies(_loose(tables, links(select, tables, equal=False)), tables) > 1:
+    if _copies(loose, tables) > 1:
         raise SQLRefused("The query multiplies a table with itself: join its two copies ON a condition.")
-    if len(tables) > 2 and _copies(_loose(tables, links(select, tables, equal=True)), tables) > 2:
+    unlinked = _loose(tables, [])
+    if _copies(unlinked, tables) > 2 and _copies(_loose(tables, links(select, tables, equal=True)), tables) > 2:
         raise SQLRefused("The query multiplies a table with itself: join its copies by equality (a.id = b.id).")
 
 
@@ -202,17 +216,16 @@ def _rows_of_select(select: exp.Expr, sizes: dict[str, float]) -> float | None:
     return prod(counts) if at_most is None else min(at_most, prod(counts))
 
 
-def _cte_sizes(statement: exp.Expr) -> dict[str, float]:
+def _cte_sizes(nodes: Sequence[exp.Expr]) -> dict[str, float]:
     """Return the rows of each CTE whose size the query tells. A name used twice is not told apart, so not counted."""
     sizes: dict[str, float] = {}
     seen: set[str] = set()
-    for with_ in statement.find_all(exp.With):
-        for cte in with_.expressions:
-            name = cte.alias.lower()
-            rows = _rows(cte.this, sizes)
-            if rows is not None and name not in seen:
-                sizes[name] = rows
-            elif name in seen:
-                sizes.pop(name, None)
-            seen.add(name)
+    for cte in (cte for with_ in nodes if isinstance(with_, exp.With) for cte in with_.expressions):
+        name = cte.alias.lower()
+        rows = _rows(cte.this, sizes)
+        if rows is not None and name not in seen:
+            sizes[name] = rows
+        elif name in seen:
+            sizes.pop(name, None)
+        seen.add(name)
     return sizes

@@ -64,11 +64,12 @@ class Inspector:
             end = tokens.pop().start
         check_words(tokens, self._dialect)
         statement = check_kind(self._grammar.parser().parse(tokens, sql), self._dialect)
-        check_nodes(statement, self._dialect)
-        check_calls(tokens, statement, self._dialect)
-        check_table_texts(statement, sql)
-        tables = Resolver(self._names, sql).resolve(statement)
-        check_bombs(statement, self._dialect)
+        nodes = list(statement.walk())  # Once for all the rules: a walk takes longer than most of them.
+        check_nodes(nodes, self._dialect)
+        check_calls(tokens, nodes, self._dialect)
+        check_table_texts(nodes, sql)
+        tables = Resolver(self._names, sql).resolve(statement, nodes)
+        check_bombs(nodes, self._dialect)
         check_growth(statement)
         return sql[:end].rstrip(" \t\r\n"), tables, _premises(statement)
 

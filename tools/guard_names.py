@@ -6,7 +6,7 @@ alias hides the table's own name. Where the columns of a source cannot be known 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
@@ -114,12 +114,12 @@ class Resolver:
         self.tables: dict[str, None] = {}
         self._seen: set[int] = set()
 
-    def resolve(self, statement: exp.Expr) -> tuple[str, ...]:
-        """Return the tables read; raises SQLRefused at a table or column that is not known."""
+    def resolve(self, statement: exp.Expr, nodes: Sequence[exp.Expr]) -> tuple[str, ...]:
+        """Return the tables read, of a statement and all its nodes; raises SQLRefused at an unknown table or column."""
         self._query(statement, {}, None)
-        for table in statement.find_all(exp.Table):
-            if id(table) not in self._seen:
-                raise SQLRefused(f"The table {table.name} stands where none was expected.")
+        for node in nodes:
+            if isinstance(node, exp.Table) and id(node) not in self._seen:
+                raise SQLRefused(f"The table {node.name} stands where none was expected.")
         return tuple(self.tables)
 
     def _query(self, node: exp.Expr, ctes: Mapping[str, Columns], outer: _Scope | None) -> Columns:

@@ -33,7 +33,7 @@ def _conditions(statement: exp.Expr) -> Iterator[Premise]:
         about = {in_words(column.name).lower() for column in condition.find_all(exp.Column)}
         if condition.find(exp.Select):
             continue  # Its own conditions follow.
-        words = say_condition(condition) or clean(condition.sql(), 60)
+        words = say_condition(condition) or clean(condition.sql(copy=False), 60)
         yield "filter", words, about.pop() if len(about) == 1 else ""
     for column, conditions in bounds.items():
         yield "period", f"{column}: {days_between(conditions)}", column
@@ -90,7 +90,7 @@ def _measures(statement: exp.Expr) -> Iterator[Premise]:
             called = projection.alias
             computed = projection.unalias()
             if called and isinstance(computed, exp.Sum | exp.Avg | exp.Min | exp.Max | exp.Count):
-                meant, said = in_words(computed.sql()).lower(), in_words(called).lower()
+                meant, said = in_words(computed.sql(copy=False)).lower(), in_words(called).lower()
                 if meant != said and "(" not in meant and not isinstance(computed.this, exp.Star):
                     yield "measure", f"{said} is the {meant}", said
 

@@ -95,9 +95,9 @@ def _statement_name(statement: exp.Expr) -> str:
     return type(statement).__name__.upper()
 
 
-def check_nodes(statement: exp.Expr, dialect: Dialect) -> None:
+def check_nodes(nodes: Sequence[exp.Expr], dialect: Dialect) -> None:
     """Raise SQLRefused where the tree holds a node, or a part of a node, that no plain query needs."""
-    for node in statement.walk():
+    for node in nodes:
         kind = type(node)
         if kind not in NODES:
             raise SQLRefused(_complaint(node))
@@ -108,7 +108,7 @@ def check_nodes(statement: exp.Expr, dialect: Dialect) -> None:
         if kind is exp.Column:
             _check_column(node, dialect)
             if dialect == "postgres" and node.args.get("table"):
-                _check_scalar_row(node, statement)
+                _check_scalar_row(node, nodes)
         elif kind in _INDEX_PARTS and dialect != "mysql":
             raise SQLRefused(_complaint(node))
         elif kind in (exp.Table, exp.Lateral) and isinstance(node.this, exp.Func):
@@ -217,12 +217,14 @@ def _check_field(dot: exp.Expr) -> None:
         raise SQLRefused(f"A field may not be taken with a dot here: (…).{field.name[:60]} could call a function.")
 
 
-def _check_scalar_row(column: exp.Expr, statement: exp.Expr) -> None:
+def _check_scalar_row(column: exp.Expr, nodes: Sequence[exp.Expr]) -> None:
     """Raise SQLRefused at `f.name` where f is a function's row: to PostgreSQL a single value, which name() may take."""
     name = column.name.lower()
     if name not in FUNCTIONS["postgres"] and _DOING.match(name) is None:
         return
-    for source in statement.find_all(exp.Table, exp.Lateral, exp.Unnest, exp.GenerateSeries):
+    for source in nodes:
+        if not isinstance(source, exp.Table | exp.Lateral | exp.Unnest | exp.GenerateSeries):
+            continue
         if isinstance(source, exp.Table | exp.Lateral) and not isinstance(source.this, exp.Func):
             continue
         alias = source.args.get("alias")
@@ -290,7 +292,7 @@ def check_words(tokens: Sequence[Token], dialect: Dialect) -> None:
         previous = kind
 
 
-def check_calls(tokens: Sequence[Token], statement: exp.Expr, dialect: Dialect) -> None:
+def check_calls(tokens: Sequence[Token], nodes: Sequence[exp.Expr], dialect: Dialect) -> None:
     """Raise SQLRefused where a word before a parenthesis is no allowed function, grammar or alias of this query."""
     functions = FUNCTIONS[dialect]
     aliases: frozenset[int] | None = None
@@ -304,16 +306,16 @@ def check_calls(tokens: Sequence[Token], statement: exp.Expr, dialect: Dialect) 
         if dotted and word in BOUNDED:
             raise SQLRefused(f"The function {word} may not follow a dot: write {word}(…) with all its arguments.")
         if quoted or foreign or not (word in functions or (not dotted and _is_grammar(word, before))):
-            aliases = _alias_positions(statement) if aliases is None else aliases
+            aliases = _alias_positions(nodes) if aliases is None else aliases
             if token.start not in aliases:
                 raise SQLRefused(_call_complaint(token.text, foreign, quoted, word in functions))
 
 
-def check_table_texts(statement: exp.Expr, sql: str) -> None:
+def check_table_texts(nodes: Sequence[exp.Expr], sql: str) -> None:
     """Raise SQLRefused where a text stands for a table: DuckDB reads the file of that name."""
-    for table in statement.find_all(exp.Table) if "'" in sql else ():
-        if table.this is not None and sql[table.this.meta.get("start", 0)] == "'":
-            raise SQLRefused(f"A text stands where a table was expected: {table.name[:60]}.")
+    for node in nodes if "'" in sql else ():
+        if isinstance(node, exp.Table) and node.this is not None and sql[node.this.meta.get("start", 0)] == "'":
+            raise SQLRefused(f"A text stands where a table was expected: {node.name[:60]}.")
 
 
 def _is_word(token: Token) -> bool:
@@ -335,9 +337,9 @@ def _call_complaint(name: str, dotted: bool, quoted: bool, known: bool) -> str:
     return f"The function {shown} is not allowed: only functions that compute from their arguments are."
 
 
-def _alias_positions(statement: exp.Expr) -> frozenset[int]:
+def _alias_positions(nodes: Sequence[exp.Expr]) -> frozenset[int]:
     """Return the offsets of the names that carry a column list: `WITH t(a, b) AS …`, `FROM f() AS t(a, b)`."""
     names: Iterable[exp.Identifier | None] = (
-        alias.this for alias in statement.find_all(exp.TableAlias) if alias.args.get("columns")
+        alias.this for alias in nodes if isinstance(alias, exp.TableAlias) and alias.args.get("columns")
     )
     return frozenset(name.meta["start"] for name in names if isinstance(name, exp.Identifier) and "start" in name.meta)
