@@ -216,6 +216,78 @@ async def test_a_followup_that_does_not_run_is_not_suggested(parts: tuple[Catalo
     assert [e for e in events if isinstance(e, FollowupsSuggested)] == [FollowupsSuggested(("By city?",))]
 
 
+@dataclass
+class Slow:
+    """Proposes, but only when it is let; counts its tokens then."""
+
+    may: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def suggest(self, question: Question, draft: Draft, rows: Rows, found: Found) -> list[Followup]:
+        self.begun.set()
+        await self.may.wait()
+        spend(5)
+        return [Followup("By city?", "SELECT city, count(*) FROM orders GROUP BY city")]
+
+
+class Wordy:
+    async def narrate(self, question: Question, draft: Draft, rows: Rows, say: Say) -> None:
+        await say("3 orders.")
+        spend(7)
+
+
+async def test_the_answer_is_whole_before_the_next_questions_are_there(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    slow = Slow()
+    script = Script(["SELECT count(*) AS n FROM orders"])
+    asker = replace(asker_with(parts, script), narrator=Wordy(), suggester=slow)
+    before: list[Event] = []
+    with anyio.fail_after(20):
+        async with aclosing(asker.ask(Question("How many orders?", TODAY))) as events:
+            async for event in events:
+                before.append(event)
+                if isinstance(event, ReceiptWritten):
+                    break
+            assert kinds(before) == [
+                "TablesFound",
+                "SQLWritten",
+                "RowsFound",
+                "ChartDrawn",
+                "TextChunk",
+                "ReceiptWritten",
+            ]
+            await slow.begun.wait()
+            assert asker.line.in_turn == 1, "what is still written has its place among the questions in flight"
+            slow.may.set()
+            after = [event async for event in events]
+    receipt, finished = before[-1], after[-1]
+    assert after[:-1] == [FollowupsSuggested(("By city?",))]
+    assert isinstance(receipt, ReceiptWritten) and isinstance(finished, Finished)
+    assert (receipt.tokens, finished.tokens) == (7, 12)
+    assert list(receipt.seconds) == ["judge", "find", "write", "check", "run", "tell"]
+    assert list(finished.seconds) == [*receipt.seconds, "suggest"]
+
+
+async def test_who_does_not_wait_for_the_next_questions_stops_them(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
+    asker = replace(asker_with(parts, Script(["SELECT 1 FROM orders"])), suggester=Slow())
+    with anyio.fail_after(20):
+        async with aclosing(asker.ask(Question("One?", TODAY))) as events:
+            async for event in events:
+                if isinstance(event, ReceiptWritten):
+                    break
+    assert asker.line.in_turn == 0
+    assert all(task.get_name() != "ask" for task in asyncio.all_tasks())
+
+
+async def test_an_answer_that_breaks_off_has_neither_a_receipt_nor_next_questions(
+    parts: tuple[Catalog, Guard, SQLRunner],
+) -> None:
+    asker = replace(asker_with(parts, Script(["SELECT 1 FROM orders"])), narrator=Speechless(), suggester=Slow())
+    with anyio.fail_after(20):
+        events = await told(asker, "One?")
+    assert kinds(events)[-3:] == ["TextChunk", "Failed", "Finished"]
+    assert not any(isinstance(event, ReceiptWritten | FollowupsSuggested) for event in events)
+
+
 async def test_an_empty_answer_says_why_and_offers_what_the_data_holds(
     parts: tuple[Catalog, Guard, SQLRunner],
 ) -> None:
@@ -225,6 +297,7 @@ async def test_an_empty_answer_says_why_and_offers_what_the_data_holds(
     events = await told(asker, "Which orders are from Oslow?")
     said = "".join(e.text for e in events if isinstance(e, TextChunk))
     assert said.endswith("there would be 3 rows. The data does hold “Oslo” (2 rows).")
+    assert kinds(events)[-3:] == ["ReceiptWritten", "FollowupsSuggested", "Finished"]
     assert FollowupsSuggested(("Which orders are from Oslo?",)) in events
     assert isinstance(events[-1], Finished) and events[-1].status == "answered"
 
@@ -296,10 +369,6 @@ async def test_closing_the_iterator_stops_the_statement(shop: str, parts: tuple[
 
 
 async def test_what_the_models_wrote_is_counted_to_its_question(parts: tuple[Catalog, Guard, SQLRunner]) -> None:
-    class Wordy:
-        async def narrate(self, question: Question, draft: Draft, rows: Rows, say: Say) -> None:
-            spend(7)
-
     asker = replace(asker_with(parts, Script(["SELECT 1 FROM orders"] * 2)), narrator=Wordy())
     async with asyncio.TaskGroup() as tasks:
         both = [tasks.create_task(told(asker, "One?")) for _ in range(2)]

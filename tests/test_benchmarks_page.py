@@ -93,6 +93,23 @@ async def test_an_answer_is_read_to_its_end() -> None:
     assert visit.added == visit.first_token - 1250
 
 
+async def test_a_question_has_not_ended_while_more_of_it_is_to_come() -> None:
+    async def talk(socket: web.WebSocketResponse) -> None:
+        await let_in(socket)
+        await hear_question(socket)
+        await socket.send_str(event("stream_start", {"output": stamp()}))
+        await socket.send_str(event("element", {"name": "Next", "props": {"status": "answered", "coming": True}}))
+        await socket.send_str(event("task_end"))
+        await socket.send_str(event("element", {"name": "Breakdown", "props": {"sql": "SELECT 1"}}))
+        await socket.send_str(event("stream_token", {"token": "read on: " + stamp()}))
+        await socket.send_str(event("element", {"name": "Next", "props": {"status": "answered", "coming": False}}))
+        await socket.receive()
+
+    (visit,) = await visited(talk)
+    assert visit.failure is None and len(visit.transits) == 2
+    assert visit.may_ask is not None and visit.whole is not None and visit.may_ask < visit.whole
+
+
 async def test_text_that_is_sent_again_counts_once() -> None:
     words = "m250 " + stamp() + stamp()
 

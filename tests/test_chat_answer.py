@@ -7,14 +7,26 @@ import json
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agents.events import ChartDrawn, Event, Failed, Finished, RowsFound, SQLWritten, TextChunk, Waiting
+from agents.events import (
+    ChartDrawn,
+    Event,
+    Failed,
+    Finished,
+    FollowupsSuggested,
+    ReceiptWritten,
+    RowsFound,
+    SQLWritten,
+    TextChunk,
+    Waiting,
+)
 from agents.question import Draft
+from agents.receipt import Receipt
 from errors import TooBusy
 from tools.chart import Chart
 from tools.sql_runner import Rows
@@ -32,6 +44,7 @@ with warnings.catch_warnings():
     from chat.lean import make_lean
 
 ROWS = Rows(("month", "revenue"), tuple((f"2026-{n:02}", n) for n in range(1, 13)), False, 0.0)
+WHOLE = ReceiptWritten(Receipt((), (), None, trusted=False), {"run": 0.1, "tell": 2.0}, tokens=7)
 CHART = Chart("line", "Revenue by month", "month", ("revenue",))
 
 
@@ -189,6 +202,71 @@ async def test_the_seconds_of_an_answer_end_with_its_words(page: Page, monkeypat
         now[0] += seconds
         await answer.show(event)
     assert page.elements[-1]["props"]["seconds"] == 2.5
+
+
+async def test_an_answer_is_whole_at_its_receipt_and_gets_its_next_questions_later(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = await show(page, TextChunk("There are 3."), WHOLE, gathered=0, monkeypatch=monkeypatch)
+    whole = page.elements[-1]["props"]
+    assert (whole["status"], whole["coming"], whole["questions"]) == ("answered", True, [])
+    assert (whole["tokens"], [stage["name"] for stage in whole["stages"]]) == (7, ["run", "tell"])
+
+    async def rest() -> AsyncGenerator[Event, None]:
+        yield FollowupsSuggested(("By city?",))
+        yield Finished("answered", {"run": 0.1, "tell": 2.0, "suggest": 6.0}, tokens=12)
+
+    answer.go_on(rest())
+    assert answer.rest is not None
+    await answer.rest
+    ending = page.elements[-1]["props"]
+    assert (ending["status"], ending["coming"], ending["questions"]) == ("answered", False, ["By city?"])
+    assert (ending["tokens"], [stage["name"] for stage in ending["stages"]]) == (12, ["run", "tell", "suggest"])
+    assert ending["seconds"] == whole["seconds"]
+    assert answer.rest is None
+
+
+async def test_what_is_dropped_leaves_the_answer_as_it_was(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = await show(page, TextChunk("There are 3."), WHOLE, gathered=0, monkeypatch=monkeypatch)
+    began, left = asyncio.Event(), asyncio.Event()
+
+    async def rest() -> AsyncGenerator[Event, None]:
+        try:
+            began.set()
+            await asyncio.Event().wait()
+            yield FollowupsSuggested(("By city?",))
+        finally:
+            left.set()
+
+    answer.go_on(rest())
+    await began.wait()
+    going_on = answer.rest
+    assert going_on is not None
+    going_on.cancel()
+    await asyncio.wait([going_on])
+    assert left.is_set() and answer.rest is None
+    whole, ending = (element["props"] for element in page.elements if element["props"].get("status"))
+    assert ending == {**whole, "coming": False}
+    sent = len(page.elements)
+    await answer.close("stopped")
+    assert len(page.elements) == sent, "it has ended already"
+
+
+async def test_what_fails_after_an_answer_is_logged_and_the_answer_stands(
+    page: Page, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await show(page, TextChunk("There are 3."), WHOLE, gathered=0, monkeypatch=monkeypatch)
+
+    async def rest() -> AsyncGenerator[Event, None]:
+        raise RuntimeError("a fault of ours")
+        yield
+
+    answer.go_on(rest())
+    assert answer.rest is not None
+    await answer.rest
+    assert "a fault of ours" in caplog.text
+    assert (page.words, page.stages[-1]) == ("There are 3.", "answered")
+    assert page.elements[-1]["props"]["coming"] is False
 
 
 def test_a_message_and_a_step_are_made_without_a_sleep(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,6 +120,8 @@ async def test_the_events_come_in_the_order_in_which_they_happen(web: Web) -> No
     assert told["sql_written"]["attempt"] == 1
     assert told["rows_found"]["rows"][0] == ["Tea", 3.5]
     assert told["finished"]["status"] == "answered"
+    assert names[-3:] == ["receipt_written", "followups_suggested", "finished"]
+    assert "text_chunk" not in names[names.index("receipt_written") :]
     words = "".join(about["text"] for name, about in events if name == "text_chunk")
     assert words == (await web.ask(DEAREST)).json()["answer"]
 

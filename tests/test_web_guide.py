@@ -93,6 +93,14 @@ def test_all_that_an_event_holds_stands_beside_its_name(event: Event) -> None:
     assert set(about(event)) <= row(name_of(type(event)))
 
 
+def test_the_guide_tells_that_an_answer_is_whole_before_its_next_questions_come() -> None:
+    rows = [
+        GUIDE.index(f"| `{name}` |") for name in ("text_chunk", "receipt_written", "followups_suggested", "finished")
+    ]
+    assert rows == sorted(rows)
+    assert "**Once `receipt_written` has come the answer is whole.**" in GUIDE
+
+
 def test_no_event_is_left_out() -> None:
     assert {type(event) for event in ONE_OF_EACH} == set(get_args(Event))
 

@@ -9,11 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from agents.events import Event, Failed, Finished, RowsFound, TextChunk
+import web.metrics
+from agents.events import Event, Failed, Finished, ReceiptWritten, RowsFound, TextChunk
 from agents.question import Question
+from agents.receipt import Receipt
 from endpoints import Endpoint
 from errors import DatabaseUnavailable
 from llm.pool import Pool
@@ -101,6 +104,28 @@ def test_the_events_alone_say_what_is_counted() -> None:
     assert counted(metrics, 'quaestor_stage_seconds_sum{stage="run"}') == 7.3
     assert counted(metrics, 'quaestor_questions_total{status="failed"}') == 1
     assert counted(metrics, 'quaestor_questions_total{status="declined"}') == 0, "there from the start"
+
+
+def test_an_answer_is_counted_when_it_is_whole_whether_its_next_questions_are_waited_for_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(web.metrics, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    metrics = Metrics()
+    whole = ReceiptWritten(Receipt((), (), None, trusted=False), {"tell": 2.0}, tokens=7)
+    for finished in ([], [Finished("answered", {"tell": 2.0, "suggest": 6.0}, tokens=12)]):
+        with metrics.question() as watched:
+            now[0] += 2.5
+            watched.take(whole)
+            now[0] += 4.0
+            for event in finished:
+                watched.take(event)
+            assert counted(metrics, "quaestor_questions_in_flight") == 1
+    assert counted(metrics, 'quaestor_questions_total{status="answered"}') == 2
+    assert counted(metrics, "quaestor_answer_seconds_sum") == 5.0
+    assert counted(metrics, "quaestor_model_tokens_total") == 7 + 12
+    assert counted(metrics, 'quaestor_stage_seconds_count{stage="tell"}') == 2
+    assert counted(metrics, 'quaestor_stage_seconds_sum{stage="suggest"}') == 6.0
 
 
 async def test_a_loop_that_is_held_up_shows_how_long() -> None:
