@@ -31,9 +31,9 @@ ANSWERS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 7.5, 10, 15, 30, 
 LAGS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 """The upper bounds of the histograms' buckets, in seconds."""
 
-LOOKED_EVERY = 0.25
+LOOKED_EVERY = 0.5
 """Seconds between two looks at the event loop."""
-LOOKS_KEPT = 40
+LOOKS_KEPT = 20
 """The looks of the last ten seconds."""
 
 
@@ -81,7 +81,7 @@ class Metrics:
         self._in_turn = Gauge("quaestor_queue_in_turn", "What has its turn.", ["line"], registry=registry)
         self._lag = Histogram(
             "quaestor_event_loop_lag_seconds",
-            "How much later than it should the event loop woke, seen four times a second.",
+            "How much later than it should the event loop woke, seen twice a second.",
             buckets=LAGS,
             registry=registry,
         )
