@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from agents.offline.english.vocabulary import ADDED, BUYERS, COSTS, NOT_ADDED, OF_ONE
+from agents.offline.english.vocabulary import BUYERS
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import OPPOSITE, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan, Related
 from agents.offline.reading.reader import Reader, Scope
@@ -21,12 +21,10 @@ from agents.offline.reading.refusing import (
 )
 from agents.offline.reading.take_clauses import joined
 from agents.offline.reading.take_events import through_events
-from agents.offline.reading.take_money import counted_daily
-from agents.offline.reading.take_rankings import ONLY_FIRST
+from agents.offline.reading.take_money import brought_in, counted_daily, is_added
+from agents.offline.reading.take_rankings import show_several
 from agents.offline.reading.take_whom import show_whom
 
-_TOP = 10
-"""How many are shown where somebody asks for the top customers without a number."""
 
 
 def finish(r: Reader) -> Plan:
@@ -62,21 +60,17 @@ def _add_up_what_is_grouped(r: Reader) -> None:
     """amount by quarter, costs last month: what is asked for is the sum, of numbers that are always added"""
     if r.measures or len(r.columns) != 1 or r.ranking or r.having:
         return
-    words = set(r.naming.column(r.columns[0].table, r.columns[0].name))
-    if not r.groups and not _heads_a_period(r, words):
-        return
-    words |= ADDED if COSTS & words and not OF_ONE & words else set()
     rows = any(g.column is None and g.table == r.columns[0].table for g in r.groups)
-    if r.resolver.is_numeric(r.columns[0]) and ADDED & words and not NOT_ADDED & words and not rows:
+    if (r.groups or _heads_a_period(r)) and is_added(r, r.columns[0]) and not rows:
         column = r.columns.pop()
         r.measures.append(Measure("sum", column.table, column.name))
 
 
-def _heads_a_period(r: Reader, words: set[str]) -> bool:
+def _heads_a_period(r: Reader) -> bool:
     """Whether a question is but a number and a period: "shipping costs last month"."""
     first, *rest = r.items
-    bare = bool(rest) and all(i.kind in {"period", "in", "of"} for i in rest) and bool((ADDED | COSTS) & words)
-    return bare and any(m.col == r.columns[0] for m in first.columns)
+    only = bool(rest) and all(i.kind in {"period", "in", "of"} for i in rest)
+    return only and any(m.col == r.columns[0] for m in first.columns)
 
 
 def _answer_the_question_word(r: Reader) -> None:
@@ -251,21 +245,13 @@ def _rank_by_what_is_measured(r: Reader) -> None:
 
 
 def _spent_by(r: Reader) -> Measure | None:
-    """top customers: those who brought in the most; of other things nobody can tell what makes them top"""
+    """top customers, top products: those that brought in the most; the best of other things may be anything"""
     assert r.ranking is not None
-    words = set(r.naming.table(r.subject))
-    if r.ranking.word not in {"top", "best"} or not BUYERS & words or not r.subject_named:
+    buyers = bool(BUYERS & set(r.naming.table(r.subject)))
+    if r.ranking.word not in ({"top", "best"} if buyers else {"top"}) or not r.subject_named:
         return None
-    found = r.resolver.money((r.subject,))
-    if found is None or found.table == r.subject:
-        return None
-    several = any(r.resolver.table(i) == r.subject and i.text.lower().endswith("s") for i in r.items)
-    if several and r.ranking.limit == 1 and not any(i.kind == "number" for i in r.items):
-        r.ranking.limit = _TOP
-        r.assumptions = [a for a in r.assumptions if a != ONLY_FIRST]
-    parts = " times ".join(f"{found.table}.{c}" for c in (found.column, found.times) if c)
-    r.assumptions.append(f"The {r.ranking.word} {r.naming.say_table(r.subject)} are those with the most of {parts}.")
-    return replace(found, said="revenue")
+    show_several(r)
+    return brought_in(r)
 
 
 def _groups(r: Reader, groups: Sequence[Group], measures: Sequence[Measure]) -> list[Group]:

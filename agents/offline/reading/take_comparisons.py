@@ -29,6 +29,8 @@ def take_compare(r: Reader) -> None:
     """more than 3 orders; above age 20; rating greater than 4; over the average"""
     word = r.take()
     operator: Operator = word.value
+    if word.text == "over" and (after := r.peek()) is not None and after.kind == "period" and after.text.endswith("s"):
+        return  # "over the last 12 months": during them
     adjective = COMPARATIVES.get(word.text.split()[0], ("", ""))[1]
     graded = adjective and r.pending is None and r.pending_measure is None and _column_compared(r, adjective)
     _compare(r, word, operator, adjective if graded else "")

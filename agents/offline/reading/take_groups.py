@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from agents.offline.english.vocabulary import ADDED, ADJECTIVES, COSTS, OF_ONE, SOLD, SUPERLATIVES
+from agents.offline.english.vocabulary import ADJECTIVES, SOLD, SUPERLATIVES
 from agents.offline.meaning.lexicon import EXACT
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood, stem_of_adjective
 from agents.offline.plan import Col, Grain, Group, Measure, Order
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_measures import is_key, rank_by, take_aggregate, take_count
-from agents.offline.reading.take_money import sold_of, take_money
+from agents.offline.reading.take_money import is_added, sold_of, take_money
 
 
 def take_per(r: Reader) -> None:
@@ -159,8 +159,7 @@ def take_by(r: Reader) -> None:
 def _adds_up(r: Reader) -> bool:
     """Whether one number that is always added is all that is asked for: "units sold by category"."""
     number = _only_number(r)
-    words = set(r.naming.column(number.table, number.name)) if number is not None else set()
-    return bool(ADDED & words) or bool(COSTS & words and not OF_ONE & words)
+    return number is not None and is_added(r, number)
 
 
 def _only_number(r: Reader) -> Col | None:
@@ -216,9 +215,12 @@ def _rank_by_next(r: Reader) -> None:
         raise NotUnderstood("I did not understand what to rank by.")
     column = r.resolver.column(item, r.context, numeric=True) if item.columns else None
     table = r.resolver.table(item)
-    if column is not None and not (r.resolver.is_money(item.text) and table):
+    exact = any(m.score >= EXACT for m in item.columns)
+    if column is not None and not (r.resolver.is_money(item.text) and (table or (r.groups and not exact))):
         r.take()
         r.refuse_unclear_sum(column, item)
+        if r.groups and not r.subject_named and r.ranking is not None:
+            r.ranking.summed = r.ranking.summed or is_added(r, column)  # "the best day by revenue"
         rank_by(r, column)
     elif r.resolver.is_money(item.text):
         rank_by(r, take_money(r))

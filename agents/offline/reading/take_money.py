@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
-from agents.offline.english.vocabulary import COSTS, OF_ONE, PEOPLE, SOLD, STAFF
+from agents.offline.english.vocabulary import ADDED, COSTS, NOT_ADDED, OF_ONE, PEOPLE, SOLD, STAFF
 from agents.offline.english.words import singular, split, stem
 from agents.offline.meaning.lexicon import EXACT, Meaning
 from agents.offline.meaning.linking import Item
@@ -26,6 +27,7 @@ def take_money(r: Reader, function: Function = "sum") -> Measure:
     dims = [g.table for g in r.groups] + [
         m.table for i in r.items for m in i.tables if m.score >= EXACT and not r.resolver.is_money(i.text)
     ]
+    dims += _tables_grouped_by(r)
     people = {*dims, r.subject, *(m.table for i in r.items for m in i.values)}
     if item.text.lower().startswith("earn") and any(STAFF & set(r.naming.table(t)) for t in people):
         raise NotUnderstood("I found nothing in this database about what people earn.")
@@ -40,6 +42,13 @@ def take_money(r: Reader, function: Function = "sum") -> Measure:
     said = item.text.lower() if item.kind != "verb" and item.stem in MONEY_NAMES else "revenue"
     r.assumptions.append(f"{said[:1].upper()}{said[1:]} {'are' if said == 'sales' else 'is'} the sum of {parts}.")
     return Measure(function, found.table, found.column, found.times, said=said)
+
+
+def _tables_grouped_by(r: Reader) -> list[str]:
+    """Return the tables of the columns after "by" and "per", where only one table has such a column."""
+    after = [i for before, i in pairwise(r.items) if before.kind in {"by", "per"} and i.kind == "name" and not i.tables]
+    held = [{m.table for m in i.columns if m.score >= EXACT} for i in after]
+    return [tables.pop() for tables in held if len(tables) == 1]
 
 
 def _spent_on(r: Reader) -> Measure | None:
@@ -197,6 +206,15 @@ def sold_of(r: Reader, measure: Measure) -> Measure:
     return pieces
 
 
+def is_added(r: Reader, column: Col) -> bool:
+    """Whether a number is added up wherever it is asked for by month or by kind."""
+    words = set(r.naming.column(column.table, column.name))
+    if NOT_ADDED & words or not r.resolver.is_numeric(column):
+        return False
+    daily = counted_daily(r, Measure("count", column.table)) == Measure("sum", column.table, column.name)
+    return daily or bool(ADDED & words) or (bool(COSTS & words) and not OF_ONE & words)
+
+
 def counted_daily(r: Reader, measure: Measure) -> Measure:
     """Return the measure, or the sum of what a table counts for each day: of visits the visitors."""
     table = r.lexicon.table(measure.table)
@@ -211,6 +229,16 @@ def counted_daily(r: Reader, measure: Measure) -> Measure:
         return measure
     r.assumptions.append(f"What is counted is the sum of {table.name}.{numbers[0].name}.")
     return Measure("sum", table.name, numbers[0].name)
+
+
+def brought_in(r: Reader) -> Measure | None:
+    """Return the revenue that the best of the subject's rows are ranked by, and say so."""
+    found = r.resolver.money((r.subject,))
+    if found is None or found.table == r.subject:
+        return None
+    parts = " times ".join(f"{found.table}.{c}" for c in (found.column, found.times) if c)
+    r.assumptions.append(f"The ranking of {r.naming.say_table(r.subject)} goes by revenue, the sum of {parts}.")
+    return replace(found, said="revenue")
 
 
 def sold_lines(r: Reader) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.offline.english.vocabulary import ADJECTIVES, GRADES, PEOPLE
+from agents.offline.english.vocabulary import ADJECTIVES, GRADES, PEOPLE, SOLD
 from agents.offline.english.words import singular
 from agents.offline.meaning.lexicon import EXACT
 from agents.offline.meaning.linking import Item
@@ -11,13 +11,16 @@ from agents.offline.plan import Col, Measure
 from agents.offline.reading.reader import Ranking, Reader
 from agents.offline.reading.take_events import event_between
 from agents.offline.reading.take_measures import EXTREMES, beats, is_key, rank_by, second_noun, take_functions
-from agents.offline.reading.take_money import sold_of, take_money
+from agents.offline.reading.take_money import brought_in, sold_lines, sold_of, take_money
 
 ONLY_FIRST = "Only the first is shown: say how many you want, like “the top 5”."
 _COMMON = frozenset({"most common", "most frequent", "least common"})
 _OFTEN = frozenset({"most often", "least often", "most frequently"})
 _COUNTED = frozenset({"most", "fewest", "least", "highest", "largest", "lowest"})
 """Words that, before a table's name, rank by how many of its rows there are."""
+_ENDS_OF_SALES = frozenset({"best", "top", "worst", "bottom", "lowest", "least"})
+_TOP = 10
+"""How many are shown where somebody asks for the top customers without a number."""
 
 
 def take_superlative(r: Reader) -> None:
@@ -52,6 +55,13 @@ def take_superlative(r: Reader) -> None:
     _ranked(r, Ranking(descending, limit, summed=summed, word=item.text), adjective, item)
 
 
+def show_several(r: Reader) -> None:
+    """Show ten where the best are asked for in the plural, and no number is said."""
+    if r.ranking is not None and r.ranking.limit == 1 and ONLY_FIRST in r.assumptions:
+        r.ranking.limit = _TOP
+        r.assumptions.remove(ONLY_FIRST)
+
+
 def _asks_for_several(r: Reader) -> bool:
     """Whether the question asks for rows in the plural: "which customers spent the most"."""
     named = next((i for i in r.items if i.kind == "name" and r.resolver.table(i) == r.subject), None)
@@ -70,7 +80,7 @@ def _ranked(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
         r.ranking = ranking
     elif _ranked_by_verb(r, ranking, adjective, word) or _best_selling(r, ranking, word):
         return
-    elif word.text in _COMMON and item is not None and item.kind == "name":
+    elif item is not None and item.kind == "name" and (word.text in _COMMON or _is_popular_kind(r, word, item)):
         _most_common(r, ranking, item)
     elif item is None or item.kind not in {"name", "verb", "unknown"}:
         _rank_by_degree(r, ranking, adjective, word)
@@ -91,7 +101,13 @@ def _ranked_by_verb(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
             return True
         if often:
             raise r.not_understood(word)
-    if adjective or verb is None or r.pending is not None or _ranks_noun(r) or not r.resolver.is_money(verb.text):
+    if adjective or verb is None or r.pending is not None or _ranks_noun(r):
+        return False
+    if verb.stem in SOLD and _ends_here(r.peek()) and (sold := _most_sold(r)) is not None:
+        r.ranking = ranking
+        rank_by(r, sold)
+        return True
+    if not r.resolver.is_money(verb.text):
         return False
     r.items.insert(r.at, verb)
     r.ranking = ranking
@@ -99,16 +115,36 @@ def _ranked_by_verb(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
     return True
 
 
+def _most_sold(r: Reader) -> Measure | None:
+    """Return how many pieces were sold of what is sold itself, and what everybody and everything else brought in."""
+    lines = sold_lines(r)
+    if lines is None or any(i.kind == "per" for i in r.items):
+        return None
+    itself = any(s.target == r.subject and s.to_one for s in r.joins.steps_from(lines))
+    pieces = r.resolver.pieces(r.subject) if itself else None
+    if pieces is not None:
+        r.assumptions.append(f"What was sold is the sum of {pieces.table}.{pieces.column}.")
+        return pieces
+    return brought_in(r)
+
+
 def _best_selling(r: Reader, ranking: Ranking, word: Item) -> bool:
+    """best-selling, worst performing"""
     item = r.peek()
-    if word.text not in {"best", "top"} or item is None or item.stem != "sell":
+    if word.text not in _ENDS_OF_SALES or item is None or item.stem not in {"sell", "perform"}:
+        return False
+    by = brought_in(r) if item.stem == "perform" else None
+    if item.stem == "perform" and by is None:
         return False
     r.take()
-    r.ranking, r.best_selling = ranking, True
+    r.ranking, r.best_selling = ranking, by is None
     following = r.peek()
     if following is not None and r.resolver.table(following) == r.subject:
         r.take()
         r.subject_named = True
+    show_several(r)
+    if by is not None:
+        rank_by(r, by)
     return True
 
 
@@ -224,6 +260,9 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
         if r.next_is("and") and r.next_is("superlative", ahead=1):
             r.take()
             return
+        if r.next_is("grain") and any(i.kind == "by" for i in r.items[r.at :]):
+            r.ranking = ranking  # "the best day by revenue": what by is still to come
+            return
         raise r.not_understood(word)
     root = stem_of_adjective(adjective)
     if root in {"popular", "common", "frequent", "busy"} and any(i.kind == "by" for i in r.items[r.at :]):
@@ -233,6 +272,10 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
         r.assumptions.append(f"“{word.text.capitalize()}” goes by the number of {r.naming.say_table(counted)}.")
         r.ranking = ranking
         rank_by(r, Measure("count", counted))
+        return
+    if root in {"popular", "common", "frequent"} and _is_kind(r):
+        r.ranking = ranking
+        rank_by(r, Measure("count", r.columns[0].table))
         return
     if root in {"popular", "common", "frequent", "busy"}:
         raise NotUnderstood(f"“{word.text}” can mean several things: say what should be counted.")
@@ -250,6 +293,25 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
     r.assumptions.append(f"“{word.text}” goes by {r.naming.say_column(column.table, column.name)}.")
     r.ranking = ranking
     rank_by(r, column)
+
+
+def _is_popular_kind(r: Reader, word: Item, item: Item) -> bool:
+    """Whether "most popular" stands before a kind of something: "the most popular channel", not "product"."""
+    if stem_of_adjective(word.value[1]) != "popular" or item.tables or not item.columns:
+        return False
+    column = r.resolver.column(item, r.context)
+    return column is not None and r.lexicon.column(column).kind == "text" and not is_named(r, column)
+
+
+def _is_kind(r: Reader) -> bool:
+    """Whether a kind of the subject's rows is all that is shown: the most popular is that of most rows."""
+    alone = len(r.columns) == 1 and not r.subject_named and not r.measures and r.columns[0].table == r.subject
+    return alone and r.lexicon.column(r.columns[0]).kind == "text" and not is_named(r, r.columns[0])
+
+
+def is_named(r: Reader, column: Col) -> bool:
+    """Whether the column holds what single rows are called."""
+    return column.name in r.naming.label(column.table) or is_key(r, column)
 
 
 def _only_event(r: Reader) -> str | None:

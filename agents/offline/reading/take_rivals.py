@@ -21,7 +21,15 @@ def name_rivals(r: Reader) -> None:
     if before[-1:] != ["period"] or after != ["period"] or before.count("period") > 1:
         return
     compared = [*items[1:more], *items[more + 1 :]]
+    if not any(i.meanings for i in compared):
+        compared = [_sales_of(i) for i in compared]
     r.items = [replace(i, kind="versus") if i is items[than] else i for i in compared]
+
+
+def _sales_of(item: Item) -> Item:
+    """Return "sell" as the sales: "did we sell more in May than in April"."""
+    sells = item.kind == "verb" and item.stem in {"sell", "mak", "earn"}
+    return replace(item, kind="unknown", text="sales", stem="sale") if sells else item
 
 
 def _kinds(items: list[Item]) -> list[str]:

@@ -89,7 +89,8 @@ def _turn_to_what_happened(r: Reader) -> None:
         if any(isinstance(f, During) for f in before.filters):
             r.scope.entity = before.entity  # "ordered in 2024 but not in 2025"
         return
-    sold = any(i.kind == "verb" and i.stem in SOLD for i in r.items) and all(m.table == r.subject for m in r.measures)
+    sold = any(i.kind == "verb" and i.stem in SOLD for i in r.items)
+    sold = sold and all(m.table == r.subject and not m.said for m in r.measures)
     lines = sold_lines(r) if sold and not r.groups else None
     if lines is not None and not (r.verb is not None and any(m.table == r.subject for m in r.verb.columns)):
         if r.scope.filters:
@@ -112,6 +113,8 @@ def _date_compared(r: Reader) -> Col | None:
             return r.pending
     ranked = [r.ranking.by.table] if r.ranking is not None and r.ranking.by is not None else []
     entity = r.scope.entity
+    if not ranked and r.best_selling and (lines := sold_lines(r)) is not None:
+        ranked = [lines]  # "best-selling products this month": sold then, not launched
     added = [c.table for c in r.columns if r.groups and r.resolver.is_numeric(c)]
     measured = [*ranked, *added, *(m.table for m in r.measures), *(h.measure.table for h in r.having)]
     if r.verb is not None and entity is not None and (said := [m.col for m in r.verb.columns if m.table == entity]):
