@@ -39,6 +39,12 @@ ENOUGH_FILES = 4_096
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 """As glibc's malloc.h has them. Unless they are set, the thresholds grow with what was freed, and less comes back."""
 
+LONGEST_HEAD = 64 * 1024
+"""Bytes that may come without a request's head, or a piece of its body, becoming whole: parsers keep them all."""
+
+HEAD_SECONDS = 30.0
+"""How long a connection may send nothing that is whole; a phone on a bad line needs some."""
+
 TICK_SECONDS = 1.0
 """Between two looks of an idle server: each wakes the processor, and the replies' date changes no faster."""
 
@@ -147,11 +153,56 @@ def configure(app: FastAPI) -> uvicorn.Config:
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's; it lets go of its parser where a WebSocket takes over: in a ring, both wait for Python's collector."""
+    """uvicorn's; it lets nobody keep a connection, or fill the memory, with a request that does not get on."""
+
+    _got_on = False
+    _waiting = 0
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As uvicorn's.
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._got_on = False
+        super().data_received(data)
+        if self._got_on:
+            self._waiting = 0
+            return
+        self._waiting += len(data)
+        if self._waiting > LONGEST_HEAD and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too long.")
+        elif self._late is None:
+            self._wait()
+
+    def on_headers_complete(self) -> None:
+        self._get_on()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._get_on()
+        super().on_body(body)
 
     def handle_websocket_upgrade(self) -> None:
         super().handle_websocket_upgrade()
+        # In a ring, the protocol and its parser wait for Python's collector.
         self.parser = None  # type: ignore[assignment]  # As uvicorn does where a connection ends.
+
+    def _get_on(self) -> None:
+        self._got_on = True
+        self._stop_waiting()
+
+    def _wait(self) -> None:
+        self._late = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 class QuietServer(uvicorn.Server):

@@ -6,12 +6,19 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import uvicorn
 from fastapi import FastAPI
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+import server
 from errors import SettingsInvalid
 from server import check_exposure, configure
 from settings import Settings
@@ -66,6 +73,54 @@ def test_it_is_served_on_the_cheapest_loop_and_protocols() -> None:
     assert issubclass(config.http_protocol_class, HttpToolsProtocol)
     assert config.ws_protocol_class.__name__ == "WebSocketsSansIOProtocol"  # type: ignore[union-attr]
     assert not config.ws_per_message_deflate
+
+
+@contextmanager
+def _served() -> Iterator[int]:
+    """Serve one page as the chat is served, and yield its port."""
+    config = configure(FastAPI(routes=[Route("/", lambda _: PlainTextResponse("in"), methods=["GET", "POST"])]))
+    served = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=served.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            served.should_exit = True
+            thread.join()
+
+
+def _answers(port: int, *pieces: bytes) -> bytes:
+    """Send the pieces as long as they are taken, and return all that comes until the connection is closed."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as caller:
+        with suppress(ConnectionError):
+            for piece in pieces:
+                caller.sendall(piece)
+        came = b""
+        with suppress(ConnectionError):
+            while piece := caller.recv(65_536):
+                came += piece
+        return came
+
+
+HEAD = b"POST / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n"
+
+
+@pytest.mark.parametrize("endless", [b"a" * 65_536, b"X: a\r\n" * 10_000], ids=["one header", "many headers"])
+def test_a_head_without_an_end_is_turned_away(endless: bytes) -> None:
+    with _served() as port:
+        assert b" 200 " not in _answers(port, HEAD, b"Y: ", *[endless] * 200, b"\r\n\r\n")
+        # That long a body is no head, and a head in two pieces is one.
+        body = b"x" * 65_536
+        whole = (HEAD[:30], HEAD[30:], b"Content-Length: %d\r\n\r\n" % (20 * len(body)), *[body] * 20)
+        assert _answers(port, *whole).endswith(b"in")
+
+
+def test_a_connection_that_never_gets_to_a_request_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.1)
+    with _served() as port:
+        assert _answers(port) == b""
+        assert _answers(port, HEAD) == b""
 
 
 def _files_allowed(soft: int, hard: int) -> subprocess.CompletedProcess[str]:
