@@ -190,6 +190,8 @@ LONE_SURROGATE = b'{"question": "\\ud800"}'
         (b'{"question": "x", "sql": "y"}', JSON, "holds “sql”, which means nothing here"),
         (b'{"question": "x", "today": "tomorrow"}', JSON, "“today” cannot be used"),
         (b'{"question": "x", "today": "9999-12-31"}', JSON, "“today” cannot be used"),
+        (b'{"question": "x", "turns": [{"question": "\\ud800", "sql": "y"}]}', JSON,
+         "“turns.0.question” cannot be used"),
         (b'{"question": "x", "turns": [{"question": "y"}]}', JSON, "holds no “turns.0.sql”"),
         (json.dumps({"question": "x", "turns": [{"question": "y", "sql": "z"}] * (TURNS_KEPT + 1)}).encode(), JSON,
          "“turns” cannot be used"),

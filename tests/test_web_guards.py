@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from web.guards import CookiesApart, OriginCheck, SecurityHeaders
+from web.guards import CookiesApart, OriginCheck, PathCheck, SecurityHeaders
 
 INTRANET = "https://intranet.example"
 
@@ -101,3 +101,11 @@ async def test_only_a_cookie_for_pages_of_other_sites_is_kept_apart_for_each(sam
     app = CookiesApart(Starlette(routes=[Route("/", page)]))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://chat.example") as client:
         assert (await client.get("/")).headers["set-cookie"] == "access_token=x; Path=/" + attributes
+
+
+def test_a_path_that_can_name_no_file_is_turned_away() -> None:
+    with TestClient(PathCheck(_app())) as client:
+        assert client.get("/").text == "in"
+        response = client.get("/public/elements/%00")
+        assert response.status_code == 404
+        assert response.json() == {"detail": "There is nothing here."}

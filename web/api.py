@@ -73,15 +73,19 @@ ANSWER: JsonDict = {
 }
 
 
+Words = Annotated[str, Field(min_length=0)]
+"""A text of whole characters: without any limit, half of a surrogate pair would be let through."""
+
+
 class EarlierTurn(BaseModel):
     """An earlier question of the conversation, as the answer to it told."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    question: str
-    reading: str = ""
+    question: Words
+    reading: Words = ""
     """The answer's `reading`; the question itself where it is left out."""
-    sql: str
+    sql: Words
 
 
 class Asked(BaseModel):

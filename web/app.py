@@ -14,7 +14,7 @@ from settings import Settings
 from web.api import add_api
 from web.breakdown import add_breakdown
 from web.desk import Desk
-from web.guards import BodyLimit, CookiesApart, LoginCheck, OriginCheck, SecurityHeaders
+from web.guards import BodyLimit, CookiesApart, LoginCheck, OriginCheck, PathCheck, SecurityHeaders
 from web.guests import Guests
 from web.health import add_health
 from web.readiness import Readiness
@@ -55,6 +55,7 @@ def build_web(settings: Settings, desk: Desk, start: Hook, stop: Hook) -> FastAP
     add_api(app, desk, settings.today)
     # The last one added looks first.
     app.add_middleware(BodyLimit)
+    app.add_middleware(PathCheck)
     app.add_middleware(LoginCheck, guests=guests)
     app.add_middleware(
         OriginCheck, allow_origins=settings.allow_origins, loopback_only=guests is None and is_loopback(settings.host)

@@ -52,6 +52,19 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
+class PathCheck:
+    """Turns away a path with a NUL in it: what looks for a file of that name fails with a traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and "\0" in scope["path"]:
+            await refusal(404, "There is nothing here.")(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
 class CookiesApart:
     """Has browsers keep a login for pages of other sites apart for each (CHIPS); most of them take no other."""
 
