@@ -146,6 +146,7 @@ GYM_QUESTIONS = {
 }
 
 BIKE_DECLINED = (
+    '" " by city',
     "How many clients complained?",
     "What is our profit?",
     "Which clients are loyal?",

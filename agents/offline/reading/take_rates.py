@@ -25,7 +25,7 @@ def name_rates(r: Reader) -> None:
     """Put one item in place of "cancellation rate"; decline a rate of something that no column is called."""
     for n in range(len(r.items) - 1, -1, -1):
         what, item = r.items[n - 1] if n else None, r.items[n]
-        *words, last = item.text.lower().split()
+        *words, last = item.text.lower().split() or ("",)  # A person may quote nothing: " ".
         if singular(last) != "rate" or item.kind == "rate":
             continue
         called = _called_rate(r, item)
