@@ -212,7 +212,7 @@ export default function Next() {
   // The chips tell all that the rules take for granted; a model may have taken more.
   const told = analyst === 'offline analyst' && receipt?.assumed.length ? notes : [...notes, ...assumptions];
   return (
-    <footer className={`qs-end qs-${status}`}>
+    <div className={`qs-end qs-${status}`}>
       {told.length ? (
         <p className="qs-assumed text-sm">
           <Info className="h-4 w-4 shrink-0" aria-hidden="true" />
@@ -223,6 +223,6 @@ export default function Next() {
       {again ? <Again question={again} /> : null}
       {questions.length ? <Questions questions={questions} /> : null}
       {coming ? <Coming /> : null}
-    </footer>
+    </div>
   );
 }

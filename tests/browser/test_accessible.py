@@ -1,0 +1,105 @@
+"""The page for those who do not see it: names, contrast, and the order in which the keyboard goes through it."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.chat_page import ChatPage
+from tests.browser.conftest import Served, opened
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+FIVE = "Which five products earned the most last quarter?"
+
+NOT_OURS = {
+    # Chainlit's page has one on its greeting only.
+    "page-has-heading-one"
+}
+
+NAMELESS = """() => [...document.querySelectorAll('button')]
+    .filter((button) => !button.textContent.trim() && !button.getAttribute('aria-label'))
+    .map((button) => button.outerHTML)"""
+
+IS_STILL = """() => document.getAnimations().every((moving) =>
+    moving.playState === 'finished' || moving.effect.getTiming().iterations === Infinity)"""
+"""What still fades in has too little contrast."""
+
+FOCUSED = """() => {
+    const focused = document.activeElement;
+    return focused.getAttribute('aria-label') || focused.innerText || focused.id;
+}"""
+
+
+async def _faults(page: Page) -> list[str]:
+    """Return what axe-core finds wrong with the page, each fault with its elements."""
+    await page.wait_for_function(IS_STILL)
+    found = await Axe().run(page)
+    return [
+        f"{fault['id']}: {[node['html'] for node in fault['nodes']]}"
+        for fault in found.response["violations"]
+        if fault["id"] not in NOT_OURS
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_the_greeting_and_an_answer_can_be_read_and_used_by_everyone(
+    theme: str, browser: Browser, offline: Served
+) -> None:
+    async with opened(browser, offline.url) as page:
+        await page.emulate_media(reduced_motion="reduce")
+        await page.evaluate("theme => localStorage.setItem('vite-ui-theme', theme)", theme)
+        await page.reload()
+        chat = ChatPage(page)
+        await chat.is_ready()
+        await expect(page.locator("html")).to_have_class(theme)
+        assert await _faults(page) == []
+        answer = await chat.ask(FIVE)
+        await expect(answer.chart).to_be_visible()
+        await expect(answer.followups).to_have_count(3)
+        assert await _faults(page) == []
+        await answer.sql()
+        assert await _faults(page) == []
+
+
+async def test_every_button_has_a_name_also_after_the_page_has_been_drawn_anew(
+    browser: Browser, offline: Served
+) -> None:
+    async with opened(browser, offline.url) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        for _ in range(2):
+            await expect(page.get_by_role("button", name="Send")).to_be_visible()
+            await chat.ask(FIVE)
+            await page.locator("[data-step-type=user_message]").hover()
+            await expect(page.get_by_role("button", name="Edit the question")).to_be_visible()
+            assert await page.evaluate(NAMELESS) == []
+            await page.get_by_role("button", name="New chat").click()
+            await expect(page.locator("#starters")).to_be_visible()
+            assert await page.evaluate(NAMELESS) == []
+
+
+async def test_a_running_answer_can_be_stopped_by_name(browser: Browser, modelled: Served) -> None:
+    async with opened(browser, modelled.url) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        await chat.type(FIVE)
+        await page.get_by_role("button", name="Stop").click()
+        await expect(page.get_by_role("button", name="Send")).to_be_visible()
+
+
+async def test_the_keyboard_goes_through_an_answer_as_it_is_seen(browser: Browser, offline: Served) -> None:
+    async with opened(browser, offline.url) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        answer = await chat.ask(FIVE)
+        await expect(answer.followups).to_have_count(3)
+        first = (await answer.followups.first.inner_text()).strip()
+        await answer.root.get_by_role("tab", name="Rows").focus()
+        seen: list[str] = []
+        while len(seen) < 30 and (not seen or seen[-1] != "chat-input"):
+            seen.append((await page.evaluate(FOCUSED)).strip())
+            await page.keyboard.press("Tab")
+        wanted = ["Rows", "CSV", "How was this worked out?", "Details", first, "Copy the answer", "chat-input"]
+        assert [name for name in seen if name in wanted] == wanted
