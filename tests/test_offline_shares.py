@@ -133,6 +133,7 @@ _FIRST = "SELECT helper_id, MIN(baked_on) AS baked_on FROM bakings GROUP BY help
 AVERAGES = {
     "Show families with an average price of more than 10": "SELECT f.name, AVG(price) FROM seedlings JOIN families f USING (family_id) GROUP BY family_id HAVING AVG(price) > 10",
     "Which ways have an average amount above 34?": "SELECT way, AVG(amount) FROM purchases GROUP BY way HAVING AVG(amount) > 34",
+    "How many families have an average price above 11?": "SELECT COUNT(*) FROM (SELECT 1 FROM seedlings GROUP BY family_id HAVING AVG(price) > 11)",
     "families with an average price of 11 or more": "SELECT f.name, AVG(price) FROM seedlings JOIN families f USING (family_id) GROUP BY family_id HAVING AVG(price) >= 11",
 }
 NEW = {
@@ -159,7 +160,6 @@ UNCERTAIN = [
     "What is the on-time delivery rate?",
     "What is the post rate?",  # posted is no state of a purchase
     "no-show rate by way",
-    "How many families have an average price above 11?",
     "Which way has the worst cancellation rate?",
     "Which courier has the best delivery time?",
     "How many returning gardeners are there?",

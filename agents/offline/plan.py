@@ -170,7 +170,18 @@ class First:
     """The table that the key refers to."""
 
 
-Filter = Condition | During | AnyOf | Related | Pick | Through | Lasting | First
+@dataclass(frozen=True)
+class Each:
+    """What is computed for each row of `table` of the rows that belong to it is so: rated above 4 on average."""
+
+    table: str
+    measure: Measure
+    operator: Operator
+    values: tuple[Operand, ...]
+    where: tuple[Filter, ...] = ()
+
+
+Filter = Condition | During | AnyOf | Related | Pick | Through | Lasting | First | Each
 
 
 @dataclass(frozen=True)

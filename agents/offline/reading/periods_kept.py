@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from agents.offline.english.times import Period
-from agents.offline.plan import AnyOf, During, Filter, Pick, Plan, Related, Through
+from agents.offline.plan import AnyOf, During, Each, Filter, Pick, Plan, Related, Through
 
 
 def still_holds(assumption: str, plan: Plan) -> bool:
@@ -30,5 +30,5 @@ def _periods(filters: Iterable[Filter]) -> Iterator[Period]:
             yield condition.period
         elif isinstance(condition, AnyOf):
             yield from _periods(condition.options)
-        elif isinstance(condition, Related | Pick | Through):
+        elif isinstance(condition, Related | Pick | Through | Each):
             yield from _periods(condition.where)

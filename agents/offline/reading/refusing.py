@@ -27,6 +27,8 @@ def refuse_leftovers(r: Reader) -> None:
             unit = following.text.split()[-1]
             both = f"this {unit} versus last {unit}" if following.text.startswith("last") else "2026 versus 2025"
             raise NotUnderstood(f"Name both periods to compare, like “{both}”.")
+        if item.kind == "versus" and not r.periods and len(r.measures) + len(r.columns) < 2:
+            raise r.not_understood(item)
 
 
 def group_by_listed(r: Reader, measures: Sequence[Measure]) -> bool:
@@ -67,18 +69,9 @@ def refuse_what_is_to_come(measures: Sequence[Measure], filters: Sequence[Filter
         raise NotUnderstood(f"The data does not hold what {ahead} will bring: ask for a time that has been.")
 
 
-def _refuse_counted_groups(r: Reader) -> None:
-    """Decline "how many products have an average rating above 4": each would be counted by itself."""
-    of_each = any(h.measure not in r.measures for h in r.having)
-    if of_each and not r.groups and any(m.function == "count" and m.table == r.subject for m in r.measures):
-        what = r.naming.say_table(r.subject)
-        raise NotUnderstood(f"I cannot count {what} by a number of each yet: ask which {what} they are.")
-
-
 def refuse_strangers(r: Reader, measures: Sequence[Measure], related: Sequence[str]) -> None:
     """Decline rows that only share an owner nobody named, ranks within groups, and sales found in other tables."""
     _refuse_sums(r, measures)
-    _refuse_counted_groups(r)
     for measure in measures:
         tied = r.joins.to_one(measure.table, r.subject) or r.joins.to_one(r.subject, measure.table)
         alone = len(measures) == 1 and not r.groups and r.ranking is None and r.subject_named

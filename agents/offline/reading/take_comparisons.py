@@ -20,7 +20,7 @@ from agents.offline.plan import (
 )
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_events import event_between
-from agents.offline.reading.take_measures import compares_next, having
+from agents.offline.reading.take_measures import beats, compares_next, having
 from agents.offline.reading.take_money import main_amount, take_money
 from agents.offline.reading.take_times import during
 
@@ -160,6 +160,10 @@ def _count_or_amount(r: Reader, operator: Operator, number: float, item: Item) -
     if column is not None and table is None:
         r.take()
         _add(r, column, operator, number)
+        return
+    if column is not None and column.table == table != r.subject and beats(item):
+        r.take()
+        r.having.append(Having(Measure("sum", column.table, column.name), operator, (number,)))  # "100 visitors"
         return
     table = table or r.resolver.table(item, 0.7)
     if table is None:

@@ -116,7 +116,8 @@ def _date_compared(r: Reader) -> Col | None:
     if not ranked and r.best_selling and (lines := sold_lines(r)) is not None:
         ranked = [lines]  # "best-selling products this month": sold then, not launched
     added = [c.table for c in r.columns if r.groups and r.resolver.is_numeric(c)]
-    measured = [*ranked, *added, *(m.table for m in r.measures), *(h.measure.table for h in r.having)]
+    fulfilled = [h.measure.table for h in r.having]  # "how many customers spent over 100 in May": spent, not joined
+    measured = [*ranked, *added, *fulfilled, *(m.table for m in r.measures)]
     if r.verb is not None and entity is not None and (said := [m.col for m in r.verb.columns if m.table == entity]):
         return r.resolver.date(entity, r.verb) or said[0]
     belongs = entity is not None and any(r.joins.to_one(t, entity) for t in measured)

@@ -8,7 +8,7 @@ from agents.offline.english.vocabulary import CURRENCIES
 from agents.offline.english.words import stem
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.meaning.units import PHRASES, unit_of
-from agents.offline.plan import AnyOf, Col, Condition, Filter, Having, Operand, Plan, Related, Through
+from agents.offline.plan import AnyOf, Col, Condition, Each, Filter, Having, Operand, Plan, Related, Through
 from agents.offline.reading.reader import Reader
 
 _HUNDREDTHS = frozenset({"cent", "cents", "pence"})
@@ -29,6 +29,8 @@ def _filter(r: Reader, part: Filter) -> Filter:
             return replace(part, options=tuple(_filter(r, f) for f in part.options))
         case Related() | Through():
             return replace(part, where=tuple(_filter(r, f) for f in part.where))
+        case Each():
+            return replace(part, values=_having(r, Having(part.measure, part.operator, part.values)).values)
     return part
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlglot import exp
 
@@ -14,6 +13,7 @@ from agents.offline.plan import (
     Col,
     Condition,
     During,
+    Each,
     Filter,
     First,
     Lasting,
@@ -30,6 +30,7 @@ from agents.offline.sql.grains import days_between
 _COMPARISONS: dict[str, type[exp.Binary]] = {
     "=": exp.EQ, "!=": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE,
 }  # fmt: skip
+_FUNCTIONS: dict[str, type[exp.AggFunc]] = {"avg": exp.Avg, "max": exp.Max, "min": exp.Min, "sum": exp.Sum}
 _LIKE = {"contains": "%{}%", "not contains": "%{}%", "starts": "{}%", "ends": "%{}"}
 
 
@@ -62,6 +63,8 @@ class Predicates:
                 return self._through(condition)
             case First():
                 return self._first(condition)
+            case Each():
+                return self._each(condition)
             case Lasting():
                 dates = self._frame.column(condition.column), self._frame.column(condition.since)
                 days = days_between(*dates, self._lexicon.catalog.dialect)
@@ -151,8 +154,7 @@ class Predicates:
     def _operand(self, value: Operand, frame: Frame) -> exp.Expr:
         if isinstance(value, Statistic):
             inner = Frame(self._lexicon, self._names, value.column.table, frame.aliases)
-            functions: dict[str, Any] = {"avg": exp.Avg, "max": exp.Max, "min": exp.Min, "sum": exp.Sum}
-            query = inner.select([functions[value.function](this=inner.number(value.column))])
+            query = inner.select([_FUNCTIONS[value.function](this=inner.number(value.column))])
             within = Predicates(self._lexicon, self._names, inner)
             where = [within.filter(c, value.column.table) for c in value.where]
             return exp.paren(query.where(*where) if where else query, copy=False)
@@ -206,6 +208,36 @@ class Predicates:
         chosen = inner.column(Col(through.table, referred))
         query = inner.select([chosen]).where(*(within.filter(f, through.table) for f in through.where))
         return exp.In(this=self._frame.column(through.key), query=query.subquery(copy=False))
+
+    def _each(self, each: Each) -> exp.Expr:
+        """Return that the row is among those for which the number, computed for all of them at once, is so."""
+        key = self._lexicon.naming.key(each.table)
+        if key is None or not self._is_near(each.table):
+            raise NotUnderstood(
+                f"I cannot compute a number for each {self._lexicon.naming.say_table(each.table, False)}."
+            )
+        inner = Frame(self._lexicon, self._names, each.measure.table, self._frame.aliases)
+        chosen = inner.column(inner.near(Col(each.table, key)))
+        number = self._number(inner, each.measure)
+        within = Predicates(self._lexicon, self._names, inner)
+        where = [within.filter(f, each.measure.table) for f in each.where]
+        query = inner.select([chosen]).where(*where) if where else inner.select([chosen])
+        query = query.group_by(chosen.copy()).having(self.comparison(number, each.operator, each.values))
+        near = self._frame.column(self._frame.near(Col(each.table, key)))
+        return exp.In(this=near, query=query.subquery(copy=False))
+
+    def _number(self, inner: Frame, measure: Measure) -> exp.Expr:
+        if measure.column is None:
+            return exp.Count(this=exp.Star())
+        value = inner.number(Col(measure.table, measure.column))
+        if measure.since is not None:
+            later = inner.column(Col(measure.table, measure.column))
+            value = days_between(later, inner.column(measure.since), self._lexicon.catalog.dialect)
+        elif measure.times is not None:
+            value = exp.Mul(this=value, expression=inner.number(Col(measure.table, measure.times)))
+        if measure.function not in _FUNCTIONS:
+            raise NotUnderstood("I can compare only counts, sums, averages and extremes of each.")
+        return _FUNCTIONS[measure.function](this=value)
 
     def _pick(self, pick: Pick) -> exp.Expr:
         key = self._lexicon.naming.key(pick.table)
