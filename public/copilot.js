@@ -98,5 +98,7 @@
     window.dispatchEvent(new Event('quaestor-ready'));
   }
 
-  start();
+  // The script may stand in the page's head, where there is nothing yet to put a button in.
+  if (document.body) start();
+  else addEventListener('DOMContentLoaded', start);
 })();

@@ -38,10 +38,14 @@ async def test_the_copilot_answers_like_the_chat(browser: Browser, offline: Serv
         await _ask_in_the_widget(page)
 
 
-async def test_a_page_on_an_allowed_origin_may_open_the_copilot(
+async def test_a_page_on_an_allowed_origin_may_open_the_copilot_also_with_the_guides_content_security_policy(
     browser: Browser, built_home: Path, tmp_path: Path
 ) -> None:
     host = _HostPage()
+    written = re.search(r"    script-src [^`]+?data:\n\n", GUIDE.read_text(encoding="utf-8"))
+    assert written is not None
+    # What the page needs by itself: its icon, and its script and style, which stand in it.
+    host.policy = " ".join(written[0].split()).replace("script-src", "default-src 'none'; script-src 'unsafe-inline'")
     with host.serving() as origin:
         home = copied_home(built_home, tmp_path)
         with serve(home, QUAESTOR_ALLOW_ORIGINS=origin) as served:
@@ -96,7 +100,7 @@ async def test_without_a_history_a_page_that_is_loaded_anew_begins_anew(
             chat = await _open(page)
             await expect(chat.answers).to_have_count(1)  # The greeting.
             answer = await chat.ask("and by store?")
-            assert "products" not in await answer.sql()  # It goes on nothing that the page does not show.
+            assert "orders" not in await answer.sql()  # It goes on nothing that the page does not show.
 
 
 async def test_with_a_history_everybody_finds_their_own_conversation_in_the_same_browser(
@@ -213,6 +217,8 @@ class _HostPage:
     quaestor = ""
     token = ""
     """What its server hands out; where it is empty, the page does not ask for any."""
+    policy = ""
+    """Its Content-Security-Policy, where it has one, for a Quaestor at https://quaestor.example.com."""
 
     @contextmanager
     def serving(self, name: str = "127.0.0.1") -> Iterator[str]:
@@ -224,6 +230,10 @@ class _HostPage:
                 answer = host.token if self.path == "/token" else HOST_PAGE.read_text().replace(OUR_SCRIPT, script)
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html; charset=utf-8")
+                if host.policy:
+                    policy = host.policy.replace("wss://quaestor.example.com", host.quaestor.replace("http", "ws"))
+                    policy = policy.replace("https://quaestor.example.com", host.quaestor)
+                    self.send_header("Content-Security-Policy", policy)
                 self.end_headers()
                 self.wfile.write(answer.encode())
 
