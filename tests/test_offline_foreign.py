@@ -73,6 +73,7 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Analy
         ("German", "list Mitglieder in Köln", [("Jan", "Koch")]),
         ("German", "list Mitglieder in Koln", [("Jan", "Koch")]),
         ("German", "Which Kurs has the most Buchungen?", [("Yoga", 2)]),
+        ("German", "Which Mitglied has the most Buchungen?", [("Jan", "Koch", 2)]),
         ("German", "Which Kurse have no Buchungen?", [("Tanz",)]),
         ("German", "what is the Größe of the Halle?", [(300,)]),
         ("German", "Kurse by Raum", [("Saal", 2), ("Halle", 1)]),
