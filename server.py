@@ -187,16 +187,22 @@ class HttpProtocol(HttpToolsProtocol):
         self._get_on()
         super().on_body(body)
 
+    def on_message_complete(self) -> None:
+        self._stop_waiting()
+        super().on_message_complete()
+
     def handle_websocket_upgrade(self) -> None:
+        self._stop_waiting()
         super().handle_websocket_upgrade()
         # In a ring, the protocol and its parser wait for Python's collector.
         self.parser = None  # type: ignore[assignment]  # As uvicorn does where a connection ends.
 
     def _get_on(self) -> None:
         self._got_on = True
-        self._stop_waiting()
+        self._wait()
 
     def _wait(self) -> None:
+        self._stop_waiting()
         self._late = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
     def _stop_waiting(self) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -75,10 +76,15 @@ def test_it_is_served_on_the_cheapest_loop_and_protocols() -> None:
     assert not config.ws_per_message_deflate
 
 
+async def _page(request: Request) -> PlainTextResponse:
+    await request.body()
+    return PlainTextResponse("in")
+
+
 @contextmanager
 def _served() -> Iterator[int]:
     """Serve one page as the chat is served, and yield its port."""
-    config = configure(FastAPI(routes=[Route("/", lambda _: PlainTextResponse("in"), methods=["GET", "POST"])]))
+    config = configure(FastAPI(routes=[Route("/", _page, methods=["POST"])]))
     served = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=served.run, kwargs={"sockets": [listening]})
@@ -121,6 +127,7 @@ def test_a_connection_that_never_gets_to_a_request_is_closed(monkeypatch: pytest
     with _served() as port:
         assert _answers(port) == b""
         assert _answers(port, HEAD) == b""
+        assert b" 200 " not in _answers(port, HEAD, b"Content-Length: 9\r\n\r\n", b"half")
 
 
 def _files_allowed(soft: int, hard: int) -> subprocess.CompletedProcess[str]:
