@@ -41,6 +41,14 @@ ANSWERED = {
     "purchases per month over the last 3 months": "SELECT strftime('%Y-%m', ordered_on), COUNT(*) FROM purchases WHERE ordered_on BETWEEN '2026-08-20' AND '2026-11-20' GROUP BY 1",
     "which channel is the most popular": "SELECT channel FROM purchases GROUP BY 1 ORDER BY COUNT(*) DESC LIMIT 1",
     "most popular style": "SELECT style FROM bikes GROUP BY 1 ORDER BY COUNT(*) DESC LIMIT 1",
+    "bikes under 450 euros": "SELECT model FROM bikes WHERE list_price < 450",
+    "How many clients bought more than once?": "SELECT COUNT(*) FROM (SELECT 1 FROM purchases GROUP BY client_id HAVING COUNT(*) > 1)",
+    "purchase 17": "SELECT * FROM purchases WHERE purchase_id = 17",
+    "status of purchase 17": "SELECT status FROM purchases WHERE purchase_id = 17",
+    "purchases of client 3": "SELECT purchase_id FROM purchases WHERE client_id = 3",
+    "online vs store purchases": "SELECT channel, COUNT(*) FROM purchases WHERE channel IN ('online', 'store') GROUP BY 1",
+    "compare road and trail revenue": f"SELECT style, SUM(quantity * unit_price) FROM {SOLD} WHERE style IN ('road', 'trail') GROUP BY 1",
+    "how many clients in York vs in Hull": "SELECT city, COUNT(*) FROM clients WHERE city IN ('York', 'Hull') GROUP BY 1",
     "which style has the highest total quantity": f"SELECT style, SUM(quantity) FROM {SOLD} GROUP BY 1 ORDER BY 2 DESC LIMIT 1",
 }
 POST = """
@@ -58,6 +66,8 @@ DECLINED = (
     "revenue next year",
     "list price by brand",
     "how many people pay online",
+    "what did client 3 buy",
+    "how many purchases online vs elsewhere",
 )
 
 
@@ -105,6 +115,20 @@ async def _assert_answered(file: Path, question: str, gold: str) -> None:
 async def test_what_may_mean_something_else_is_declined(bikes: Path, question: str) -> None:
     with pytest.raises(QuestionDeclined):
         await _draft(bikes, question)
+
+
+MOVED = {
+    "What about the month before?": "2026-09",
+    "and the month after that": "2026-11",
+}
+
+
+@pytest.mark.parametrize("change", MOVED)
+def test_the_month_before_is_that_before_the_one_asked_of(bikes: Path, change: str) -> None:
+    analyst = Analyst(read_catalog(f"sqlite:///{bikes}"))
+    before = analyst.understand("how many purchases were there last month", TODAY)
+    then = analyst.understand(change, TODAY, (), before.reading)
+    assert f"'{MOVED[change]}-01'" in then.sql and any("The month" in told for told in then.assumptions)
 
 
 async def test_where_ten_are_shown_nothing_says_that_only_the_first_is(bikes: Path) -> None:

@@ -13,7 +13,7 @@ from agents.offline.meaning.lexicon import SYNONYM, Lexicon
 from agents.offline.meaning.linking import link
 from agents.offline.meaning.resolving import NotUnderstood, Resolver
 from agents.offline.plan import Col, Condition, During, Group, Measure, Plan
-from agents.offline.reading.loosening import loosened
+from agents.offline.reading.loosening import loosened, moved
 from agents.offline.reading.periods_kept import still_holds
 from agents.offline.reading.reading import Reading, read
 from agents.offline.reading.turns import bare, change, is_elliptic
@@ -115,6 +115,10 @@ class Analyst:
         reading: Reading = read(linked.items, self.lexicon)
         assumed = [*_said(linked.corrections), *reading.assumptions]
         for changed in changes:
+            if (there := moved(changed, reading.plan)) is not None:
+                reading = there
+                assumed += there.assumptions
+                continue
             if (less := loosened(changed, reading.plan, self.lexicon)) is not None:
                 reading = Reading(less, ())
                 continue

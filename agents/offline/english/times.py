@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 MONTHS = {name.lower(): n for n, name in enumerate(calendar.month_name) if name}
@@ -28,6 +28,8 @@ class Period:
     end: date | None
     words: str
     """As the question said it: "last quarter"."""
+    sides: tuple[Period, Period] | None = field(default=None, compare=False, repr=False)
+    """The first and the last part of it, where it was said as "from May to June"."""
 
     def describe(self) -> str:
         """Return the days in words, both ends included: "1 July to 30 September 2026"."""
@@ -60,7 +62,7 @@ def shift_months(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def _unit_start(day: date, unit: str) -> date:
+def unit_start(day: date, unit: str) -> date:
     if unit == "week":
         return day - timedelta(days=day.weekday())
     if unit == "month":
@@ -70,7 +72,7 @@ def _unit_start(day: date, unit: str) -> date:
     return date(day.year, 1, 1) if unit == "year" else day
 
 
-def _add(day: date, unit: str, count: int) -> date:
+def add_units(day: date, unit: str, count: int) -> date:
     if unit in {"day", "week"}:
         return day + timedelta(days=count * (7 if unit == "week" else 1))
     return shift_months(day, count * {"month": 1, "quarter": 3, "year": 12}[unit])
@@ -84,23 +86,23 @@ def _unit(match: re.Match[str], today: date) -> Period:
     """this / last / next / previous unit: the whole calendar unit."""
     unit, word = match["unit"], match["which"]
     offset = {"this": 0, "current": 0, "next": 1}.get(word, -1)
-    start = _add(_unit_start(today, unit), unit, offset)
-    return Period(start, _add(start, unit, 1), match[0])
+    start = add_units(unit_start(today, unit), unit, offset)
+    return Period(start, add_units(start, unit, 1), match[0])
 
 
 def _rolling(match: re.Match[str], today: date) -> Period:
     """the last N units: up to and with today."""
-    return Period(_add(today, match["unit"], -_count(match["n"])), today + timedelta(days=1), match[0])
+    return Period(add_units(today, match["unit"], -_count(match["n"])), today + timedelta(days=1), match[0])
 
 
 def _ago(match: re.Match[str], today: date) -> Period:
-    start = _unit_start(_add(today, match["unit"], -_count(match["n"])), match["unit"])
-    return Period(start, _add(start, match["unit"], 1), match[0])
+    start = unit_start(add_units(today, match["unit"], -_count(match["n"])), match["unit"])
+    return Period(start, add_units(start, match["unit"], 1), match[0])
 
 
 def _to_date(match: re.Match[str], today: date) -> Period:
     unit = {"y": "year", "m": "month", "q": "quarter"}.get((match["short"] or " ")[0]) or match["unit"]
-    return Period(_unit_start(today, unit), today + timedelta(days=1), match[0])
+    return Period(unit_start(today, unit), today + timedelta(days=1), match[0])
 
 
 def _relative_day(match: re.Match[str], today: date) -> Period:
@@ -269,8 +271,10 @@ def _span(words: tuple[str, ...], lead: int, first: _Read, today: date) -> _Read
             used += 1 + second[1]
             start, end = first[0].start, second[0].end
             if start and end and start >= end:  # "between March and May 2025": the year is said once
-                start = shift_months(start, 12 * (end.year - start.year))
-            return Period(start, end, " ".join(words[:used])), used
+                back = 12 * (end.year - start.year)
+                start, until = shift_months(start, back), shift_months(first[0].end, back) if first[0].end else None
+                first = Period(start, until, f"{first[0].words} {start.year}"), first[1]
+            return Period(start, end, " ".join(words[:used]), (first[0], second[0])), used
     return _since(words, lead, first, today) if words[0] == "from" else _bounded(words, lead, first)
 
 

@@ -204,11 +204,11 @@ class Resolver:
         """Whether a date says when something happened, not when a row was kept or somebody was born."""
         return not _NOT_EVENTS & set(self.lexicon.naming.column(col.table, col.name))
 
-    def price(self, table: str) -> Col | None:
-        """Return the column of a price."""
+    def price(self, table: str, only: bool = False) -> Col | None:
+        """Return the column of a price, the `only` one or the first."""
         columns = self.lexicon.table(table).columns
         found = [c.name for c in columns if c.kind == "number" and self._words(table, c)[-1] == "price"]
-        return Col(table, found[0]) if found else None
+        return Col(table, found[0]) if len(found) == 1 or (found and not only) else None
 
     def counts_back(self, col: Col) -> bool:
         """Whether the older is the smaller: a date, a year or when somebody was born."""

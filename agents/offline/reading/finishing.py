@@ -269,6 +269,8 @@ def _groups(r: Reader, groups: Sequence[Group], measures: Sequence[Measure]) -> 
     for column in loose:
         if column.table == r.subject and (label_named or _identifies(r, column)) and not found:
             of_table = [c for c in loose if c.table == r.subject]
+            if r.versus:  # "campaign revenue vs budget": of which campaign?
+                of_table[:0] = [Col(r.subject, name) for name in r.naming.label(r.subject)]
             found.append(r.entity_group(r.subject, of_table))
             loose = []
             break

@@ -1,4 +1,4 @@
-"""Reads a follow-up that takes something away from the question before: its period, a filter, its limit."""
+"""Reads a follow-up that takes something away from the question before, or asks for the month before that."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from agents.offline.english.times import Period, add_units, unit_start
 from agents.offline.english.words import split
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.plan import AnyOf, Col, Condition, During, Filter, Plan, Related, Through
+from agents.offline.reading.reading import Reading
 
 _EVER = re.compile(
     r"""(?:and\ |but\ |just\ )?(?: (?:for|of|over|across|in|during|at)?\s*(?:all\ (?:the\ )?time|all\ periods|any\ time)
@@ -26,6 +28,29 @@ _UNFILTERED = re.compile(
     r"|regardless of (?:the )?|(?:for|in|of|with|from|across|including) (?:all|any|every) )(?P<what>.+?)[\s.?!]*$",
     re.IGNORECASE,
 )
+
+
+_BEFORE = re.compile(
+    r"(?:and |what about |how about |only )*(?:in |for )?the (?P<unit>day|week|month|quarter|year) "
+    r"(?P<side>before|after)(?: that)?[\s.?!]*$",
+    re.IGNORECASE,
+)
+
+
+def moved(text: str, plan: Plan) -> Reading | None:
+    """Return the reading for the month before or after the one that is asked of, None where no such month is."""
+    found = _BEFORE.match(text.strip())
+    periods = [f for f in plan.where if isinstance(f, During) and not f.negated]
+    if found is None or len(periods) != 1 or periods[0].period.start is None:
+        return None
+    unit, start = found["unit"].lower(), periods[0].period.start
+    if start != unit_start(start, unit) or periods[0].period.end != add_units(start, unit, 1):
+        return None
+    begins = add_units(start, unit, -1 if found["side"].lower() == "before" else 1)
+    period = Period(begins, add_units(begins, unit, 1), f"the {unit} {found['side'].lower()}")
+    where = tuple(replace(f, period=period) if f is periods[0] else f for f in plan.where)
+    told = f"{period.words[:1].upper()}{period.words[1:]} means {period.describe()}."
+    return Reading(replace(plan, where=where), (told,))
 
 
 def loosened(text: str, plan: Plan, lexicon: Lexicon) -> Plan | None:

@@ -47,7 +47,7 @@ from agents.offline.reading.take_names import take_name, take_unknown, take_verb
 from agents.offline.reading.take_new import count_the_first, name_new
 from agents.offline.reading.take_rankings import take_superlative
 from agents.offline.reading.take_rates import name_rates, take_rate
-from agents.offline.reading.take_rivals import name_rivals
+from agents.offline.reading.take_rivals import name_rivals, name_sides
 from agents.offline.reading.take_shares import bare_share, shares_first, stated_part, take_share, without_statement
 from agents.offline.reading.take_states import name_room, name_states, take_away, take_free, take_overdue
 from agents.offline.reading.take_ties import name_ties
@@ -96,6 +96,7 @@ def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     name_new(reader)
     name_states(reader)
     name_rivals(reader)
+    name_sides(reader)
     name_happened(reader)
     name_amounts(reader)
     name_whom(reader)

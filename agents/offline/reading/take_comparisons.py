@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.offline.english.times import Period
-from agents.offline.english.vocabulary import COMPARATIVES
+from agents.offline.english.vocabulary import COMPARATIVES, SOLD
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import (
@@ -104,6 +104,9 @@ def _against_number(r: Reader, word: Item, operator: Operator, adjective: str) -
         and (following is None or following.kind in {"period", "relative", "not", "order", "direction"})
     ):
         column = _amount_after_noun(r)
+    if column is None and (times := _times_bought(r, verb)) is not None:
+        r.scope.entity, r.scope.operator, r.scope.count = times, operator, int(number)
+        return
     if column is None and verb is not None and r.resolver.is_money(verb.text):
         r.items.insert(r.at, verb)  # "who spent more than 1000"
         r.having.append(Having(take_money(r), operator, (number,)))
@@ -115,11 +118,22 @@ def _against_number(r: Reader, word: Item, operator: Operator, adjective: str) -
         r.take()  # "older than 20 years"
 
 
+def _times_bought(r: Reader, verb: Item | None) -> str | None:
+    """Return the table of purchases: "customers who bought more than once"."""
+    number = r.peek(-1)
+    often = number is not None and number.text.lower() in {"once", "twice"}
+    if verb is None or verb.stem not in SOLD or not often or r.scope.entity not in (None, r.subject):
+        return None
+    money = r.resolver.money((r.subject,))
+    return money.table if money is not None and money.table != r.subject else None
+
+
 def _amount_after_noun(r: Reader) -> Col | None:
     """orders over 500: the amount of the things just named"""
     named = next((i for ahead in (-3, -4) if (i := r.peek(ahead)) is not None and i.kind != "relative"), None)
     table = r.resolver.table(named) if named is not None and named.kind == "name" else None
-    amount = main_amount(r, table) if table == r.subject and r.scope.entity in (None, r.subject) else None
+    own = table is not None and table == r.subject and r.scope.entity in (None, r.subject)
+    amount = (main_amount(r, table) or r.resolver.price(table, only=True)) if own and table is not None else None
     if amount is not None:
         what = r.naming.say_table(amount.table)
         r.assumptions.append(f"What {what} are compared by is {amount.table}.{amount.name}.")

@@ -326,6 +326,8 @@ def _order_by_degree(r: Reader, word: str, item: Item) -> None:
     column = r.resolver.degree(adjective, r.context[:1]) or r.resolver.degree(adjective, r.context)
     if adjective in {"old", "young"} and (column is None or column.table != r.subject):
         column = r.resolver.date(r.subject) or r.resolver.year(r.subject) or column
+    if column is None and len(numbers := [c for c in r.columns if r.resolver.is_numeric(c)]) == 1:
+        column = numbers[0]  # "lead time per supplier, longest first"
     if column is None:
         raise r.not_understood(item)
     turned = r.resolver.counts_back(column) and adjective in {"old", "young", "serving"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agents.offline.english.vocabulary import SOLD
+from agents.offline.english.words import singular
 from agents.offline.meaning.lexicon import EXACT, PART
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
@@ -80,6 +81,8 @@ def _take_table(r: Reader, item: Item, table: str) -> None:
         owned = [m for m in following.columns if m.table == table]
         if owned and not following.values:  # "airline names": a column said with its table
             return
+    if _take_key(r, item, table):
+        return
     if table == r.subject:
         r.subject_named = True
         if r.scope.negated and not r.scope.filters:
@@ -107,6 +110,30 @@ def _take_table(r: Reader, item: Item, table: str) -> None:
     ):
         return
     _enter(r, table)
+
+
+def _take_key(r: Reader, item: Item, table: str) -> bool:
+    """order 1234: the row of that number; where nothing else is asked, all that is known of it"""
+    number, key = r.peek(), r.naming.key(table)
+    singly = singular(item.text.lower().split()[-1]) == item.text.lower().split()[-1]
+    if number is None or number.kind != "number" or key is None or not r.touches(item, number) or not singly:
+        return False
+    after = r.peek(1)
+    ends = after is None or (after.kind in {"verb", "in", "of", "and", "per", "by"} and not after.tables)
+    column = Col(table, key)
+    if not ends or r.scope.negated or r.lexicon.column(column).kind != "number" or not float(number.value).is_integer():
+        return False
+    if table == r.subject and not r.measures and any(i.kind == "verb" for i in r.items):
+        raise r.not_understood(number)  # "what did customer 42 buy": more than who it is
+    r.take()
+    if table == r.subject:
+        r.subject_named = True
+        r.star = r.star or not (r.columns or r.measures or r.groups)
+    else:
+        _enter(r, table)
+    r.head = False
+    r.compare(column, "=", int(number.value))
+    return True
 
 
 def _after_subject(r: Reader) -> bool:
