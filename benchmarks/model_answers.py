@@ -16,6 +16,7 @@ from agents.prompts import read_answer_so_far, read_complaint, read_section
 from agents.question import Question, Turn
 from agents.schema_prompt import read_tables, read_terms, read_values
 from benchmarks.model_agent import is_agent, next_step
+from benchmarks.model_investigator import Detective, is_investigation
 from benchmarks.model_wire import Part, Reply, ToolCall
 from errors import QuestionDeclined, QuestionRefused, QuestionUnclear
 from tools.catalog import Catalog, Found
@@ -53,6 +54,8 @@ class Analyst:
         prompt = next((text for role, text in reversed(messages) if role == "user"), "")
         if calls := _forced_calls(body, prompt):
             return Reply(tool_calls=calls)
+        if is_agent(body) and is_investigation(body) and not self.answer_tokens:
+            return await Detective(self.catalog, self.writer, self.narrator, self.suggester).next_step(body)
         if is_agent(body):
             return await next_step(body, self.writer, self.catalog, self.answer_tokens)
         task = task_of(body, messages, prompt)

@@ -10,7 +10,8 @@ from agents.offline.english.words import unaccented
 
 # ruff: noqa: RUF001 (people type curly quotes)
 ENGLISH_ONLY = (
-    "Without a model only English is understood: ask in English, or set OPENAI_API_KEY so that a model answers."
+    "Without a model only questions in English about this database are understood: "
+    "ask one, or set OPENAI_API_KEY so that a model answers."
 )
 
 _ENOUGH = 2
