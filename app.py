@@ -141,7 +141,7 @@ async def on_message(message: cl.Message | None) -> None:
     cl.context.session.current_task = asyncio.current_task()
     ready = await desk.ready()
     answer = Answer(ready.analyst, ready.starters[:OFFERED]) if ready else Answer("", ())
-    attend(answer)
+    await attend(answer)
     await answer.open()
     if message is None:
         await answer.fail("This question is too old to be edited. Please ask it as a new one.")

@@ -29,6 +29,9 @@ log = logging.getLogger("quaestor.chat")
 GRACE = 10.0
 """Seconds that a page may be away before its question is stopped; its tries to come back grow to 5 seconds apart."""
 
+LETTING_GO = 1.0
+"""Seconds that a question waits at most until what came after the one before has let go, the database with it."""
+
 MOST_AWAY = 500
 """Pages that are away and still remembered, their rows and charts with them; past it the longest gone is forgotten."""
 
@@ -39,13 +42,16 @@ _leaving: dict[WebsocketSession, asyncio.Task[None]] = {}
 """The pages that are away."""
 
 
-def attend(answer: Answer) -> None:
+async def attend(answer: Answer) -> None:
     """Take this as what the page shows last; who asks on no longer waits for what the answer before might still get."""
     session = cl.context.session
-    if isinstance(session, WebsocketSession):
-        if (before := _answers.get(session)) and before.rest:
-            before.rest.cancel()
-        _answers[session] = answer
+    if not isinstance(session, WebsocketSession):
+        return
+    before, _answers[session] = _answers.get(session), answer
+    if before and before.rest:
+        before.rest.cancel()
+        # It has a place among the questions in flight, which may be the one that this question needs.
+        await asyncio.wait([before.rest], timeout=LETTING_GO)
 
 
 async def leave() -> None:
