@@ -29,8 +29,11 @@ class Calls:
 
 def check_calls(message: BaseMessage) -> None:
     """Return where the calls of a whole answer may be acted on; raises ModelMisbehaved otherwise."""
-    for call in message.invalid_tool_calls if isinstance(message, AIMessage) else ():
-        _check(call["args"])
+    if isinstance(message, AIMessage):
+        for call in message.invalid_tool_calls:
+            _check(call["args"])
+        for sound in message.tool_calls:
+            _check(json.dumps(sound["args"]))
 
 
 def _check(arguments: str | None) -> None:
@@ -38,7 +41,9 @@ def _check(arguments: str | None) -> None:
     if not arguments or not arguments.strip():
         return
     try:
-        is_whole = isinstance(json.loads(arguments), dict)
+        told = json.loads(arguments)
+        json.dumps(told, ensure_ascii=False).encode()  # Half a surrogate pair could not be shown to anybody.
+        is_whole = isinstance(told, dict)
     except (ValueError, RecursionError):
         is_whole = False
     if not is_whole:

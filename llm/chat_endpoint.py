@@ -26,7 +26,7 @@ from llm.chat_gather import Gathered
 from llm.chat_wire import Interval, Patience, arriving
 from llm.pool_faults import Breakage, CallFailed, classify
 from llm.pool_turn import Turn
-from llm.spending import spend
+from llm.spending import counted, spend
 from llm.wire import Wire, without_credentials
 
 PATH = "/chat/completions"
@@ -120,8 +120,8 @@ class EndpointModel(ChatOpenAI):
         if not reason:
             raise CallFailed(classify(Breakage.GARBLED if is_empty else Breakage.UNFINISHED))
         usage = first.message.usage_metadata if isinstance(first.message, AIMessage) else None
-        spend(usage["output_tokens"] if usage else 0)
-        turn.succeeded(usage["total_tokens"] if usage else None, told)
+        spend((counted(usage["output_tokens"]) or 0) if usage else 0)
+        turn.succeeded(counted(usage["total_tokens"]) if usage else None, told)
         check_content(reason, is_empty=is_empty, model=self.model_name)
         check_calls(first.message)
         return result

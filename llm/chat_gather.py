@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llm.chat_events import Event
+from llm.spending import counted
 
 
 class Gathered:
@@ -61,7 +62,7 @@ class Gathered:
         self._close()
         self._events.append(event)
         if usage := event.get("usage"):
-            self._reported = usage.get("completion_tokens")
+            self._reported = counted(usage.get("completion_tokens"))
         for choice in (event.get("choices") or ())[:1]:
             finish, delta = choice.get("finish_reason"), choice.get("delta") or {}
             said = bool(delta.get("content") or delta.get("tool_calls") or delta.get("function_call"))

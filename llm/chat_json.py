@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -20,6 +21,9 @@ if TYPE_CHECKING:  # LangChain takes a second to import, and a house without a m
 log = logging.getLogger("quaestor.model")
 
 AFTER_AN_ANSWER = "Ask again; if it happens every time, set QUAESTOR_MODEL to another model."
+
+TRIES = 100
+"""Braces at which the object may begin: each try may read the whole reply, on the event loop."""
 
 Messages = Sequence[tuple[str, str]]
 """What is said to a model: ("system" | "human" | "ai", text), in order."""
@@ -57,14 +61,16 @@ def json_agent(
 
 def read_json(text: str, shape: type[Shape], rescue: Callable[[str], Shape | None] = lambda text: None) -> Shape:
     """Return the object in a model's reply, wherever it stands in it; raises ModelMisbehaved where there is none."""
-    text = _THOUGHTS.sub("", text).strip()
+    # Half of a surrogate pair can neither be shown nor sent on.
+    text = _THOUGHTS.sub("", text.encode("utf-8", "replace").decode()).strip()
     fenced = _FENCED_JSON.search(text)
     for candidate in ([fenced[1]] if fenced else []) + [text]:
-        for start in (i for i, char in enumerate(candidate[:20_000]) if char == "{"):
+        for start in islice((i for i, char in enumerate(candidate[:20_000]) if char == "{"), TRIES):
             try:
                 found, _ = json.JSONDecoder(strict=False).raw_decode(candidate, start)
+                json.dumps(found, ensure_ascii=False).encode()
                 return shape.model_validate(found)
-            except (json.JSONDecodeError, ValidationError, RecursionError):
+            except (json.JSONDecodeError, UnicodeEncodeError, ValidationError, RecursionError):
                 continue
     if (rescued := rescue(text)) is not None:
         return rescued

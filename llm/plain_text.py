@@ -14,8 +14,10 @@ LINK_GONE = "(link left out)"
 LONGEST_HELD = 200
 """Letters of a word that wait until it is known whether an address begins with it."""
 
-# Characters that are not seen: they would hide an address from the search below.
-_UNSEEN = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2064\\ufeff]")
+# Characters that are not seen: they would hide an address from the search below. The last are half a character.
+_UNSEEN = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2064\\ufeff\\ud800-\\udfff]"
+)
 
 _HARMLESS = re.compile(r"[\w ,.;?()'\"%+\-]*")
 """Of these alone no link, tag or thought is made, but for addresses that begin with www."""

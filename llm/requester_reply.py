@@ -16,6 +16,10 @@ _HELD_BACK = Fault(Kind.FINAL, "held the answer back with its content filter", B
 _REFUSED = Fault(Kind.FINAL, "has a model that refused to answer", Blame.REQUEST, 200)
 
 
+MOST_TOLD = 10_000_000
+"""Tokens of one answer that are believed: more would shut an endpoint with a limit for good."""
+
+
 @dataclass(slots=True)
 class Answer:
     """What the model said."""
@@ -30,9 +34,9 @@ class Answer:
 
     @property
     def tokens(self) -> float | None:
-        """How many tokens it took in all; None where the endpoint does not say."""
+        """How many tokens it took in all; None where the endpoint does not say, or what cannot be."""
         total = self.usage.get("total_tokens") if self.usage is not None else None
-        return total if isinstance(total, int) else None
+        return total if type(total) is int and 0 <= total <= MOST_TOLD else None
 
 
 def read_answer(reply: Reply) -> Answer:

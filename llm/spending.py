@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+MOST_TOLD = 10_000_000
+"""Tokens of one answer that are believed: more would shut an endpoint with a limit for good."""
+
 
 @dataclass
 class Spent:
@@ -36,6 +39,11 @@ def spending() -> Iterator[Spent]:
 def spent_so_far() -> int:
     """Return the tokens of the innermost `spending` block that we run in."""
     return spent.tokens if (spent := _spent.get()) is not None else 0
+
+
+def counted(told: object) -> int | None:
+    """Return how many tokens an endpoint says that an answer took, None where that cannot be."""
+    return told if type(told) is int and 0 <= told <= MOST_TOLD else None
 
 
 def spend(tokens: int) -> None:

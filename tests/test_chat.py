@@ -254,7 +254,10 @@ def test_json_is_found_wherever_it_stands_in_a_reply(text: str) -> None:
     assert read_json(text, Weather) == Weather(sunny=True, degrees=3)
 
 
-@pytest.mark.parametrize("text", ["", "It is sunny.", '{"sunny": tr', '{"sunny": "who knows"}', "[]", "{" * 5_000])
+@pytest.mark.parametrize(
+    "text",
+    ["", "It is sunny.", '{"sunny": tr', '{"sunny": "who knows"}', "[]", "{" * 5_000, '{"sunny": true, "\\ud800": 3}'],
+)
 def test_a_reply_without_usable_json_is_misbehaviour(text: str) -> None:
     with pytest.raises(ModelMisbehaved, match="form that cannot be used"):
         read_json(text, Weather)

@@ -136,8 +136,9 @@ async def test_what_is_sent_beside_the_body_is_sent_as_the_plain_client_does(end
     assert [request.headers["X-Asked"] + request.query["v"] for request in endpoint.requests] == ["12", "12"]
 
 
-async def test_a_call_whose_arguments_were_cut_off_is_not_acted_on(endpoint: RecordedEndpoint) -> None:
-    function = {"name": "run_sql", "arguments": '{"sql": "DELETE FROM orders WHERE id = 1'}
+@pytest.mark.parametrize("arguments", ['{"sql": "DELETE FROM orders WHERE id = 1', '{"sql": "SELECT \'\\ud800\'"}'])
+async def test_a_call_whose_arguments_are_not_whole_is_not_acted_on(endpoint: RecordedEndpoint, arguments: str) -> None:
+    function = {"name": "run_sql", "arguments": arguments}
     calls = [{"id": "call_1", "type": "function", "function": function}]
     message = {"role": "assistant", "content": None, "tool_calls": calls}
     endpoint.pieces = [json.dumps({"choices": [{"message": message, "finish_reason": "tool_calls"}]}).encode()]

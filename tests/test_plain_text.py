@@ -38,6 +38,7 @@ SAID = {
     "space before the target": ("[x] (https://evil.example)", f"(x) ({LINK_GONE})"),
     "new line in the target": ("[x](https://evil\n.example)", f"(x)({LINK_GONE}\n.example)"),
     "right to left": ("total \u202e42", "total 42"),
+    "half a character": ("total \ud83d42", "total 42"),
     "thoughts": ("<think>The user wants…</think>\n\nRome sold most.", "Rome sold most."),
     "thoughts that never end": ("<think>The user wants", ""),
     "other scripts": ("罗马卖得最多共 42 件。", "罗马卖得最多共 42 件。"),

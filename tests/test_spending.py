@@ -10,7 +10,7 @@ import pytest
 from endpoints import Endpoint
 from errors import ModelUnavailable
 from llm.chat import open_chat_model
-from llm.spending import spend, spending
+from llm.spending import counted, spend, spending
 
 if TYPE_CHECKING:
     from tests.model_fixture import StandIn
@@ -78,3 +78,9 @@ def test_what_nobody_counts_is_let_go() -> None:
         spend(2)
     spend(4)
     assert spent.tokens == 2
+
+
+@pytest.mark.parametrize("told", [-5, 10**18, 1.5, True, "many", None, {}])
+def test_a_number_of_tokens_that_cannot_be_is_not_believed(told: object) -> None:
+    assert counted(told) is None
+    assert counted(42) == 42
