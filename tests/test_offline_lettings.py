@@ -54,6 +54,11 @@ QUESTIONS = {
     "How many buildings have an average inspection score above 55?": "SELECT 2",
     "How many buildings per town have an average inspection score above 55?": "SELECT 'Bergen', 2",
     "How many buildings had a total repair cost above 70 in 2026?": "SELECT 2",
+    # how a number, or a share, changed from one period to another: both, the newer one first, and the change
+    "How did the total amount of dues change from Q2 to Q3 this year?": "SELECT 1400, 1900, ROUND(100.0 * (1400 - 1900) / 1900, 2)",
+    "By how much did repair costs grow from 2025 to 2026?": "SELECT 580, 600, ROUND(100.0 * (580 - 600) / 600, 2)",
+    "How did the average inspection score change from 2025 to 2026?": "SELECT 67, 60, ROUND(100.0 * (67 - 60) / 60, 2)",
+    "What share of inspections was passed in 2026 compared with 2025?": "SELECT 60, 50, 10",
     # a noun that ends like a verb is no verb where rows are called so
     "Which building had the most repairs?": "SELECT 'Quay House'",
 }
@@ -84,6 +89,8 @@ DECLINED = {
     # 100 pounds are no 100 kg, and nobody can tell whether 500 are cents
     "Which flats have a weight limit above 100 pounds?": "kept in kg",
     "Which dues have a fee above 500?": "kept in cents",
+    "How did the repair cost change?": "from when to when",
+    "Has the number of repairs increased since last year?": "from when to when",
 }
 
 

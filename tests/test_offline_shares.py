@@ -133,6 +133,7 @@ _FIRST = "SELECT helper_id, MIN(baked_on) AS baked_on FROM bakings GROUP BY help
 AVERAGES = {
     "Show families with an average price of more than 10": "SELECT f.name, AVG(price) FROM seedlings JOIN families f USING (family_id) GROUP BY family_id HAVING AVG(price) > 10",
     "Which ways have an average amount above 34?": "SELECT way, AVG(amount) FROM purchases GROUP BY way HAVING AVG(amount) > 34",
+    "Compare the cancellation rate this year with last year": "SELECT (SELECT ROUND(100.0 * AVG(state = 'cancelled'), 2) FROM purchases WHERE ordered_on LIKE '2026%'), (SELECT ROUND(100.0 * AVG(state = 'cancelled'), 2) FROM purchases WHERE ordered_on LIKE '2025%')",
     "How many families have an average price above 11?": "SELECT COUNT(*) FROM (SELECT 1 FROM seedlings GROUP BY family_id HAVING AVG(price) > 11)",
     "families with an average price of 11 or more": "SELECT f.name, AVG(price) FROM seedlings JOIN families f USING (family_id) GROUP BY family_id HAVING AVG(price) >= 11",
 }
@@ -175,7 +176,6 @@ UNCERTAIN = [
     "What is the conversion rate by way?",
     "What is the opinion rate by seedling?",  # of seedlings or of gardeners? And no rating.
     "What is the return rate by family?",
-    "Compare the cancellation rate this year with last year",
 ]
 
 

@@ -62,7 +62,7 @@ def _add_up_what_is_grouped(r: Reader) -> None:
     if r.measures or len(r.columns) != 1 or r.ranking or r.having:
         return
     rows = any(g.column is None and g.table == r.columns[0].table for g in r.groups)
-    if (r.groups or _heads_a_period(r)) and is_added(r, r.columns[0]) and not rows:
+    if (r.groups or r.periods or _heads_a_period(r)) and is_added(r, r.columns[0]) and not rows:
         column = r.columns.pop()
         r.measures.append(Measure("sum", column.table, column.name))
 

@@ -21,6 +21,7 @@ from agents.offline.reading.reader import Reader, Scope
 from agents.offline.reading.setting_aside import set_aside
 from agents.offline.reading.subject import find_subject, mention_tables
 from agents.offline.reading.superiors import take_superior
+from agents.offline.reading.take_changes import name_changes
 from agents.offline.reading.take_clauses import (
     take_and,
     take_but,
@@ -85,6 +86,7 @@ def _of_whole(items: Sequence[Item], asked: Reading, lexicon: Lexicon) -> Readin
 def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     reader = Reader(lexicon, items)
     set_aside(reader)
+    name_changes(reader)
     name_rates(reader)
     name_days(reader)
     name_lasting(reader)

@@ -11,7 +11,7 @@ from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import COMPARING, Col, Condition, Function, Having, Measure, Operand, Operator, Pick
 from agents.offline.reading.reader import Reader
-from agents.offline.reading.take_money import main_amount, sold_of, take_money
+from agents.offline.reading.take_money import called_amount, main_amount, sold_of, take_money
 
 EXTREMES = frozenset({"minimum", "maximum", "highest", "lowest", "largest", "smallest"})
 _COMPARING = ("compare", "comparative", "between")
@@ -229,57 +229,77 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
     item = r.peek()
     if item is None:
         raise NotUnderstood("I did not understand what should be computed.")
-    if item.kind == "count":  # "total number of singers"
-        r.take()
-        r.skip("distinct")
-        if function != "sum":
-            named = r.peek()
-            column = r.resolver.column(named, r.context, numeric=True) if named is not None and named.columns else None
-            if column is None:
-                raise _nested(item)
-            r.take()
-            return Measure(function, column.table, column.name)
-        return (item.text == "amount of" and _amount_of(r)) or _counted(r, item, False)
+    if item.kind == "count":
+        return _of_count(r, function)
     if item.kind == "days" and function in {"avg", "min", "max"}:
         days = r.take().value
         assert isinstance(days, Measure)
         return replace(days, function=function)
     if item.kind == "amount":
         return _worth(r, function)
-    if item.kind in {"name", "verb"} and (item.columns or item.tables):
-        column = r.resolver.column(item, r.context, numeric=function not in {"min", "max"})
-        if column is not None and not (r.resolver.is_money(item.text) and item.tables):
-            r.take()
-            _owner_after(r, column)
-            return Measure(function, column.table, column.name)
-        table = r.resolver.table(item)
-        if table is not None:
-            following = r.peek(1)
-            if following is not None and following.kind == "name" and following.columns:
-                r.take()
-                r.resolver.mentioned.append(table)
-                own = any(m.table == table for m in following.columns)
-                costs = r.resolver.is_money(following.text) or following.stem == "cost"
-                money = r.resolver.money_of(table) if not own and costs else None
-                if money is not None:
-                    r.take()  # "sales amount": what the sales brought in, not another table's amount
-                    return replace(money, function=function)
-                found = _measure(r, function, at)
-                if not own and not _tied(r, table, found.table):
-                    raise r.not_understood(following)  # "visit duration": not that of a class, which no visit is of
-                return found
-            if function == "avg" and (worth := _worth_of_one(r, item, table)) is not None:
-                return worth
-            if function == "sum" and not r.resolver.is_money(item.text):
-                before = r.peek(-1)
-                adds = before is not None and (before.kind == "of" or before.text == "sum of")
-                r.take()
-                if adds and (amount := main_amount(r, table)) is not None:
-                    return Measure("sum", table, amount.name)  # "the total of fees"
-                return Measure("count", table)
+    if item.kind in {"name", "verb"} and (found := _of_column(r, function, item) or _of_table(r, function, at, item)):
+        return found
     if item.kind in {"name", "verb", "unknown"} and r.resolver.is_money(item.text):
         return take_money(r, function)
     raise r.not_understood(item) if item.kind in {"unknown", "name"} else _nested(item)
+
+
+def _of_count(r: Reader, function: Function) -> Measure:
+    """total number of singers; the average number of pages, where a column holds it"""
+    item = r.take()
+    r.skip("distinct")
+    if function == "sum":
+        return (item.text == "amount of" and _amount_of(r)) or _counted(r, item, False)
+    named = r.peek()
+    column = r.resolver.column(named, r.context, numeric=True) if named is not None and named.columns else None
+    if column is None:
+        raise _nested(item)
+    r.take()
+    return Measure(function, column.table, column.name)
+
+
+def _of_column(r: Reader, function: Function, item: Item) -> Measure | None:
+    if not item.columns and not item.tables:
+        return None
+    column = r.resolver.column(item, r.context, numeric=function not in {"min", "max"})
+    if column is None or (r.resolver.is_money(item.text) and item.tables):
+        return None
+    r.take()
+    _owner_after(r, column)
+    return Measure(function, column.table, column.name)
+
+
+def _of_table(r: Reader, function: Function, at: int, item: Item) -> Measure | None:
+    """sales amount, visit duration, the average invoice, the total of fees: what is computed of a table's rows"""
+    table, following = r.resolver.table(item), r.peek(1)
+    if table is None:
+        return None
+    if following is not None and following.kind == "name" and following.columns:
+        return _of_its_column(r, function, at, table, following)
+    if function == "avg" and (worth := _worth_of_one(r, item, table)) is not None:
+        return worth
+    if function != "sum" or r.resolver.is_money(item.text):
+        return None
+    before = r.peek(-1)
+    adds = before is not None and (before.kind == "of" or before.text == "sum of")
+    r.take()
+    amount = main_amount(r, table) if adds else None
+    return Measure("sum", table, amount.name) if amount is not None else Measure("count", table)
+
+
+def _of_its_column(r: Reader, function: Function, at: int, table: str, following: Item) -> Measure:
+    r.take()
+    r.resolver.mentioned.append(table)
+    own = any(m.table == table for m in following.columns)
+    costs = r.resolver.is_money(following.text) or following.stem == "cost"
+    money = r.resolver.money_of(table) if not own and costs else None
+    if money is not None:
+        r.take()  # "sales amount": what the sales brought in, not another table's amount
+        return replace(money, function=function)
+    found = _measure(r, function, at)
+    if not own and not _tied(r, table, found.table):
+        raise r.not_understood(following)  # "visit duration": not that of a class, which no visit is of
+    return found
 
 
 def _tied(r: Reader, one: str, other: str) -> bool:
@@ -313,7 +333,7 @@ def _amount_of(r: Reader) -> Measure | None:
     """the total amount of fees: their amounts, where they have one"""
     named = r.peek()
     table = r.resolver.table(named) if named is not None and named.kind == "name" else None
-    amount = main_amount(r, table) if table is not None else None
+    amount = (main_amount(r, table) or called_amount(r, table)) if table is not None else None
     if amount is None:
         return None
     r.take()

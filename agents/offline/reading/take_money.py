@@ -185,6 +185,12 @@ def main_amount(r: Reader, table: str) -> Col | None:
     return Col(table, found[0])
 
 
+def called_amount(r: Reader, table: str) -> Col | None:
+    """Return the column that is called amount and no more, where a thing has other money beside it, like a tax."""
+    called = [c.name for c in r.lexicon.table(table).columns if r.naming.column(table, c.name) == ("amount",)]
+    return Col(table, called[0]) if called else None
+
+
 def wage_of(r: Reader, verb: Item) -> Col | None:
     """Return the column of what people earn, where the question is about people who do."""
     return r.resolver.degree("paid", r.context) if verb.stem == "earn" else None

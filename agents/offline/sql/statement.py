@@ -222,8 +222,10 @@ class SQLBuilder:
         share = _percent(measure.copy(), whole)
         return query.select(exp.alias_(self._rounded(share), "share_percent"))
 
-    def _part_of_whole(self, frame: Frame, predicates: Predicates, measure: Measure) -> exp.Expr:
-        """The rows that fulfil the conditions, or the sum over them, in percent of all."""
+    def _part_of_whole(
+        self, frame: Frame, predicates: Predicates, measure: Measure, side: exp.Expr | None = None
+    ) -> exp.Expr:
+        """The rows that fulfil the conditions, or the sum over them, in percent of all, or of all on one `side`."""
         for f in measure.only:
             if isinstance(f, Condition | During) and self._lexicon.joins.to_one(frame.base, f.column.table):
                 frame.column(f.column, optional=True)  # who belongs to nobody there is part of the whole
@@ -232,8 +234,13 @@ class SQLBuilder:
         if measure.table != frame.base or frame.multiplies(0):
             raise NotUnderstood("I can only tell the share of a count or of a sum.")
         value = self._value(frame, measure) or exp.Literal.number(1)
+        within = exp.and_(side.copy(), within) if side is not None else within
         part = exp.Sum(this=exp.Case(ifs=[exp.If(this=within, true=value.copy())], default=exp.Literal.number(0)))
-        whole = exp.Count(this=exp.Star()) if measure.column is None else exp.Sum(this=value)
+        whole: exp.Expr
+        if side is not None:
+            whole = exp.Sum(this=exp.Case(ifs=[exp.If(this=side.copy(), true=value)], default=exp.Literal.number(0)))
+        else:
+            whole = exp.Count(this=exp.Star()) if measure.column is None else exp.Sum(this=value)
         share = _percent(part, exp.Nullif(this=whole, expression=exp.Literal.number(0)))
         return self._rounded(share)
 
@@ -254,16 +261,19 @@ class SQLBuilder:
         assert plan.compare is not None and plan.compare_on is not None
         measure = plan.measures[0]
         sides = [predicates.filter(During(plan.compare_on, p), plan.subject) for p in plan.compare]
-        columns = [self._within(frame, measure, side) for side in sides]
-        names = [self._names.identifier(_period_name(p.words)) for p in plan.compare]
+        share = measure.function == "share"
+        columns = [
+            self._part_of_whole(frame, predicates, measure, side) if share else self._within(frame, measure, side)
+            for side in sides
+        ]
+        names = [self._names.identifier(_period_name(p.words, "percent" if share else "")) for p in plan.compare]
         both = frame.select([*self._labelled(groups), *(exp.alias_(c, n) for c, n in zip(columns, names, strict=True))])
         both = self._grouped(both, frame, groups, [*where, exp.or_(*(s.copy() for s in sides))])
         newer, older = (exp.column(name) for name in names)
-        change = _percent(
-            exp.Paren(this=exp.Sub(this=newer, expression=older)),
-            exp.Nullif(this=older.copy(), expression=exp.Literal.number(0)),
-        )
-        query = exp.select("*", exp.alias_(self._rounded(change), "change_percent"))
+        points: exp.Expr = exp.Sub(this=newer, expression=older)
+        percent = _percent(exp.Paren(this=points), exp.Nullif(this=older.copy(), expression=exp.Literal.number(0)))
+        change = exp.alias_(self._rounded(points if share else percent), f"change_{'points' if share else 'percent'}")
+        query = exp.select("*", change)
         return query.from_(both.subquery("periods")).order_by(self._ordered(newer.copy(), True))
 
     def _within(self, frame: Frame, measure: Measure, side: exp.Expr) -> exp.Expr:
@@ -272,8 +282,7 @@ class SQLBuilder:
             return exp.Sum(
                 this=exp.Case(ifs=[exp.If(this=side.copy(), true=exp.Literal.number(1))], default=exp.Literal.number(0))
             )
-        if value is None or measure.function == "share":
-            raise NotUnderstood("I cannot compare shares of two periods yet: ask for each of them.")
+        assert value is not None
         case = exp.Case(ifs=[exp.If(this=side.copy(), true=value)])
         return self._apply(frame, measure, frame.base, case)
 
@@ -325,6 +334,6 @@ def _percent(part: exp.Expr, whole: exp.Expr) -> exp.Div:
     return exp.Div(this=exp.Mul(this=exp.Literal.number("100.0"), expression=part), expression=whole, typed=True)
 
 
-def _period_name(words: str) -> str:
-    name = "_".join(w for w in words.lower().replace(",", " ").split() if w not in {"the", "in", "of"})
+def _period_name(words: str, unit: str) -> str:
+    name = "_".join(w for w in f"{words} {unit}".lower().replace(",", " ").split() if w not in {"the", "in", "of"})
     return name if name[:1].isalpha() else f"in_{name}"
