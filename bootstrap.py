@@ -55,14 +55,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
     database = await _database(settings)
     embedder = _embedder(settings)
     async with AsyncExitStack() as closing:
-        runner = open_runner(
-            database.url,
-            row_limit=settings.row_limit,
-            timeout=settings.query_timeout,
-            threads=settings.statements_at_once,
-        )
-        closing.push_async_callback(runner.aclose)
-        await runner.probe()
+        runner = await _open_runner(settings, database, closing)
         schema = await closing.enter_async_context(_open_schema(settings, database, embedder, progress))
         knowledge = await closing.enter_async_context(_open_knowledge(settings, database, embedder))
         knowing = KnowingSchema(schema, knowledge)
@@ -93,6 +86,18 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             line=Line(settings.questions_at_once, settings.queue_limit),
         )
         yield await extend(asker, settings.extension, closing) if settings.extension else asker
+
+
+async def _open_runner(settings: Settings, database: _Database, closing: AsyncExitStack) -> SQLRunner:
+    runner = open_runner(
+        database.url,
+        row_limit=settings.row_limit,
+        timeout=settings.query_timeout,
+        threads=settings.statements_at_once,
+    )
+    closing.push_async_callback(runner.aclose)
+    await runner.probe()
+    return runner
 
 
 async def _warm_up(schema: Schema, guard: Guard) -> None:

@@ -244,35 +244,43 @@ def _tools(schema: Schema, guard: Guard, runner: Runner, dialect: Dialect) -> li
     @tool
     async def run_sql(sql: str, why: str = "") -> str:
         """Run one query that only reads, and return its number and its rows."""
-        case = _case.get()
-        if reason := case.used_up():
-            return LAST_WORDS.format(reason=reason)
-        case.asked += 1
-        number, why = case.asked, " ".join(why.split())[:WHY_LONGEST]
-        try:
-            query = await guard.check(sql)
-            rows = await runner.run(query, limit=ROWS_FETCHED)
-        except AskError as error:
-            await case.tell(QueryRan(number, why, sql, None, str(error)))
-            return f"Query {number} did not run: {section('complaint', str(error))}"
-        _note(case, number, query, rows)
-        await case.tell(QueryRan(number, why, query.sql, rows))
-        return f"Query {number}:\n{section('rows', write_rows(rows))}"
+        return await _run_query(guard, runner, sql, why)
 
     @tool
     async def draw_chart(query: int, kind: str = "") -> str:
         """Draw the rows of a query, by its number; kind may be bar, line, area, scatter, pie or heatmap."""
-        case = _case.get()
-        if query not in case.found:
-            return f"There is no query {query} with rows."
-        wish = Wish(kind) if kind in get_args(Kind) else None  # type: ignore[arg-type]
-        chart = choose_chart("", case.found[query], wish)
-        if chart is None or chart.kind == "number":
-            return "These rows make no chart."
-        await case.tell(QueryDrawn(query, chart))
-        return f"Drawn, as {chart.kind}."
+        return await _draw_query(query, kind)
 
     return [find_tables, look_up_values, run_sql, draw_chart]
+
+
+async def _run_query(guard: Guard, runner: Runner, sql: str, why: str) -> str:
+    case = _case.get()
+    if reason := case.used_up():
+        return LAST_WORDS.format(reason=reason)
+    case.asked += 1
+    number, why = case.asked, " ".join(why.split())[:WHY_LONGEST]
+    try:
+        query = await guard.check(sql)
+        rows = await runner.run(query, limit=ROWS_FETCHED)
+    except AskError as error:
+        await case.tell(QueryRan(number, why, sql, None, str(error)))
+        return f"Query {number} did not run: {section('complaint', str(error))}"
+    _note(case, number, query, rows)
+    await case.tell(QueryRan(number, why, query.sql, rows))
+    return f"Query {number}:\n{section('rows', write_rows(rows))}"
+
+
+async def _draw_query(number: int, kind: str) -> str:
+    case = _case.get()
+    if number not in case.found:
+        return f"There is no query {number} with rows."
+    wish = Wish(kind) if kind in get_args(Kind) else None  # type: ignore[arg-type]
+    chart = choose_chart("", case.found[number], wish)
+    if chart is None or chart.kind == "number":
+        return "These rows make no chart."
+    await case.tell(QueryDrawn(number, chart))
+    return f"Drawn, as {chart.kind}."
 
 
 def _note(case: _Case, number: int, query: SafeQuery, rows: Rows) -> None:

@@ -57,8 +57,27 @@ _NODE_FACTORS: dict[type[exp.Expr], float] = {
 def made(node: exp.Expr, known: dict[int, float]) -> float:
     """Return how long the value of a node may be; `known` tells it of the nodes in it, by their id()."""
     parts = [known.get(id(child), 0.0) for child in node.iter_expressions()]
-    total = sum(parts)
     name = node.name.lower() if isinstance(node, exp.Anonymous) else ""
+    length = _of_kind(node, parts, known)
+    if length is not None:
+        return length
+    if isinstance(node, _SHORT):
+        return NUMBER
+    if isinstance(node, _ONE_OF):
+        return max(parts, default=0.0)
+    if isinstance(node, _COLLECTING) or name in _COLLECTING_NAMES:
+        return _collected(node, sum(parts))
+    if lambdas := [part for part in node.iter_expressions() if isinstance(part, exp.Lambda)]:
+        if name in _FOLDING_NAMES or isinstance(node, exp.Reduce):
+            _check_fold(lambdas[0])
+        body = sum(known[id(part)] for part in lambdas)
+        return (sum(parts) - body) * max(body / NUMBER, 1)
+    return _of_function(node, name, parts, known)
+
+
+def _of_kind(node: exp.Expr, parts: list[float], known: dict[int, float]) -> float | None:
+    """Return the length where it is a node of a kind with a rule of its own, else None."""
+    total = sum(parts)
     match node:
         case exp.Literal():
             return float(len(node.name)) if node.is_string else NUMBER
@@ -90,18 +109,7 @@ def made(node: exp.Expr, known: dict[int, float]) -> float:
             return known[id(node.this)] * (4 if isinstance(node, exp.Cast) and node.to.is_type("binary", "blob") else 1)
         case exp.Dot():
             return total
-    if isinstance(node, _SHORT):
-        return NUMBER
-    if isinstance(node, _ONE_OF):
-        return max(parts, default=0.0)
-    if isinstance(node, _COLLECTING) or name in _COLLECTING_NAMES:
-        return _collected(node, total)
-    if lambdas := [part for part in node.iter_expressions() if isinstance(part, exp.Lambda)]:
-        if name in _FOLDING_NAMES or isinstance(node, exp.Reduce):
-            _check_fold(lambdas[0])
-        body = sum(known[id(part)] for part in lambdas)
-        return (total - body) * max(body / NUMBER, 1)
-    return _of_function(node, name, parts, known)
+    return None
 
 
 def _of_function(node: exp.Expr, name: str, parts: list[float], known: dict[int, float]) -> float:
