@@ -37,9 +37,19 @@ def read_url(database_url: str) -> URL:
         raise SettingsInvalid(f"QUAESTOR_DATABASE_URL is not a database URL. Write it like {_EXAMPLES}.") from None
     if url.drivername not in _DIALECTS:
         raise SettingsInvalid(f"QUAESTOR_DATABASE_URL names a database Quaestor does not speak. It speaks {_EXAMPLES}.")
+    if url.host and _is_cut_at_an_at(url, database_url.strip().partition("?")[0]):
+        raise SettingsInvalid(
+            "QUAESTOR_DATABASE_URL holds more than one @: write one in the password or a name as %40, and a / as %2F."
+        )
     if _DIALECTS[url.drivername] == "mysql" and not url.database:
         raise SettingsInvalid("QUAESTOR_DATABASE_URL names no database: add it after the host, as in …@host/database.")
     return url
+
+
+def _is_cut_at_an_at(url: URL, written: str) -> bool:
+    """Whether an @ in the password was taken for its end: what follows would be the host, and told in complaints."""
+    name = url.database or ""
+    return "@" in str(url.host) or ("@" in name and written.endswith(f"/{name}"))
 
 
 def dialect_of(database_url: str) -> Dialect:
