@@ -117,6 +117,12 @@ async def test_what_may_mean_something_else_is_declined(bikes: Path, question: s
         await _draft(bikes, question)
 
 
+async def test_a_row_without_a_name_is_listed_whole(bikes: Path) -> None:
+    draft = await _draft(bikes, "cancelled purchases last month")
+    assert "amount" in draft.sql and "channel" in draft.sql
+    assert "city" not in (await _draft(bikes, "clients from York")).sql.partition("FROM")[0]
+
+
 MOVED = {
     "What about the month before?": "2026-09",
     "and the month after that": "2026-11",

@@ -163,6 +163,10 @@ class Analyst:
         """Return the group of a table's rows, shown by their names."""
         return Group(table, shown=tuple(Col(table, name) for name in self.lexicon.naming.label(table)))
 
+    def shown(self, table: str) -> tuple[Col, ...]:
+        """Return the columns by which a table's rows are listed."""
+        return self._resolver.shown(table)
+
     def date_of(self, table: str) -> Col | None:
         column = self._resolver.date_near((table,))
         return column if column is not None and self.lexicon.column(column).kind == "date" else None

@@ -158,8 +158,8 @@ def _rows_behind(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
         return
     if rows.values and len(group.shown) == 1 and isinstance(first := rows.values[0][0], str):
         where = (Condition(group.shown[0], "=", (first,)),)
-        yield Plan(counted, columns=analyst.entity(counted).shown, where=where)
-    yield Plan(group.table, columns=analyst.entity(group.table).shown, where=(Related(counted, (), "=", 0),))
+        yield Plan(counted, columns=analyst.shown(counted), where=where)
+    yield Plan(group.table, columns=analyst.shown(group.table), where=(Related(counted, (), "=", 0),))
 
 
 def _as_share(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
@@ -182,7 +182,7 @@ def _as_share(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
 
 def _number(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
     """Of a list: how many there are, and how they spread."""
-    if plan.measures:
+    if plan.measures or _is_one_row(plan, analyst):
         return
     count = replace(plan, columns=(), measures=(Measure("count", plan.subject),), order=(), limit=None, distinct=False)
     yield count
@@ -191,6 +191,11 @@ def _number(plan: Plan, rows: Rows, analyst: Analyst) -> Iterator[Plan]:
             yield replace(count, groups=(group,))
     if not plan.where:
         yield from _most(plan.subject, analyst)
+
+
+def _is_one_row(plan: Plan, analyst: Analyst) -> bool:
+    key = Col(plan.subject, analyst.lexicon.naming.key(plan.subject) or "")
+    return any(isinstance(f, Condition) and f.operator == "=" and f.column == key for f in plan.where)
 
 
 def _most(table: str, analyst: Analyst) -> Iterator[Plan]:

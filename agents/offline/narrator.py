@@ -20,6 +20,7 @@ from agents.offline.telling.comparing import (
     percent,
     total,
 )
+from agents.offline.telling.listing import nameless_rows
 from agents.offline.telling.nouns import counted_rows
 from agents.offline.telling.phrases import (
     TIED,
@@ -88,6 +89,8 @@ class _Telling:
             yield from self._nothing()
         elif count == 1:
             yield from self._single_row()
+        elif told := nameless_rows(self.columns, self.clues, self.rows.truncated):
+            yield told
         elif self.rows.truncated:
             yield from self._cut_short()
         else:
@@ -379,6 +382,8 @@ class _Telling:
             yield from self._ranking(labels[0], ordered)
             return
         label = self._label()
+        if not label.is_unique:
+            return  # "store, store and store" names no row
         yield f"They begin with {listed([row_name(label, n) for n in range(min(NAMED, count))])}."
 
     def _how_many(self, label: Shape, capital: bool = False) -> str:

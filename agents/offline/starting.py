@@ -142,6 +142,4 @@ def _absences(analyst: Analyst) -> Iterator[Plan]:
         for key in table.foreign_keys:
             parent = analyst.lexicon.table(key.table)
             if _has_name(analyst, parent) and parent.name != table.name and analyst.lexicon.naming.key(parent.name):
-                yield Plan(
-                    parent.name, columns=analyst.entity(parent.name).shown, where=(Related(table.name, (), "=", 0),)
-                )
+                yield Plan(parent.name, columns=analyst.shown(parent.name), where=(Related(table.name, (), "=", 0),))

@@ -48,6 +48,10 @@ _AMOUNTS = frozenset(
 """Words of columns that hold numbers, even where only 0 and 1 occur so far."""
 
 
+_WIDE = 12
+"""Columns up to which a row without a name is listed whole."""
+
+
 class NotUnderstood(Exception):
     """A part of the question that matters was not understood; the text says which."""
 
@@ -203,6 +207,13 @@ class Resolver:
     def is_event(self, col: Col) -> bool:
         """Whether a date says when something happened, not when a row was kept or somebody was born."""
         return not _NOT_EVENTS & set(self.lexicon.naming.column(col.table, col.name))
+
+    def shown(self, table: str) -> tuple[Col, ...]:
+        """Return what stands for a row in a list: its name, or what is known of it where it has none."""
+        naming, columns = self.lexicon.naming, self.lexicon.table(table).columns
+        label = naming.label(table)
+        nameless = label == (naming.key(table),) and len(columns) <= _WIDE
+        return tuple(Col(table, name) for name in ([c.name for c in columns] if nameless else label))
 
     def price(self, table: str, only: bool = False) -> Col | None:
         """Return the column of a price, the `only` one or the first."""

@@ -220,7 +220,7 @@ def _is_listing(r: Reader) -> bool:
 
 
 def _with_rank_column(r: Reader, columns: Sequence[Col], by: Col) -> tuple[Col, ...]:
-    label = tuple(Col(r.subject, name) for name in r.naming.label(r.subject))
+    label = r.resolver.shown(r.subject)
     shown = tuple(columns) if columns and tuple(columns) != (by,) else label
     return shown if by in shown else (*shown, by)
 
@@ -292,7 +292,7 @@ def _shown(r: Reader, columns: Sequence[Col]) -> tuple[Col, ...]:
         return tuple(Col(r.subject, c.name) for c in r.lexicon.table(r.subject).columns)
     if columns:
         return tuple(dict.fromkeys(columns))
-    label = tuple(Col(r.subject, name) for name in r.naming.label(r.subject))
+    label = r.resolver.shown(r.subject)
     used = [
         f.column
         for s in r.scopes
