@@ -251,4 +251,4 @@ def test_whatever_the_rows_hold_a_chart_can_be_drawn_or_none_is_chosen(data: st.
     of = Rows(tuple(names), tuple(values), False, 0.0)
     question = data.draw(st.sampled_from(["x", "as a pie chart", "share", "scatter", "heatmap", "area", "line chart"]))
     if chart := choose_chart(question, of):
-        figure(chart, of)
+        assert figure(chart, of)["data"], "nothing is drawn"

@@ -145,5 +145,7 @@ async def test_mariadb_says_what_sqlite_says(sqlite_url: str, mariadb_url: str) 
 
 
 def _compare(expected: dict[str, list[tuple[Any, ...]]], found: dict[str, list[tuple[Any, ...]]]) -> None:
+    assert set(expected) == set(found) == set(QUESTIONS)
     for question, rows in expected.items():
+        assert rows, question
         assert compare(rows, found[question]), f"{question}: {found[question][:4]}, on SQLite {rows[:4]}"

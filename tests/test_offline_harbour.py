@@ -13,11 +13,12 @@ import pytest
 from agents.offline.analyst import Analyst
 from agents.offline.meaning.resolving import NotUnderstood
 from jobs.evaluation.rows import compare
-from tools.reflection import read_catalog
 
 TODAY = date(2026, 11, 20)
 
-HARBOUR = """
+pytest_plugins = ("tests.scripted_database",)
+
+SCRIPT = """
 CREATE TABLE sailors (
     sailor_id INTEGER PRIMARY KEY, full_name TEXT NOT NULL, town TEXT NOT NULL, phone TEXT, started_on DATE NOT NULL,
     coach_id INTEGER REFERENCES sailors
@@ -122,19 +123,6 @@ UNCERTAIN = [
     "How many workshops are overdue?",
     "Which sailors have rented more than 3 boats, and how many each?",
 ]
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("harbour") / "harbour.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(HARBOUR)
-    return path
-
-
-@pytest.fixture(scope="module")
-def analyst(database: Path) -> Analyst:
-    return Analyst(read_catalog(f"sqlite:///{database}"))
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

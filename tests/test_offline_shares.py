@@ -14,11 +14,12 @@ import pytest
 from agents.offline.analyst import Analyst
 from agents.offline.meaning.resolving import NotUnderstood
 from jobs.evaluation.rows import compare
-from tools.reflection import read_catalog
 
 TODAY = date(2026, 11, 20)
 
-NURSERY = """
+pytest_plugins = ("tests.scripted_database",)
+
+SCRIPT = """
 CREATE TABLE gardeners (gardener_id INTEGER PRIMARY KEY, full_name TEXT NOT NULL, town TEXT NOT NULL);
 CREATE TABLE fairs (fair_id INTEGER PRIMARY KEY, name TEXT NOT NULL, opened_on DATE NOT NULL, closed_on DATE);
 CREATE TABLE families (family_id INTEGER PRIMARY KEY, name TEXT NOT NULL);
@@ -177,19 +178,6 @@ UNCERTAIN = [
     "What is the opinion rate by seedling?",  # of seedlings or of gardeners? And no rating.
     "What is the return rate by family?",
 ]
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("nursery") / "nursery.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(NURSERY)
-    return path
-
-
-@pytest.fixture(scope="module")
-def analyst(database: Path) -> Analyst:
-    return Analyst(read_catalog(f"sqlite:///{database}"))
 
 
 @pytest.mark.parametrize("question", [*SHARES, *RATES, *DAYS, *STATES, *NEW, *AVERAGES])

@@ -9,25 +9,8 @@ from typing import get_args
 
 import pytest
 
-from agents.events import (
-    ChartDrawn,
-    Declined,
-    Event,
-    Failed,
-    FellBack,
-    Finished,
-    FollowupsSuggested,
-    QueryDrawn,
-    QueryRan,
-    ReceiptWritten,
-    Refused,
-    RowsFound,
-    SQLComplained,
-    SQLWritten,
-    TablesFound,
-    TextChunk,
-    Waiting,
-)
+from agents import events
+from agents.events import Event
 from agents.question import Draft
 from agents.receipt import Receipt
 from tools.catalog import Found
@@ -46,22 +29,22 @@ ROWS = Rows(("n",), ((1,),), truncated=False, seconds=0.0)
 CHART = Chart("number", "N", "n", ("n",))
 
 ONE_OF_EACH: tuple[Event, ...] = (
-    Waiting(1, "questions"),
-    TablesFound(Found(())),
-    FellBack("offline analyst", "words", "The model is away."),
-    SQLWritten(Draft("SELECT 1", "x"), 1),
-    SQLComplained("no such column", 1),
-    RowsFound(ROWS),
-    ChartDrawn(CHART),
-    QueryRan(1, "", "SELECT 1", ROWS),
-    QueryDrawn(1, CHART),
-    TextChunk("One."),
-    FollowupsSuggested(("And two?",)),
-    ReceiptWritten(Receipt((), (), None, trusted=False)),
-    Declined("What is x?"),
-    Refused("No."),
-    Failed("Away."),
-    Finished("answered"),
+    events.Waiting(1, "questions"),
+    events.TablesFound(Found(())),
+    events.FellBack("offline analyst", "words", "The model is away."),
+    events.SQLWritten(Draft("SELECT 1", "x"), 1),
+    events.SQLComplained("no such column", 1),
+    events.RowsFound(ROWS),
+    events.ChartDrawn(CHART),
+    events.QueryRan(1, "", "SELECT 1", ROWS),
+    events.QueryDrawn(1, CHART),
+    events.TextChunk("One."),
+    events.FollowupsSuggested(("And two?",)),
+    events.ReceiptWritten(Receipt((), (), None, trusted=False)),
+    events.Declined("What is x?"),
+    events.Refused("No."),
+    events.Failed("Away."),
+    events.Finished("answered"),
 )
 
 
