@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -67,6 +68,10 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=1, le=65_535)
     allow_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Other origins whose pages may open the chat (the copilot), comma-separated: `https://intranet.example`."""
+    cookie_samesite: Literal["lax", "strict", "none"] = Field(
+        "lax", validation_alias=AliasChoices("CHAINLIT_COOKIE_SAMESITE")
+    )
+    """For Chainlit, which reads it itself; `none` lets a page of another site hold the copilot with its login."""
     users: SecretStr | None = None
     """`name:password` pairs, comma-separated; where set, the chat, the API and the metrics ask for a login."""
     reviewers: Annotated[tuple[str, ...], NoDecode] = ()
@@ -80,15 +85,20 @@ class Settings(BaseSettings):
         # `chainlit run` sets this one wherever CI is set; no endpoint takes it.
         return None if value == SecretStr("sk-FAKE-OPENAI-API-KEY") else value
 
-    @field_validator("allow_origins", mode="before")
+    @field_validator("allow_origins", "reviewers", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
-        return tuple(part.strip().rstrip("/") for part in value.split(",")) if isinstance(value, str) else value
-
-    @field_validator("reviewers", mode="before")
-    @classmethod
-    def _split_names(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("allow_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Return them as browsers write them. A `*` is none: with it, any page could ask with a visitor's login."""
+        written = tuple(origin.rstrip("/").lower() for origin in origins)
+        for origin in written:
+            if not re.fullmatch(r"https?://[\w.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?", origin):
+                raise ValueError(f"{origin} is no origin; write each like https://intranet.example, without a path")
+        return written
 
     @property
     def has_openai(self) -> bool:
@@ -112,7 +122,9 @@ def read_settings(database_url: str | None = None) -> Settings:
         first = error.errors()[0]
         name = str(first["loc"][0])
         name = name if name.isupper() else f"QUAESTOR_{name.upper()}"
-        raise SettingsInvalid(f"The setting {name} cannot be used: {first['msg']}.") from None
+        raise SettingsInvalid(
+            f"The setting {name} cannot be used: {first['msg'].removeprefix('Value error, ')}."
+        ) from None
     _check_home(settings.home)
     if "config" in settings.model_fields_set and not settings.config.is_file():
         raise SettingsInvalid(f"QUAESTOR_CONFIG names {settings.config}, and there is no such file.")

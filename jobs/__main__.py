@@ -17,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Its boxes cut long options off, where a terminal has 80 columns.
 )
 for command in (ask, batch, check, index, evaluate, request):
     app.command()(command)

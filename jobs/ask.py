@@ -138,4 +138,6 @@ def _table(columns: list[str], rows: list[list[Any]]) -> Table:
 
 def _cell(value: Any) -> Text:
     """Return the value as a terminal may show it: as text, whatever markup or control characters it holds."""
+    if isinstance(value, float) and abs(value) >= 0.001:
+        value = round(value, 6)  # What adding up cents leaves far behind the point is no part of the amount.
     return Text("" if value is None else clean(str(value)))

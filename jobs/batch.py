@@ -50,7 +50,7 @@ def batch(
         typer.Option("--progress/--no-progress", help="Show how far it is.", show_default="on a terminal"),
     ] = None,
 ) -> None:
-    """Ask a database every question of a file, and save the answers with their SQL and rows as JSON lines.
+    """Ask every question of a file; save answers, SQL and rows.
 
     A question that is declined has been dealt with: its answer says why, and its status "declined".
 

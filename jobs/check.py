@@ -23,7 +23,10 @@ MAX_LINE = 12 * MAX_CHARACTERS + 1_000
 def check(
     dialect: Annotated[Dialect, typer.Option(help="The dialect that the statements are written in.")],
 ) -> None:
-    """Read {"sql"} a line and print {"sql", "allowed", "reason"} a line, in the same order."""
+    """Check SQL without running it.
+
+    Reads {"sql": "…"} a line from standard input; prints {"sql", "allowed", "reason"} a line, in the same order.
+    """
     anyio.run(_check_lines, dialect, sys.stdin.buffer)
 
 

@@ -108,7 +108,9 @@ def request(
         bool | None, typer.Option("--progress/--no-progress", help="Show how far it is.", show_default="on a terminal")
     ] = None,
 ) -> None:
-    """Ask a model for an answer to each line of a file, thousands a second, and save the answers as JSON lines.
+    """Send each line of a file to a model, and save its answers.
+
+    Thousands a second, as JSON lines.
 
     Exit code: 0 all lines are answered, 1 some failed or no endpoint could be used, 2 wrong use, 130 stopped by Ctrl-C.
     """

@@ -71,6 +71,14 @@ def test_a_program_gets_one_object_with_these_keys(shop: str) -> None:
     assert answer["fallback"] is None
 
 
+def test_what_adding_up_leaves_behind_the_point_is_not_printed_and_stays_in_the_json(shop: str) -> None:
+    sql = "SELECT 0.1 + 0.2 AS total, 0.00012345678 AS rate FROM products LIMIT 1"
+    printed = ask(shop, sql).stdout
+    assert " 0.3 " in printed
+    assert " 0.00012345678 " in printed
+    assert told(shop, sql)["rows"] == [[0.1 + 0.2, 0.00012345678]]
+
+
 def test_the_steps_are_told_where_they_are_wanted(shop: str) -> None:
     printed = " ".join(ask(shop, DEAREST, "--steps").stdout.split())
     assert "1. Start with all rows of products. 2 rows" in printed

@@ -60,6 +60,30 @@ def test_origins_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> Non
     assert read_settings().allow_origins == ("https://intranet.example", "http://127.0.0.1:9000")
 
 
+def test_origins_are_read_as_browsers_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUAESTOR_ALLOW_ORIGINS", "HTTPS://Intranet.Example/, http://[::1]:3000,")
+    assert read_settings().allow_origins == ("https://intranet.example", "http://[::1]:3000")
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "intranet.example", "https://intranet.example/page", "https://*.example", "https://a;b"]
+)
+def test_what_is_no_origin_is_refused_before_anybody_is_let_in_by_it(
+    monkeypatch: pytest.MonkeyPatch, origin: str
+) -> None:
+    monkeypatch.setenv("QUAESTOR_ALLOW_ORIGINS", f"https://intranet.example,{origin}")
+    with pytest.raises(SettingsInvalid, match=r"^The setting QUAESTOR_ALLOW_ORIGINS cannot be used: .* is no origin; "):
+        read_settings()
+
+
+def test_a_cookie_setting_that_chainlit_does_not_know_is_told_before_chainlit_reads_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CHAINLIT_COOKIE_SAMESITE", "None")
+    with pytest.raises(SettingsInvalid, match=r"^The setting CHAINLIT_COOKIE_SAMESITE cannot be used: "):
+        read_settings()
+
+
 def test_a_home_that_is_a_file_is_named_in_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.write_text("in the way")
