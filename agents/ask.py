@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
-import anyio
 from asyncer import asyncify
 
+from agents.beside import beside
 from agents.events import (
     ChartDrawn,
     Declined,
@@ -144,16 +144,11 @@ class Asker:
 
         # The work runs beside the reader in one task owned here: yielding from inside its task groups would
         # tie their cancellation to whoever happens to read.
-        task = asyncio.create_task(_Asking(self, question, tell).to_the_end(), name="ask")
-        task.add_done_callback(lambda _: events.put_nowait(None))
-        try:
+        async with beside(_Asking(self, question, tell).to_the_end(), "ask") as asking:
+            asking.add_done_callback(lambda _: events.put_nowait(None))
             while (event := await events.get()) is not None:
                 room.release()
                 yield event
-        finally:
-            task.cancel()
-            with anyio.CancelScope(shield=True):
-                await asyncio.wait([task])
 
     async def steps(self, sql: str) -> tuple[Step, ...]:
         """Return the steps of a query, the last one with the query's own rows. Raises SQLRefused or TooBusy."""
@@ -218,13 +213,12 @@ class _Asking:
             await self.tell(ChartDrawn(chart))
         if self.asker.explainer is not None and found_nothing(rows):
             return await self._tell_nothing(self.asker.explainer, draft, query, rows, found)
-        async with together() as tasks:
-            followups = tasks.soonify(self._suggest)(draft, rows, found)
-            async with together() as telling:
-                newest = telling.soonify(self._newest)(query.tables)
+        async with beside(self._suggest(draft, rows, found), "suggest") as followups:
+            async with together() as tasks:
+                newest = tasks.soonify(self._newest)(query.tables)
                 await self._narrate(draft, rows, chart)
             await self._write_receipt(self._receipt(draft, query, newest.value))
-        await self._offer(followups.value)
+            await self._offer(await followups)
 
     async def _investigate(self) -> None:
         if self.asker.investigator is None:

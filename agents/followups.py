@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import anyio
 from pydantic import BaseModel
 
+from agents.beside import beside
 from agents.prompts import DATA_RULE, section, write_answer_so_far
 from agents.question import Draft, Followup, Question
 from agents.schema_prompt import describe_tables
@@ -128,9 +129,9 @@ async def keep_runnable(
                 kept[place] = followup
                 return
 
-    async with anyio.create_task_group() as tasks:
-        for _ in range(wanted):
-            tasks.start_soon(find_one)
+    async with AsyncExitStack() as finding:
+        for found in [await finding.enter_async_context(beside(find_one(), "try")) for _ in range(wanted)]:
+            await found
     return [kept[place] for place in sorted(kept)]
 
 

@@ -9,6 +9,10 @@ import sys
 import time
 import tracemalloc
 import warnings
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
 
 import aiohttp
 import uvicorn
@@ -21,6 +25,8 @@ from settings import read_settings
 
 HUNDRED = 100
 AT_ONCE = 5
+
+Come = Callable[[aiohttp.ClientSession, str], Awaitable[None]]
 
 
 def left_behind() -> dict[str, int]:
@@ -45,7 +51,7 @@ def left_behind() -> dict[str, int]:
     }
     counts = {name: len(place) for name, place in places.items()}
     tasks = asyncio.all_tasks()
-    ours = sum(task.get_name() in ("see off", "ask", "show") for task in tasks)
+    ours = sum(task.get_name() in ("see off", "ask", "show", "rest") for task in tasks)
     # engineio's task for the next ping outlives its connection by an interval.
     return counts | {"tasks": ours, "pings": sum("_send_ping" in repr(task) for task in tasks)}
 
@@ -55,8 +61,38 @@ async def visit(http: aiohttp.ClientSession, url: str) -> None:
     async with open_page(http, url) as page:
         asked = Visit("How many customers are there?")
         await page.ask(asked, time.monotonic())
-        if asked.failure not in (None, "no answer"):  # No token bears a stamp: no stand-in model wrote it.
-            raise SystemExit(f"the question was not answered: {asked.failure}")
+        _was_answered(asked)
+
+
+async def visit_in_haste(http: aiohttp.ClientSession, url: str) -> None:
+    """Come, ask twice and go, each time before the next questions are there."""
+    async with open_page(http, url) as page:
+        for _ in range(2):
+            asked = Visit("How many customers are there?")
+            asking = asyncio.create_task(page.ask(asked, time.monotonic()))
+            while asked.may_ask is None and not asking.done():  # noqa: ASYNC110  # It tells nobody.
+                await asyncio.sleep(0.002)
+            if asking.done():
+                raise SystemExit("the next questions came after all")
+            asking.cancel()
+            await asyncio.wait([asking])
+            _was_answered(asked)
+
+
+def _was_answered(asked: Visit) -> None:
+    if asked.failure not in (None, "no answer"):  # No token bears a stamp: no stand-in model wrote it.
+        raise SystemExit(f"the question was not answered: {asked.failure}")
+
+
+@contextmanager
+def never_suggesting() -> Iterator[None]:
+    """Let the next questions be tried for ever."""
+
+    async def never(*_: Any, **__: Any) -> None:
+        await asyncio.Event().wait()
+
+    with patch("agents.followups._Trial.passes", never):
+        yield
 
 
 async def a_hundred(http: aiohttp.ClientSession, url: str) -> int:
@@ -65,10 +101,10 @@ async def a_hundred(http: aiohttp.ClientSession, url: str) -> int:
     return tracemalloc.get_traced_memory()[0]
 
 
-async def come_and_go(http: aiohttp.ClientSession, url: str, people: int) -> None:
+async def come_and_go(http: aiohttp.ClientSession, url: str, people: int, come: Come = visit) -> None:
     """Let people come and go, and wait until they are forgotten."""
     for _ in range(people // AT_ONCE):
-        await asyncio.gather(*(visit(http, url) for _ in range(AT_ONCE)))
+        await asyncio.gather(*(come(http, url) for _ in range(AT_ONCE)))
     for _ in range(100):
         if not any(left_behind().values()):
             break
@@ -83,6 +119,8 @@ async def kinds_in_rings(http: aiohttp.ClientSession, url: str) -> list[str]:
     gc.collect()
     gc.set_debug(gc.DEBUG_SAVEALL)
     await come_and_go(http, url, 4 * AT_ONCE)
+    with never_suggesting():
+        await come_and_go(http, url, 4 * AT_ONCE, visit_in_haste)
     gc.collect()
     gc.set_debug(0)
     kinds = {f"{type(each).__module__}.{type(each).__qualname__}" for each in gc.garbage}
@@ -108,6 +146,8 @@ async def main(hundreds: int) -> None:
         await visit(http, url)
         tracemalloc.start()
         held = [await a_hundred(http, url) for _ in range(hundreds)]
+        with never_suggesting():
+            await come_and_go(http, url, 4 * AT_ONCE, visit_in_haste)
         left = left_behind()
         rings = await kinds_in_rings(http, url)
         presence.GRACE, config.project.session_timeout, presence.MOST_AWAY = 600, 600, 10
