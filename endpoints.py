@@ -51,7 +51,10 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if not self.name:
-            host = urlsplit(self.base_url).hostname or self.base_url or self.provider
+            try:
+                host = urlsplit(self.base_url).hostname or self.base_url or self.provider
+            except ValueError:  # It is no address, and whoever opens it says so.
+                host = self.provider
             object.__setattr__(self, "name", f"{host}/{self.model}")
 
 
@@ -118,7 +121,9 @@ def _endpoint(table: object, place: int, environment: Mapping[str, str]) -> Endp
     base_url = written.base_url or (OPENAI if written.provider == OPENAI_PROTOCOL else "")
     if base_url and not is_address(base_url):
         raise SettingsInvalid(f"{where} has no address: write base_url like http://localhost:11434/v1.")
-    key = environment.get(written.key, "") if written.key else ""
+    key = environment.get(written.key, "").strip() if written.key else ""
+    if not key.isprintable():
+        raise SettingsInvalid(f"The key in {written.key} cannot be used: it holds a line end, or what is not seen.")
     if written.key and not key:
         raise SettingsInvalid(f"{where} takes its key from {written.key}, and that is not set.")
     here = Places(f"{where}: its base_url", f"{where}: its model", written.key or f"{where}: its key")

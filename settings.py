@@ -79,11 +79,14 @@ class Settings(BaseSettings):
     allow_anonymous: bool = False
     """Serve without a login on an address that is not loopback."""
 
-    @field_validator("openai_api_key")
+    @field_validator("openai_api_key", "qdrant_api_key")
     @classmethod
     def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
+        key = value.get_secret_value().strip() if value else ""
+        if not key.isprintable():
+            raise ValueError("it holds a line end, or what is not seen")
         # `chainlit run` sets this one wherever CI is set; no endpoint takes it.
-        return None if value == SecretStr("sk-FAKE-OPENAI-API-KEY") else value
+        return SecretStr(key) if key and key != "sk-FAKE-OPENAI-API-KEY" else None
 
     @field_validator("allow_origins", "reviewers", mode="before")
     @classmethod

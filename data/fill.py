@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import Connection, Table, create_engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from data.rows import make_rows
 from data.schema import describe, metadata
@@ -29,7 +30,7 @@ def ensure_sample(path: Path, as_of: date, seed: int = SEED) -> bool:
     """Make the SQLite sample for the day, unless the file already holds it; return whether it was made.
 
     The new file takes the old one's place in one step, so a reader sees the one or the other, whole. Raises
-    DatabaseUnavailable rather than overwrite a file that is no sample of ours.
+    DatabaseUnavailable rather than overwrite a file that is no sample of ours, and where none can be written.
     """
     held = _stamp(path)
     if held == _stamp_of(as_of, seed):
@@ -38,11 +39,15 @@ def ensure_sample(path: Path, as_of: date, seed: int = SEED) -> bool:
         raise DatabaseUnavailable(
             f"{path} is not a sample database, so it was left alone; move it away or name another file."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".sample-", dir=path.parent) as folder:
-        fresh = Path(folder, path.name)
-        fill(f"sqlite:///{fresh}", as_of, seed)
-        os.replace(fresh, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".sample-", dir=path.parent) as folder:
+            fresh = Path(folder, path.name)
+            fill(f"sqlite:///{fresh}", as_of, seed)
+            os.replace(fresh, path)
+    except (OSError, OperationalError) as error:
+        why = error.orig if isinstance(error, OperationalError) else error.strerror
+        raise DatabaseUnavailable(f"The sample database cannot be written to {path.parent}: {why}.") from error
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import sqlite3
 import subprocess
@@ -94,10 +95,10 @@ def test_a_failure_leaves_the_old_sample_in_place(tmp_path: Path, monkeypatch: p
     before = digest(path)
 
     def run_out_of_disk(*_: object) -> None:
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("data.fill.fill", run_out_of_disk)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(DatabaseUnavailable, match=f"cannot be written to {tmp_path}: No space left on device"):
         ensure_sample(path, date(2026, 11, 21))
     assert digest(path) == before
     assert [file.name for file in tmp_path.iterdir()] == ["sample.sqlite"]

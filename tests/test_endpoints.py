@@ -93,6 +93,17 @@ def test_what_cannot_be_used_is_one_sentence_that_names_it(tmp_path: Path, text:
     assert "hunter2" not in str(error.value)
 
 
+def test_an_address_that_cannot_be_read_has_a_name_all_the_same() -> None:
+    assert Endpoint("http://u:hunter2@[::1", "m").name == "openai/m"
+
+
+def test_a_key_of_two_lines_is_told_by_the_name_of_its_variable(tmp_path: Path) -> None:
+    text = written(tmp_path, '[[endpoints]]\nmodel = "m"\nkey = "MINE"')
+    assert read_endpoints(text, DEFAULT, {"MINE": "hunter2\n"})[0].key == SecretStr("hunter2")
+    with pytest.raises(SettingsInvalid, match=r"^The key in MINE cannot be used: it holds a line end"):
+        read_endpoints(text, DEFAULT, {"MINE": "hunter2\nhunter3"})
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsInvalid, match="cannot be read: Is a directory"):
         read_endpoints(tmp_path, DEFAULT)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from errors import SettingsInvalid
 from settings import Settings, read_settings
@@ -48,6 +49,15 @@ def test_an_endpoint_without_a_key_is_a_model_too(monkeypatch: pytest.MonkeyPatc
     assert not read_settings().has_openai
     monkeypatch.setenv("OPENAI_BASE_URL", "http://localhost:11434/v1")
     assert read_settings().has_openai
+
+
+def test_a_key_is_read_without_the_end_of_its_line_and_never_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-hunter2\n")
+    assert read_settings().openai_api_key == SecretStr("sk-hunter2")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-hunter2\nsk-another")
+    with pytest.raises(SettingsInvalid, match=r"OPENAI_API_KEY cannot be used: .* line end") as error:
+        read_settings()
+    assert "hunter2" not in str(error.value)
 
 
 def test_the_key_that_chainlit_makes_up_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
