@@ -17,6 +17,9 @@ RUN pip install -r requirements.txt \
 
 COPY . .
 
+# Chainlit writes its other languages beside its configuration when it is first imported. Later nobody may write there.
+RUN python -c "import chainlit.config"
+
 # The code stays root's: the app can write its own folder and its uploads, and nothing else.
 RUN useradd --uid 10001 --no-create-home --home-dir /app/.quaestor quaestor \
  && mkdir -p .quaestor .files \

@@ -95,6 +95,23 @@ def test_the_image_runs_as_a_user_who_is_not_root() -> None:
     assert "--chown" not in DOCKERFILE  # The code stays root's.
 
 
+def test_nothing_is_left_for_chainlit_to_write_where_the_images_user_may_not(tmp_path: Path) -> None:
+    command = re.search(r'^RUN python (-c) "(.+)"$', DOCKERFILE, re.MULTILINE)
+    assert command is not None
+    # As a fresh clone has it: git knows one language.
+    (tmp_path / ".chainlit" / "translations").mkdir(parents=True)
+    for file in ("config.toml", "translations/en-US.json"):
+        shutil.copy(HOUSE / ".chainlit" / file, tmp_path / ".chainlit" / file)
+
+    def written_by(code: str) -> set[Path]:
+        before = set(tmp_path.rglob("*"))
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+        return set(tmp_path.rglob("*")) - before - {tmp_path / ".files"}  # The app's own.
+
+    assert written_by(command[2])
+    assert not written_by("import chainlit.server")
+
+
 def test_the_image_installs_as_the_makefile_does() -> None:
     makefile = (HOUSE / "Makefile").read_text()
     for install in ("-r requirements.txt", "--no-deps -r requirements-embeddings.txt"):
