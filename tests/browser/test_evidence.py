@@ -120,8 +120,9 @@ async def test_an_investigation_shows_each_of_its_queries(browser: Browser, mode
         await chat.is_ready()
         await page.locator("#command-Investigate").click()
         report = await chat.ask("Revenue by month this year")
-        await report.says("The rows begin with")
-        query = report.root.locator(".qs-query")
+        await expect(report.root).to_contain_text(re.compile(r"went from .+ \(1\)\. .+ \(3\)\. The rows show"))
+        await expect(report.root.locator(".qs-query")).to_have_count(3)
+        query = report.root.locator(".qs-query").first
         await expect(query).to_contain_text(re.compile(r"\(1\).*11 rows", re.DOTALL))
         await query.get_by_role("button").click()
         await expect(query.locator("tbody tr")).to_have_count(11)
