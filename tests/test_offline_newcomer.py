@@ -49,6 +49,11 @@ ANSWERED = {
     "online vs store purchases": "SELECT channel, COUNT(*) FROM purchases WHERE channel IN ('online', 'store') GROUP BY 1",
     "compare road and trail revenue": f"SELECT style, SUM(quantity * unit_price) FROM {SOLD} WHERE style IN ('road', 'trail') GROUP BY 1",
     "how many clients in York vs in Hull": "SELECT city, COUNT(*) FROM clients WHERE city IN ('York', 'Hull') GROUP BY 1",
+    "average spend per client": f"SELECT SUM(quantity * unit_price) / COUNT(DISTINCT client_id) FROM {SOLD}",
+    "average revenue per month": f"SELECT SUM(quantity * unit_price) / COUNT(DISTINCT strftime('%Y-%m', ordered_on)) FROM {SOLD}",
+    "average number of purchases per client": "SELECT 1.0 * COUNT(*) / COUNT(DISTINCT client_id) FROM purchases",
+    "average purchases per day in 2025": "SELECT 1.0 * COUNT(*) / COUNT(DISTINCT ordered_on) FROM purchases WHERE ordered_on LIKE '2025%'",
+    "average rating per bike": "SELECT model, AVG(rating) FROM reviews JOIN bikes USING (bike_id) GROUP BY bike_id",
     "which style has the highest total quantity": f"SELECT style, SUM(quantity) FROM {SOLD} GROUP BY 1 ORDER BY 2 DESC LIMIT 1",
 }
 POST = """
@@ -68,6 +73,8 @@ DECLINED = (
     "how many people pay online",
     "what did client 3 buy",
     "how many purchases online vs elsewhere",
+    "average number of purchases",
+    "average number of purchases per purchase",
 )
 
 

@@ -98,7 +98,7 @@ async def _next(catalog: Catalog, file: Path, text: str) -> list[str]:
         ("Which three cakes earned the most last quarter?", ("cake", "revenue")),
         ("revenue by month this year", ("month", "revenue")),
         ("Sales per shop this year", ("shop", "sales")),
-        ("What is the average revenue per shop?", ("shop", "average_revenue")),
+        ("What is the average revenue per shop?", ("average_revenue_per_shop",)),
         ("Which shop had the most guests last month?", ("shop", "total_guests")),
         ("average score per cake", ("cake", "average_score")),
         ("How many cakes are there per kind?", ("kind", "number_of_cakes")),

@@ -63,6 +63,8 @@ class Measure:
     """A date that each value, a date as well, is counted from, in days."""
     only: tuple[Filter, ...] = ()
     """What the part of a share fulfils: the rows of each group are the whole."""
+    each: Group | None = None
+    """What an average is over, where sums or counts of it are averaged: revenue per customer, orders per day."""
     said: str = field(default="", compare=False)
     """The person's own word for what is computed, where it is not the column's: "revenue"."""
 

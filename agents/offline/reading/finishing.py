@@ -9,6 +9,7 @@ from datetime import date
 from agents.offline.english.vocabulary import BUYERS
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import OPPOSITE, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan, Related
+from agents.offline.reading.averaging import average_of_each
 from agents.offline.reading.counted_groups import by_each
 from agents.offline.reading.reader import Reader, Scope
 from agents.offline.reading.refusing import (
@@ -48,7 +49,7 @@ def finish(r: Reader) -> Plan:
     refuse_what_is_to_come(r.measures, (*filters, *related))
     _refuse_loose_negation(r, filters, related)
     filters, related = by_each(r, (*filters, *related)), []
-    measures = through_events(r, _measures(r))
+    measures = average_of_each(r, through_events(r, _measures(r)))
     refuse_only(r, (*filters, *related))
     refuse_strangers(r, measures, [f.table for f in (*filters, *related) if isinstance(f, Related)])
     if group_by_listed(r, measures):

@@ -252,6 +252,8 @@ def _of_count(r: Reader, function: Function) -> Measure:
         return (item.text == "amount of" and _amount_of(r)) or _counted(r, item, False)
     named = r.peek()
     column = r.resolver.column(named, r.context, numeric=True) if named is not None and named.columns else None
+    if column is None and function == "avg" and any(i.kind == "per" for i in r.items[r.at :]):
+        return replace(_counted(r, item, False), function=function)
     if column is None:
         raise _nested(item)
     r.take()
@@ -276,6 +278,9 @@ def _of_table(r: Reader, function: Function, at: int, item: Item) -> Measure | N
         return None
     if following is not None and following.kind == "name" and following.columns:
         return _of_its_column(r, function, at, table, following)
+    if function == "avg" and following is not None and following.kind == "per" and _is_counted(r, item):
+        r.take()
+        return Measure("avg", table)  # "average orders per customer": how many
     if function == "avg" and (worth := _worth_of_one(r, item, table)) is not None:
         return worth
     if function != "sum" or r.resolver.is_money(item.text):
@@ -300,6 +305,10 @@ def _of_its_column(r: Reader, function: Function, at: int, table: str, following
     if not own and not _tied(r, table, found.table):
         raise r.not_understood(following)  # "visit duration": not that of a class, which no visit is of
     return found
+
+
+def _is_counted(r: Reader, item: Item) -> bool:
+    return singular(item.text.lower()) != item.text.lower() and not r.resolver.is_money(item.text)
 
 
 def _tied(r: Reader, one: str, other: str) -> bool:

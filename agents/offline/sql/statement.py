@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -14,6 +15,7 @@ from agents.offline.plan import (
     Condition,
     During,
     Filter,
+    Function,
     Group,
     Measure,
     Order,
@@ -149,7 +151,10 @@ class SQLBuilder:
     def _measure(self, frame: Frame, predicates: Predicates, measure: Measure) -> exp.Expr:
         if measure.function == "share":
             return self._part_of_whole(frame, predicates, measure)
-        return self._apply(frame, measure, frame.base, self._value(frame, measure))
+        value = self._value(frame, measure)
+        if measure.each is not None:
+            return self._average_of_each(frame, measure, measure.each, value)
+        return self._apply(frame, measure, frame.base, value)
 
     def _value(self, frame: Frame, measure: Measure) -> exp.Expr | None:
         if measure.column is None:
@@ -173,6 +178,15 @@ class SQLBuilder:
         if measure.function in {"sum", "avg"} and (measure.table != base or frame.multiplies(_PURE_BRIDGE_COLUMNS)):
             raise NotUnderstood("A sum would count some rows twice here: ask for it without the other table.")
         return _FUNCTIONS[measure.function](this=value)
+
+    def _average_of_each(self, frame: Frame, measure: Measure, each: Group, value: exp.Expr | None) -> exp.Expr:
+        """The sum or the count, divided by how many there are of what each of them belongs to."""
+        whole: Function = "count" if value is None else "sum"
+        total = self._apply(frame, replace(measure, function=whole, each=None), frame.base, value)
+        key = Col(each.table, each.column or self._lexicon.naming.key(each.table) or "")
+        number = truncate(frame.column(key), each.grain, self._dialect) if each.grain else frame.column(key)
+        many = exp.Nullif(this=exp.Count(this=exp.Distinct(expressions=[number])), expression=exp.Literal.number(0))
+        return exp.Div(this=total, expression=many)
 
     def _count(self, frame: Frame, table: str, base: str) -> exp.Expr:
         key = self._lexicon.naming.key(table)

@@ -15,6 +15,10 @@ def measure_title(measure: Measure, lexicon: Lexicon) -> str:
     naming = lexicon.naming
     if measure.function == "share":
         return _joined(measure.said or "share", "percent")
+    if (each := measure.each) is not None:
+        column = naming.say_column(measure.table, measure.column) if measure.column is not None else ""
+        what = measure.said or column or f"number of {naming.say_table(measure.table)}"
+        return _joined("average", what, "per", each.grain or naming.say_table(each.table, many=False))
     if measure.column is None:
         return _joined("number of", naming.say_table(measure.table))
     words = naming.column(measure.table, measure.column)
