@@ -8,6 +8,8 @@
     '#search-chats-button': 'Search the chats',
     '#user-nav-button': 'Account',
     '#thread-options': 'Options of this chat',
+    ':has(> .lucide-eye)': 'Show the password',
+    ':has(> .lucide-eye-off)': 'Hide the password',
     '.edit-message': 'Edit the question',
     '[class*=positive-feedback]': 'Good answer',
     '[class*=negative-feedback]': 'Bad answer',
@@ -25,11 +27,20 @@
   // The logo, and the icon before a starter's own words, say nothing of their own.
   const hush = (image) => image.setAttribute('alt', '');
 
+  const setRole = (selector, role) => document.querySelector(selector)?.setAttribute('role', role);
+  const nameParts = () => {
+    setRole('#thread-options', 'button');
+    if (document.querySelector('main')) return; // Beside the list of chats Chainlit has one.
+    setRole('#header', 'banner');
+    setRole('#header + div', 'main');
+    setRole('.min-h-svh:has(#password)', 'main');
+  };
+
   const nameAll = (root) => {
-    root.querySelectorAll('button').forEach(nameButton);
+    if (root.matches?.('button')) nameButton(root);
+    root.querySelectorAll('button, #thread-options').forEach(nameButton);
     root.querySelectorAll('img:not([alt]), #starters img:not([alt=""])').forEach(hush);
-    document.getElementById('header')?.setAttribute('role', 'banner');
-    document.querySelector('#header + div')?.setAttribute('role', 'main');
+    nameParts();
   };
 
   // Chainlit draws its parts anew: each is looked at when it comes onto the page, or becomes another.

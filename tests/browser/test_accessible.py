@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import Served, opened
+from tests.browser.conftest import Served, copied_home, opened, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -56,6 +58,21 @@ async def test_the_greeting_and_an_answer_can_be_read_and_used_by_everyone(
         assert await _faults(page) == []
         await answer.sql()
         assert await _faults(page) == []
+
+
+async def test_the_login_can_be_read_and_used_by_everyone(browser: Browser, built_home: Path, tmp_path: Path) -> None:
+    with serve(copied_home(built_home, tmp_path), QUAESTOR_USERS="ann:plum") as served:
+        page = await browser.new_page(reduced_motion="reduce")
+        await page.goto(served.url)
+        await page.get_by_role("button", name="Show the password").click()
+        await expect(page.get_by_role("button", name="Hide the password")).to_be_visible()
+        assert await _faults(page) == []
+        chat = ChatPage(page)
+        await chat.sign_in("ann", "plum")
+        await chat.is_ready()
+        assert await _faults(page) == []
+        assert await page.evaluate(NAMELESS) == []
+        await page.close()
 
 
 async def test_every_button_has_a_name_also_after_the_page_has_been_drawn_anew(
