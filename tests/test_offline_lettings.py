@@ -59,6 +59,16 @@ QUESTIONS = {
     "By how much did repair costs grow from 2025 to 2026?": "SELECT 580, 600, ROUND(100.0 * (580 - 600) / 600, 2)",
     "How did the average inspection score change from 2025 to 2026?": "SELECT 67, 60, ROUND(100.0 * (67 - 60) / 60, 2)",
     "What share of inspections was passed in 2026 compared with 2025?": "SELECT 60, 50, 10",
+    # what is late, by the day that it was due; how long something takes until it is closed
+    "How many dues came in late?": "SELECT 3",
+    "What percentage of dues is late?": "SELECT 37.5",
+    "Late dues per building": "SELECT 'Elm Court', 2 UNION SELECT 'Hill Side', 1",
+    "How long does it take on average to close a repair?": "SELECT AVG(julianday(closed_on) - julianday(opened_on)) FROM repairs",
+    "Average days to close by trade": "SELECT trade, AVG(julianday(closed_on) - julianday(opened_on)) FROM repairs WHERE closed_on IS NOT NULL GROUP BY trade",
+    "How many repairs took more than 2 weeks to close?": "SELECT 1",
+    "How many repairs took more than a week to close?": "SELECT 2",
+    "Which contracts end in the next 90 days?": "SELECT 2",
+    "Which contracts end in 2027?": "SELECT 3",
     # a noun that ends like a verb is no verb where rows are called so
     "Which building had the most repairs?": "SELECT 'Quay House'",
 }

@@ -95,6 +95,11 @@ def _rolling(match: re.Match[str], today: date) -> Period:
     return Period(add_units(today, match["unit"], -_count(match["n"])), today + timedelta(days=1), match[0])
 
 
+def _coming(match: re.Match[str], today: date) -> Period:
+    """the next N units: from today on."""
+    return Period(today, add_units(today, match["unit"], _count(match["n"])) + timedelta(days=1), match[0])
+
+
 def _ago(match: re.Match[str], today: date) -> Period:
     start = unit_start(add_units(today, match["unit"], -_count(match["n"])), match["unit"])
     return Period(start, add_units(start, match["unit"], 1), match[0])
@@ -197,6 +202,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Period]]
         (rf"(?:the )?(?P<half>first|second|1st|2nd) half{_IN_YEAR}", _half),
         (rf"(?:the )?(?:last|past|previous) {_N} {_UNIT}", _rolling),
         (rf"(?:the )?past(?P<n>) {_UNIT}", _rolling),
+        (rf"(?:the )?(?:next|coming) {_N} {_UNIT}", _coming),
         (rf"{_N} {_UNIT} ago", _ago),
         (r"(?P<short>ytd|mtd|qtd)(?P<unit>)", _to_date),
         (rf"(?P<short>){_UNIT} to date", _to_date),

@@ -176,7 +176,7 @@ class Lexicon:
         words = self.naming.table(table.name)
         self._learn(words, Meaning(table.name, length=len(words)))
         if len(words) > 1:
-            self._learn(words[-1:], Meaning(table.name, score=PART))
+            self._learn(words[-1:], Meaning(table.name, score=SYNONYM if self._is_alone(words[-1]) else PART))
         label = self.naming.label(table.name)
         if label[0] != self.naming.key(table.name):
             self._learn(("name",), Meaning(table.name, label[0], score=SYNONYM))
@@ -187,6 +187,12 @@ class Lexicon:
             self._described[word].append(Meaning(table.name, score=DESCRIBED))
         for column in table.columns:
             self._learn_column(table, column, words)
+
+    def _is_alone(self, word: str) -> bool:
+        """Whether the last word of a table's name can mean that table only: "tickets" for support tickets."""
+        tables = sum(self.naming.table(t.name)[-1] == word for t in self.catalog)
+        said = (self.naming.column(t.name, c.name) for t in self.catalog for c in t.columns)
+        return tables == 1 and not any(word in words and words[-1] not in {"id", "at", "on", "by"} for words in said)
 
     def _learn_column(self, table: Table, column: Column, own: tuple[str, ...]) -> None:
         words = self.naming.column(table.name, column.name)

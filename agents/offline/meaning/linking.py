@@ -151,6 +151,9 @@ def _item_at(
     named = _named(rest, lexicon, extra, noun=computed)
     operator = _operator(lowers)
     time = _time(rest, lowers, today, before)
+    if operator and operator[0].kind == "like" and rest[operator[1] :]:
+        dated = _time(rest[operator[1] :], lowers[operator[1] :], today, None)
+        operator = None if dated else operator  # "leases that end in May": no text ends so
     if computed and named and operator and operator[0].kind == "share" and named[0].columns:
         return named  # "the maximum share of …"
     for found in sorted((f for f in (time, operator, named) if f), key=lambda f: -f[1]):
@@ -279,6 +282,8 @@ def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra, noun: bool = F
     if (first.stem in LIGHT_VERBS and not _is_verb(first) and not noun) or first.lower in NOUNS:
         names = [n for n in names if n[0] > 1 or n[1].score >= EXACT]
     names = [n for n in names if n[0] == 1 or not _is_noise(rest[n[0] - 1])]
+    if rest[1:2] and rest[1].lower == "by" and not _is_verb(first):
+        names = [n for n in names if n[0] != 2]  # "days to close by trade": not who closed
     values = lexicon.values_at(rest, extra.get(first.stem, ()))
     if first.stem in LIGHT_VERBS and _is_verb(first):  # "written" is no value "Writing"
         values = [v for v in values if v[0] > 1 or (v[1].value or "").strip().lower() == first.lower]

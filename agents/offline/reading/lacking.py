@@ -39,7 +39,7 @@ def _nouns_first(items: list[Item]) -> list[Item]:
     """Return the items with "unpaid" after the noun it describes, where conditions stand."""
     found = list(items)
     for n, (item, following) in enumerate(pairwise(items)):
-        if item.kind in {"lacking", "overdue", "free"} and following.kind == "name" and following.tables:
+        if item.kind in {"lacking", "overdue", "free", "late"} and following.kind == "name" and following.tables:
             found[n : n + 2] = [following, item]
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from agents.offline.english.words import root
 from agents.offline.meaning.lexicon import Meaning
@@ -12,9 +13,11 @@ from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Col, Condition, Lasting, Measure, Operator, Related
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_later import SAID, take_later
+from agents.offline.reading.take_states import DONE
 
 _UNITS = frozenset({"day", "days", "night", "nights", "time", "duration", "length"})
 _COUNTED = frozenset({"day", "days", "night", "nights"})
+_WEEKS = frozenset({"week", "weeks"})
 _LASTS = frozenset({"tak", "last", "run", "ran", "pass", "elaps", "go"})
 """Stems of verbs that only say that time goes by."""
 _UNTIL = frozenset({"until", "till", "before", "usually", "typically", "normally"})
@@ -85,10 +88,13 @@ def _between(r: Reader, n: int) -> tuple[int, _Pair] | None:
 
 
 def _time_of(r: Reader, n: int) -> tuple[int, _Pair] | None:
-    """delivery time, campaign duration, length of stay"""
+    """delivery time, campaign duration, length of stay, days to close"""
+    counted = n > 0 and r.items[n - 1].kind == "number"
     match r.items[n : n + 3]:
         case [unit, of, named] if unit.text.lower() in {"length", "duration"} and of.kind == "of":
             pair, end = _only(_spans(r, named, whole=True)), n + 3
+        case [unit, to, named] if to.text in {"to", *_UNTIL} and unit.text.lower() in {"days", "time"} and not counted:
+            pair, end = _only(_spans(r, named)) if _called(r, named) else None, n + 3
         case [named, *_] if named.text.lower().endswith(" on"):
             return None  # "delivered on time"
         case [named, unit, *_] if unit.kind == "unknown" and unit.text.lower() in {"time", "duration", "length"}:
@@ -112,14 +118,15 @@ def _how_long(r: Reader, n: int) -> tuple[int, _Pair] | None:
             return None  # "how long does it take to send a parcel": since when?
         found += spans
         end += 1
-        if _is_average(r.items[end : end + 1]) and any(i.text.lower() in _UNTIL for i in r.items[end + 1 : end + 2]):
+        goes_on = end + 1 < len(r.items) and r.items[end + 1].text.lower() in {"to", *_UNTIL}
+        if _is_average(r.items[end : end + 1]) and goes_on:
             end += 1  # "how long does it take on average until …"
     pair = _only(found)
     return (end, pair) if pair is not None and goes_by else None
 
 
 def _may_take(item: Item) -> bool:
-    plain = item.kind in {"name", "verb", "role"} and not item.values
+    plain = item.kind in {"name", "verb", "role"} and (not item.values or _is_state_reached(item))
     return plain or item.stem in _LASTS or item.text.lower() in {"to", *_UNTIL}
 
 
@@ -154,7 +161,7 @@ def _dates(r: Reader, item: Item) -> list[Col]:
 
 
 def _called(r: Reader, item: Item) -> list[Col]:
-    if item.kind not in {"name", "verb", "role", "unknown"} or item.values:
+    if item.kind not in {"name", "verb", "role", "unknown"} or (item.values and not _is_state_reached(item)):
         return []
     own = [m.col for m in item.columns if r.lexicon.column(m.col).kind == "date"]
     return list(dict.fromkeys(own)) or [
@@ -164,6 +171,12 @@ def _called(r: Reader, item: Item) -> list[Col]:
         for c in t.columns
         if c.kind == "date" and _says(item, r.naming.column(t.name, c.name))
     ]
+
+
+def _is_state_reached(item: Item) -> bool:
+    """Whether a value is what a date of its row is of as well: "close", of closed rows that were closed on some day."""
+    dated = {m.table for m in item.columns}
+    return bool(dated) and not item.quoted and not item.tables and all(m.table in dated for m in item.values)
 
 
 def _says(item: Item, words: Sequence[str]) -> bool:
@@ -208,12 +221,21 @@ def _lasts(r: Reader, table: str) -> _Pair | None:
     return (open_[0], sure[0]) if len(sure) == len(open_) == 1 else None
 
 
+def _count_one(r: Reader) -> None:
+    """Put the 1 that "more than a week" says without a number."""
+    for n, (item, unit) in enumerate(pairwise(r.items)):
+        if _operator(item) is not None and unit.kind == "grain" and unit.text.lower() in {"day", "night", "week"}:
+            r.items.insert(n + 1, Item("number", "1", 1, sentence=item.sentence, position=unit.position))
+            return
+
+
 def name_lasting(r: Reader) -> None:
     """Put one item in place of "took longer than 5 days to arrive", "stayed more than 6 nights"."""
+    _count_one(r)
     for n, item in enumerate(r.items):
         operator = _operator(item)
         number, unit, *rest = [*r.items[n + 1 : n + 5], None, None]
-        if operator is None or number is None or unit is None or unit.text.lower() not in _COUNTED:
+        if operator is None or number is None or unit is None or unit.text.lower() not in {*_COUNTED, *_WEEKS}:
             continue
         start = n - 1 if n and r.items[n - 1].kind in {"of", "in"} else n
         verb = r.items[start - 1] if start else item
@@ -226,7 +248,8 @@ def name_lasting(r: Reader) -> None:
             and pair is not None
             and (lasts or verb.kind == "verb" or verb.text.lower().endswith("ed"))
         ):
-            condition = Lasting(*pair, operator, int(number.value))
+            days = int(number.value) * (7 if unit.text.lower() in _WEEKS else 1)
+            condition = Lasting(*pair, operator, days)
             text = " ".join(i.text for i in r.items[start : n + 3])
             r.assumptions.append(
                 f"Days are counted from {pair[1].table}.{pair[1].name} to {pair[0].table}.{pair[0].name}."
@@ -264,9 +287,12 @@ def name_late(r: Reader) -> None:
         word = item.text.lower()
         on_time = word == "time" and n > 0 and r.items[n - 1].text.lower().split()[-1] == "on"
         done = n - 2 if on_time and r.items[n - 1].kind == "of" else n - 1  # else it is "delivered on", a name
-        if item.kind != "unknown" or done < 0 or not (on_time or word == "late"):
+        if item.kind != "unknown" or not (on_time or word == "late") or (on_time and done < 0):
             continue
-        pairs = [pair for date in _called(r, replace(r.items[done], values=())) for pair in _due(r, date)]
+        before = _called(r, replace(r.items[done], values=())) if done >= 0 else []
+        pairs = [pair for date in before for pair in _due(r, date)]
+        if not on_time and (not pairs or r.resolver.table(r.items[done]) is not None):
+            done, pairs = n, pairs or _due_of_noun(r, n)  # "payments were late": the payments stay
         if (pair := _only(pairs)) is not None:
             condition = Condition(pair[0], "<=" if on_time else ">", (pair[1],))
             text = "on time" if on_time else word
@@ -274,6 +300,15 @@ def name_late(r: Reader) -> None:
                 replace(item, kind="late", text=text, value=condition, meanings=(Meaning(pair[0].table),))
             ]
         return
+
+
+def _due_of_noun(r: Reader, n: int) -> list[_Pair]:
+    """Return when the rows that are late were due and done, where they have one such date each: "late payments"."""
+    named = [i for i in (*r.items[n + 1 : n + 2], *reversed(r.items[:n])) if i.kind == "name" and i.tables]
+    table = r.resolver.table(named[0]) if named else None
+    columns = [Col(table, c.name) for c in r.lexicon.table(table).columns if c.nullable] if table is not None else []
+    done = [c for c in columns if r.lexicon.column(c).kind == "date" and DONE & set(r.naming.column(*_of(c)))]
+    return [pair for date in done for pair in _due(r, date)] if len(done) == 1 else []
 
 
 def _due(r: Reader, date: Col) -> list[_Pair]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from agents.offline.english.words import root
 from agents.offline.meaning.joins import Step
 from agents.offline.meaning.lexicon import SYNONYM, Meaning
 from agents.offline.plan import Measure
@@ -41,7 +42,9 @@ def name_happened(r: Reader) -> None:
     """Read "delivered last month" as the day of delivery, where a date as well as a status says delivered."""
     for n, item in enumerate(r.items[:-1]):
         following = next((i for i in r.items[n + 1 :] if i.kind not in {"in", "of"}), None)
-        dated = following is not None and following.kind == "period" and item.text.lower().endswith("ed")
+        said = item.text.lower()
+        bare = not item.held and any((m.value or "").lower() in {f"{said}ed", f"{said}d"} for m in item.values)
+        dated = following is not None and following.kind == "period" and (said.endswith("ed") or bare)
         if not dated or not item.values or item.quoted or item.tables:
             continue
         tables = {m.table for m in item.values}
@@ -49,11 +52,15 @@ def name_happened(r: Reader) -> None:
             Meaning(t, c.name, score=SYNONYM)
             for t in tables
             for c in r.lexicon.table(t).columns
-            if c.kind == "date" and r.naming.column(t, c.name)[0][:_SAME] == item.text.lower()[:_SAME]
+            if c.kind == "date" and _same(r.naming.column(t, c.name)[0], said)
         ]
         if len(dates) == 1:
             meant = tuple(dates)
             r.items[n] = replace(item, kind="verb", values=(), columns=meant, meanings=meant)
+
+
+def _same(word: str, said: str) -> bool:
+    return word[:_SAME] == said[:_SAME] or root(word) == root(said)
 
 
 _SAME = 6

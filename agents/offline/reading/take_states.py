@@ -13,7 +13,7 @@ from agents.offline.plan import Col, Condition, During, Related
 from agents.offline.reading.reader import Reader
 
 _DUE = frozenset({"due", "deadline"})
-_DONE = frozenset(
+DONE = frozenset(
     """
     returned return paid payment closed completed complete completion settled finished delivered delivery received
     """.split()
@@ -83,7 +83,7 @@ def take_overdue(r: Reader) -> None:
     assert isinstance(period, Period)
     dates = [(c, set(r.naming.column(table, c.name))) for c in r.lexicon.table(table).columns if c.kind == "date"]
     due = [c.name for c, words in dates if words & _DUE]
-    done = [c.name for c, words in dates if words & _DONE and not words & _DUE and c.nullable]
+    done = [c.name for c, words in dates if words & DONE and not words & _DUE and c.nullable]
     if len(due) != 1 or len(done) != 1 or r.scope.negated:
         raise r.not_understood(item)
     r.head = False
