@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from errors import SQLRefused
 from tools.guard_amounts import amount, series
+from tools.guard_searches import check_replace, check_search
 
 STORED = 100.0
 """What a stored value counts for: it is there already, so only what is made of it matters."""
@@ -58,6 +59,7 @@ def made(node: exp.Expr, known: dict[int, float]) -> float:
     """Return how long the value of a node may be; `known` tells it of the nodes in it, by their id()."""
     parts = [known.get(id(child), 0.0) for child in node.iter_expressions()]
     name = node.name.lower() if isinstance(node, exp.Anonymous) else ""
+    check_search(node, parts)
     length = _of_kind(node, parts, known)
     if length is not None:
         return length
@@ -137,8 +139,9 @@ def _times(count: exp.Expr | None, known: dict[int, float]) -> float:
 
 def _replaced(node: exp.Expr, known: dict[int, float]) -> float:
     searched, replacement = node.expression, node.args.get("replacement")
-    shortest = len(searched.name) if isinstance(searched, exp.Literal) else 1
-    return known[id(node.this)] * max(known.get(id(replacement), 0.0) / max(shortest, 1), 1.0)
+    shortest = max(len(searched.name), 1) if isinstance(searched, exp.Literal) else 1
+    check_replace(known[id(node.this)], shortest)
+    return known[id(node.this)] * max(known.get(id(replacement), 0.0) / shortest, 1.0)
 
 
 def _collected(node: exp.Expr, length: float) -> float:
