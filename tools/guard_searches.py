@@ -33,7 +33,8 @@ _SEARCHING_NAMES = re.compile(
 
 def check_search(node: exp.Expr, parts: list[float]) -> None:
     """Raise SQLRefused where the node searches too much; `parts` tells how long the values in it may be."""
-    if len(parts) < 2 or prod(sorted(parts)[-2:]) <= MAX_COMPARED:
+    # Nearly every value is short.
+    if max(parts, default=0.0) ** 2 <= MAX_COMPARED or prod(sorted(parts)[-2:]) <= MAX_COMPARED or len(parts) < 2:
         return
     named = node.name.lower() if isinstance(node, exp.Anonymous) else ""
     if isinstance(node, _SEARCHES) or _SEARCHING_NAMES.fullmatch(named):
