@@ -61,11 +61,20 @@ CREATE TABLE adverts (advert_id INTEGER PRIMARY KEY, title TEXT NOT NULL, ran_on
 INSERT INTO adverts VALUES (1, 'Spring', '2026-03-01', 300), (2, 'Summer', '2026-07-01', 500), (3, 'Old', '2025-07-01', 90);
 CREATE TABLE parcels (parcel_id INTEGER PRIMARY KEY, sent_on DATE NOT NULL, shipping_cost REAL NOT NULL, total REAL NOT NULL);
 INSERT INTO parcels VALUES (1, '2026-10-03', 4.5, 20), (2, '2026-10-20', 6, 30), (3, '2026-11-02', 7, 40);
+CREATE TABLE letters (
+    letter_id INTEGER PRIMARY KEY, courier TEXT NOT NULL, posted_on DATE NOT NULL, arrived_on DATE, halls_m2 REAL
+);
+INSERT INTO letters VALUES (1, 'Hermes', '2026-10-01', '2026-10-02', 1), (2, 'Iris', '2026-10-01', '2026-10-06', 2),
+    (3, 'Iris', '2026-10-03', '2026-10-04', 3), (4, 'Hermes', '2026-11-01', NULL, 4);
 """
 POST_ANSWERED = {
     "total spend on adverts this year": "SELECT 800",
     "shipping costs last month": "SELECT 10.5",
     "what were our shipping costs in November?": "SELECT 7",
+    "slowest courier": "SELECT 'Iris'",
+    "which courier is the fastest": "SELECT 'Hermes'",
+    "letters still on the way": "SELECT 4",
+    "how many letters are in transit": "SELECT 1",
 }
 DECLINED = (
     "revenue next year",
@@ -128,6 +137,21 @@ async def test_a_row_without_a_name_is_listed_whole(bikes: Path) -> None:
     draft = await _draft(bikes, "cancelled purchases last month")
     assert "amount" in draft.sql and "channel" in draft.sql
     assert "city" not in (await _draft(bikes, "clients from York")).sql.partition("FROM")[0]
+
+
+async def test_why_is_told_to_be_beyond_what_rows_say(bikes: Path) -> None:
+    with pytest.raises(QuestionDeclined, match="not why"):
+        await _draft(bikes, "why do clients cancel purchases?")
+
+
+async def test_a_number_is_not_grouped_by_what_it_should_be_divided_by(post: Path) -> None:
+    with pytest.raises(QuestionDeclined, match="divide"):
+        await _draft(post, "letters per halls m2")
+
+
+async def test_what_a_state_was_taken_for_is_said(post: Path) -> None:
+    told = (await _draft(post, "letters still on the way")).assumptions
+    assert "“on the way” means that letters.arrived_on is empty." in told
 
 
 MOVED = {

@@ -142,7 +142,8 @@ class Naming:
     def _without_unit(self, name: str, words: tuple[str, ...]) -> tuple[str, ...]:
         """Return "rent" for `rent_eur`, "area" for `area_sqm`."""
         unit = unit_of(name)
-        return words[:-1] if unit and len(words) > 1 and words[-1] == singular(unit) else words
+        said = tuple(map(singular, name_words(unit)))  # "m2" is read as two words
+        return words[: -len(said)] if unit and len(words) > len(said) and words[-len(said) :] == said else words
 
     def _home(self, column: str) -> str:
         holders = [(t, c) for t in self._catalog for c in t.columns if c.name.lower() == column]

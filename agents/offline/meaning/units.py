@@ -42,6 +42,9 @@ PHRASES = {
 def unit_of(name: str) -> str:
     """Return the unit at the end of a column's name, "eur" of `rent_eur`; "" where there is none."""
     *before, last = name_words(name)
+    whole = name.lower().rpartition("_")[2]  # the "m2" of an area is one word
+    if before and whole in PHRASES:
+        return whole
     return last if before and last in PHRASES else ""
 
 

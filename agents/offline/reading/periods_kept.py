@@ -13,7 +13,7 @@ def still_holds(assumption: str, plan: Plan) -> bool:
     called, is_measure, _ = assumption.partition(" is the sum of ")
     if is_measure and " " not in called:
         return any(measure.said in ("", called.lower()) for measure in plan.measures) or not plan.measures
-    if " means " not in assumption:
+    if not _is_of_period(assumption):
         return True
     periods = [*(plan.compare or ()), *_periods(plan.where)]
     return any(assumption.lower().startswith(p.words.lower()) for p in periods)
@@ -21,7 +21,12 @@ def still_holds(assumption: str, plan: Plan) -> bool:
 
 def is_of_words(assumption: str) -> bool:
     """Whether an assumption is about neither a period nor a measure, but about what a word was taken to mean."""
-    return " means " not in assumption and " is the sum of " not in assumption
+    return not _is_of_period(assumption) and " is the sum of " not in assumption
+
+
+def _is_of_period(assumption: str) -> bool:
+    """Whether it says what days a period is; a word like “overdue” “means that” something is so."""
+    return " means " in assumption and " means that " not in assumption
 
 
 def _periods(filters: Iterable[Filter]) -> Iterator[Period]:

@@ -107,6 +107,8 @@ def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     name_lacking(reader)
     drop_still(reader)
     items = tuple(reader.items)
+    if any(i.kind == "unknown" and i.text.lower() == "why" for i in items):
+        raise NotUnderstood("I can tell what happened, not why: ask for a number, split by what may explain it.")
     about = any(i.meanings or i.kind == "count" or reader.resolver.is_money(i.text) for i in items)
     if not about and not asks_what_was_made(reader):
         _refuse_other_languages(items)

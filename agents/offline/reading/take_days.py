@@ -221,6 +221,17 @@ def _lasts(r: Reader, table: str) -> _Pair | None:
     return (open_[0], sure[0]) if len(sure) == len(open_) == 1 else None
 
 
+def days_taken(r: Reader, table: str) -> Measure | None:
+    """Return the average number of days that a table's rows take, from their one beginning to their one end."""
+    pair = _lasts(r, table)
+    if pair is None:
+        return None
+    later, since = pair
+    r.assumptions.append(f"Days are counted from {since.table}.{since.name} to {later.table}.{later.name}.")
+    said = f"days between {r.naming.say_column(*_of(since))} and {r.naming.say_column(*_of(later))}"
+    return Measure("avg", later.table, later.name, since=since, said=said)
+
+
 def _count_one(r: Reader) -> None:
     """Put the 1 that "more than a week" says without a number."""
     for n, (item, unit) in enumerate(pairwise(r.items)):

@@ -6,6 +6,7 @@ from agents.offline.english.vocabulary import ADJECTIVES, SOLD, SUPERLATIVES
 from agents.offline.meaning.lexicon import EXACT
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood, stem_of_adjective
+from agents.offline.meaning.units import unit_of
 from agents.offline.plan import Col, Grain, Group, Measure, Order
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_measures import is_key, rank_by, take_aggregate, take_count
@@ -55,6 +56,9 @@ def _take_group(r: Reader, word: Item) -> None:
     if column is not None and (table is None or _group_column_wins(r, item, column, table)):
         if not _owner_of(r, column):
             r.resolver.mentioned.append(column.table)
+        if word.text == "per" and unit_of(column.name) and r.resolver.is_numeric(column):
+            what = r.naming.say_column(column.table, column.name)
+            raise NotUnderstood(f"I cannot divide by the {what} yet: ask for both numbers side by side.")
         r.groups.append(_column_group(r, column))
     elif table is not None and word.text.startswith("across") and any(m.table == table for m in r.measures):
         return  # "across all shops": over them, not for each

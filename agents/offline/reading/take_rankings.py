@@ -9,6 +9,7 @@ from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood, stem_of_adjective
 from agents.offline.plan import Col, Measure
 from agents.offline.reading.reader import Ranking, Reader
+from agents.offline.reading.take_days import days_taken
 from agents.offline.reading.take_events import event_between
 from agents.offline.reading.take_measures import EXTREMES, beats, is_key, rank_by, second_noun, take_functions
 from agents.offline.reading.take_money import brought_in, sold_lines, sold_of, take_money
@@ -223,7 +224,10 @@ def _rank_by_column(r: Reader, ranking: Ranking, column: Col, adjective: str, it
         if r.head:  # "top 5 countries by …": what is ranked, not what by
             r.columns.append(column)
             r.ranking = ranking
-            if adjective:
+            if stem_of_adjective(adjective) in {"slow", "fast"} and (days := days_taken(r, column.table)) is not None:
+                ranking.descending = stem_of_adjective(adjective) == "slow"
+                rank_by(r, days)
+            elif adjective:
                 raise r.not_understood(item)
             return
         raise NotUnderstood(f"I cannot rank by “{item.text}”: it is not a number.")
@@ -284,6 +288,12 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
     ages = column is None and root in {"old", "young"} and not PEOPLE & set(r.naming.table(r.subject))
     since = r.resolver.year(r.subject) if ages else None
     column = column or since
+    kind = len(r.columns) == 1 and not r.subject_named
+    if column is None and kind and root in {"slow", "fast"} and (days := days_taken(r, r.subject)) is not None:
+        ranking.descending = root == "slow"
+        r.ranking = ranking
+        rank_by(r, days)
+        return
     if column is None:
         raise NotUnderstood(f"I do not know which column “{word.text}” is about: name it.")
     greatest = ADJECTIVES.get(root, (True, ()))[0]

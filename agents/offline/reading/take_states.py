@@ -20,6 +20,7 @@ DONE = frozenset(
 )
 """Words of dates that stay empty as long as what is due has not been done."""
 _BACK = frozenset({"returned", "return", "back"})
+_ARRIVED = frozenset({"delivered", "delivery", "arrived", "arrival", "received"})
 _PRICES = frozenset({"price", "fee", "cost", "fare", "charge", "admission"})
 _HOLDS = frozenset({"capacity", "seat", "seats", "sleeps"})
 """Words of numbers that say how many people there is room for."""
@@ -38,6 +39,8 @@ def name_states(r: Reader) -> None:
             if n and items[n - 1].text == "for":
                 del items[n - 1]
                 n -= 1
+        elif (used := _on_the_way(items[n:])) and n:
+            items[n : n + used] = [Item("away", "on the way", sentence=items[n].sentence, position=items[n].position)]
         elif (used := _away(items[n:])) and _is_predicate(items, n):
             items[n : n + used] = [Item("away", word, sentence=items[n].sentence, position=items[n].position)]
         n += 1
@@ -70,6 +73,13 @@ def _away(items: list[Item]) -> int:
     return out + 2 * lent
 
 
+def _on_the_way(items: list[Item]) -> int:
+    """Return how many items say that something is "on the way", "still on its way" or "in transit"."""
+    still = items[0].kind == "unknown" and items[0].text.lower() == "still"
+    rest = [i.text.lower() for i in items[still : still + 2]]
+    return still + 2 if rest in (["on the", "way"], ["on", "way"], ["in", "transit"]) else 0
+
+
 def _is_predicate(items: list[Item], n: int) -> bool:
     """Whether it is said of things named before, and nothing but a clause's end follows but one."""
     return n > 0 and any(i.kind == "name" and i.tables for i in items[:n])
@@ -96,12 +106,13 @@ def take_overdue(r: Reader) -> None:
 def take_away(r: Reader) -> None:
     """out on loan: a row without its date of return"""
     item = r.take()
+    ended = _ARRIVED if item.text == "on the way" else _BACK
     back = [
         Col(t.name, c.name)
         for t in r.lexicon.catalog
         if not t.is_view
         for c in t.columns
-        if c.kind == "date" and c.nullable and _BACK & set(r.naming.column(t.name, c.name))
+        if c.kind == "date" and c.nullable and ended & set(r.naming.column(t.name, c.name))
     ]
     if len(back) != 1 or r.scope.negated or r.scope.entity not in (None, r.subject, back[0].table):
         raise r.not_understood(item)
