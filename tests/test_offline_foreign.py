@@ -86,6 +86,7 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Analy
         ("shop", "list kunden in Berlin", [("Eva Müller",)]),
         ("shop", "which kunde has the most bestellungen", [("Jan Koch", 2)]),
         ("shop", "how many customers are there", [(2,)]),
+        ("shop", "which customers live in Berlin?", [("Eva Müller",)]),
     ],
 )
 def test_an_english_question_is_answered_over_a_schema_in_another_language(
