@@ -244,6 +244,11 @@ async def test_other_methods_and_paths_are_told_that_nothing_is_there(web: Web) 
     assert (await web.client.post("/api/answer", json={})).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+async def test_no_page_draws_the_description(web: Web, path: str) -> None:
+    assert "/openapi.json describes what there is" in (await web.client.get(path)).json()["detail"]
+
+
 async def test_the_description_names_what_can_be_asked_and_how_it_can_fail(web: Web) -> None:
     described = (await web.client.get("/openapi.json")).json()
     assert set(described["paths"]) == {"/api/ask", "/api/breakdown", "/healthz", "/readyz", "/metrics"}

@@ -215,6 +215,12 @@ def add_api(app: FastAPI, desk: Desk, today: date | None) -> None:
             return refusal(405, f"/api/{rest} takes POST alone.", {"allow": "POST"})
         return refusal(404, "There is nothing here. /openapi.json describes what there is.")
 
+    @app.get("/docs", include_in_schema=False)
+    @app.get("/redoc", include_in_schema=False)
+    async def undrawn() -> Response:
+        # Chainlit's app draws an API there, with scripts of strangers that may not run on a page of ours.
+        return await nothing("")
+
     app.include_router(router)
     app.add_exception_handler(RequestValidationError, _explain)
     app.add_exception_handler(400, _give_up)
