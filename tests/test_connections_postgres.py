@@ -225,6 +225,7 @@ def test_the_guides_role_only_reads_and_raises_no_warning(
     ("url", "said"),
     [
         ("postgresql://u:secret@127.0.0.1:1/shop", "PostgreSQL at 127.0.0.1 does not answer"),
+        ("postgresql://u:secret@127.0.0.1:1/shop?sslmode=never", "sslmode in QUAESTOR_DATABASE_URL is none"),
         ("postgresql+psycopg://u:secret@no-such-host.invalid/shop", "no-such-host.invalid does not answer"),
         ("postgresql://u:secret@/shop?host={place}", 'no database or user .* "shop"'),
         ("postgresql://postgres:secret@/shop?host={place}", 'no database or user .* "shop"'),

@@ -53,6 +53,7 @@ _WHY_NOT = {
     "pg_hba.conf": "does not let this user in from here. Check the server's pg_hba.conf and sslmode.",
     "too many": "has no connection left for us. Ask again in a moment.",
     "starting up": "is starting up. Ask again in a moment.",
+    "sslmode": "cannot be asked: sslmode in QUAESTOR_DATABASE_URL is none that it knows.",
     "SSL": "and we could not agree on TLS. Check sslmode in QUAESTOR_DATABASE_URL.",
 }
 """What is said of the server, by a part of libpq's complaint; the rest of it may name more than a person should see."""
