@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import httpx
 import pytest
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from web.guards import CookiesApart, OriginCheck, PathCheck, SecurityHeaders
+from web.guards import OriginCheck, PathCheck, SafeCookies, ScriptsKept, SecurityHeaders
 
 INTRANET = "https://intranet.example"
 
@@ -89,18 +92,46 @@ async def test_every_response_says_what_it_may_load_and_who_may_frame_it() -> No
 
 
 @pytest.mark.parametrize(
-    ("samesite", "attributes"),
-    [("none", "; SameSite=none; Secure; Partitioned"), ("lax", "; SameSite=lax; Secure")],
+    ("samesite", "proxy", "attributes"),
+    [
+        ("none", "http", "; SameSite=none; Secure; Partitioned"),
+        ("lax", "http", "; SameSite=lax"),
+        ("lax", "https", "; SameSite=lax; Secure"),
+        ("none", "https", "; SameSite=none; Secure; Partitioned"),
+    ],
 )
-async def test_only_a_cookie_for_pages_of_other_sites_is_kept_apart_for_each(samesite: str, attributes: str) -> None:
+async def test_a_login_goes_over_tls_where_it_came_over_it_and_is_kept_apart_for_other_sites(
+    samesite: Literal["none", "lax"], proxy: str, attributes: str
+) -> None:
     async def page(_: object) -> PlainTextResponse:
         response = PlainTextResponse("in")
-        response.set_cookie("access_token", "x", secure=True, samesite=samesite)  # type: ignore[arg-type]
+        response.set_cookie("access_token", "x", secure=samesite == "none", samesite=samesite)  # As Chainlit does.
         return response
 
-    app = CookiesApart(Starlette(routes=[Route("/", page)]))
+    app = SafeCookies(Starlette(routes=[Route("/", page)]))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://chat.example") as client:
-        assert (await client.get("/")).headers["set-cookie"] == "access_token=x; Path=/" + attributes
+        cookie = (await client.get("/", headers={"x-forwarded-proto": proxy})).headers["set-cookie"]
+        parts = cookie.removeprefix("access_token=x; Path=/").split("; ")
+        assert sorted(parts) == sorted(attributes.split("; "))
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/assets/index-B2u6.js", "public, max-age=31536000, immutable"),
+        ("/copilot/assets/index-B2u6.js", "public, max-age=31536000, immutable"),
+        ("/copilot/index.js", "public, max-age=3600"),
+        ("/copilot/gone.js", None),
+        ("/user", None),
+    ],
+)
+async def test_a_browser_keeps_scripts_and_nothing_else(path: str, kept: str | None) -> None:
+    async def page(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("in", 404 if "gone" in request.url.path else 200)
+
+    app = ScriptsKept(Starlette(routes=[Route("/{path:path}", page)]))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://chat.example") as client:
+        assert (await client.get(path)).headers.get("cache-control") == kept
 
 
 def test_a_path_that_can_name_no_file_is_turned_away() -> None:
