@@ -14,7 +14,7 @@ from settings import Settings
 from web.api import add_api
 from web.breakdown import add_breakdown
 from web.desk import Desk
-from web.guards import BodyLimit, CookiesApart, LoginCheck, OriginCheck, PathCheck, SecurityHeaders
+from web.guards import BodyLimit, LoginCheck, OriginCheck, PathCheck, SafeCookies, ScriptsKept, SecurityHeaders
 from web.guests import Guests
 from web.health import add_health
 from web.readiness import Readiness
@@ -60,7 +60,8 @@ def build_web(settings: Settings, desk: Desk, start: Hook, stop: Hook) -> FastAP
     app.add_middleware(
         OriginCheck, allow_origins=settings.allow_origins, loopback_only=guests is None and is_loopback(settings.host)
     )
-    app.add_middleware(CookiesApart)
+    app.add_middleware(SafeCookies)
+    app.add_middleware(ScriptsKept)
     app.add_middleware(SecurityHeaders, allow_origins=settings.allow_origins)
     return app
 
