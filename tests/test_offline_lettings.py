@@ -69,6 +69,12 @@ QUESTIONS = {
     "How many repairs took more than a week to close?": "SELECT 2",
     "Which contracts end in the next 90 days?": "SELECT 2",
     "Which contracts end in 2027?": "SELECT 3",
+    # a key is grouped by under the names that it means, and nobody is no group; a verb says which of two keys
+    "How many buildings per warden?": "SELECT 'Bo Cole', 2 UNION SELECT 'Cy Dahl', 1",
+    "How many clerks report to each boss?": "SELECT 'Ann Berg', 2 UNION SELECT 'Bo Cole', 1",
+    "How many repairs did each clerk close?": "SELECT 'Cy Dahl', 3 UNION SELECT 'Di Elm', 2",
+    "How many inspections failed?": "SELECT 3",
+    "How many inspections failed in 2026 versus 2025?": "SELECT 2, 1",
     # a noun that ends like a verb is no verb where rows are called so
     "Which building had the most repairs?": "SELECT 'Quay House'",
 }
@@ -96,6 +102,9 @@ def test_a_question_about_flats_to_let_is_answered(question: str, analyst: Analy
 
 
 DECLINED = {
+    # tenants belong to buildings by their contracts and by their repairs
+    "Which tenants live in Elm Court?": "more than one way",
+    "How many repairs per clerk?": "more than one way",
     # 100 pounds are no 100 kg, and nobody can tell whether 500 are cents
     "Which flats have a weight limit above 100 pounds?": "kept in kg",
     "Which dues have a fee above 500?": "kept in cents",

@@ -41,6 +41,7 @@ class Joins:
             self._steps[step.source].append(step)
             self._steps[step.target].append(step.back())
         self._bridged = {pair for table in catalog if (pair := self._bridges(table))}
+        self._pairs = {table.name for table in catalog if self._bridges(table)}
 
     def path(self, source: str, target: str, hint: Iterable[str] = ()) -> tuple[Step, ...] | None:
         """Return the cheapest way from a row of one table to rows of another, or None where there is none.
@@ -81,6 +82,8 @@ class Joins:
         return frozenset((step.source, step.target)) in self._bridged
 
     def _cost(self, step: Step) -> float:
+        if step.to_one and step.source in self._pairs:
+            return 0  # Through a table of pairs is one step: it says no more than who belongs to what.
         return (1 if step.to_one else _TO_MANY) + (_BESIDE_A_BRIDGE if self._is_beside_a_bridge(step) else 0)
 
     def _ways(self, source: str, target: str) -> list[tuple[Step, ...]]:

@@ -22,7 +22,7 @@ from agents.offline.reading.refusing import (
     through_sales,
 )
 from agents.offline.reading.take_clauses import joined
-from agents.offline.reading.take_events import through_events
+from agents.offline.reading.take_events import keys_said, through_events
 from agents.offline.reading.take_money import brought_in, counted_daily, is_added
 from agents.offline.reading.take_rankings import show_several
 from agents.offline.reading.take_whom import show_whom
@@ -50,6 +50,7 @@ def finish(r: Reader) -> Plan:
     _refuse_loose_negation(r, filters, related)
     filters, related = by_each(r, (*filters, *related)), []
     measures = average_of_each(r, through_events(r, _measures(r)))
+    keys_said(r, measures)
     refuse_only(r, (*filters, *related))
     refuse_strangers(r, measures, [f.table for f in (*filters, *related) if isinstance(f, Related)])
     if group_by_listed(r, measures):

@@ -53,11 +53,9 @@ def _may_lack(r: Reader, column: Col) -> bool:
 def name_lacking(r: Reader) -> None:
     """Read unknown words like "unpaid" as what is not paid, where a column says whether something is."""
     for n, item in enumerate(r.items):
-        opposite = _opposite(item.text.lower()) if item.kind == "unknown" else None
-        if opposite is None:
-            continue
         columns = tuple(
             m
+            for opposite in (_opposites(item.text.lower()) if item.kind == "unknown" else ())
             for used, m in r.lexicon.names_at(split(opposite))
             if used == 1 and m.column is not None and _may_lack(r, m.col)
         )
@@ -80,8 +78,8 @@ def _name_run_out(r: Reader) -> None:
         return
 
 
-def _opposite(word: str) -> str | None:
-    for prefix in ("un", "in"):
-        if word.startswith(prefix) and len(word) > len(prefix) + 3:
-            return word.removeprefix(prefix)
-    return None
+def _opposites(word: str) -> tuple[str, ...]:
+    if word == "failed":
+        return ("passed", "succeeded", "successful")
+    begun = tuple(p for p in ("un", "in") if word.startswith(p) and len(word) > len(p) + 3)
+    return tuple(word.removeprefix(prefix) for prefix in begun)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from agents.offline.english.words import root
 from agents.offline.meaning.joins import Step
 from agents.offline.meaning.lexicon import SYNONYM, Meaning
-from agents.offline.plan import Measure
+from agents.offline.plan import Group, Measure
 from agents.offline.reading.reader import Reader
 
 
@@ -36,6 +36,18 @@ def through_events(r: Reader, measures: Sequence[Measure]) -> list[Measure]:
             measure = replace(measure, table=events[0])
         found.append(measure)
     return found
+
+
+def keys_said(r: Reader, measures: Sequence[Measure]) -> None:
+    """Group by the key that the verb is of, where several lead there: `closed_by` of "what each clerk closed"."""
+    for n, group in enumerate(r.groups):
+        counted = measures[0].table if len(measures) == 1 else group.table
+        if group.column is not None or counted == group.table or not r.joins.is_ambiguous(counted, group.table):
+            continue
+        keys = {k.columns[0] for k in r.lexicon.table(counted).foreign_keys if k.table == group.table}
+        said = {m.column for i in r.items for m in i.columns if m.table == counted and m.score >= SYNONYM} & keys
+        if len(said) == 1:
+            r.groups[n] = Group(counted, said.pop())
 
 
 def name_happened(r: Reader) -> None:

@@ -73,10 +73,12 @@ class Frame:
         """Names that the queries around this one use already."""
         self._aliases: dict[str, str] = {base: self._free(base)}
         self._joined: list[tuple[Step, bool]] = []
+        self._referred: dict[Col, tuple[str, str, str]] = {}
+        """Rows that a key of its own leads to, whatever other ways there are: the key, its table, under which name."""
 
     @property
     def aliases(self) -> set[str]:
-        return self.taken | set(self._aliases.values())
+        return self.taken | set(self._aliases.values()) | {alias for _, _, alias in self._referred.values()}
 
     def has(self, table: str) -> bool:
         return table in self._aliases
@@ -92,6 +94,20 @@ class Frame:
         if column.kind == "text":
             return exp.cast(self.column(col), "DOUBLE" if self._lexicon.catalog.dialect != "sqlite" else "REAL")
         return self.column(col)
+
+    def referred(self, key: Col, table: str, column: str) -> exp.Column:
+        """Return a column of the row that a key refers to: the name of the manager that `manager_id` means."""
+        if key not in self._referred:
+            alias = (
+                "_".join(w for w in self._lexicon.naming.column(key.table, key.name) if w not in {"id", "by"}) or "row"
+            )
+            while alias in self.aliases:
+                alias += "_row"
+            found = next(k for k in self._lexicon.table(key.table).foreign_keys if k.columns == (key.name,))
+            self.column(key)
+            self._referred[key] = (table, (found.referred or self._lexicon.table(table).primary_key)[0], alias)
+        alias = self._referred[key][2]
+        return exp.column(self._names.identifier(column), table=self._names.identifier(alias))
 
     def near(self, col: Col) -> Col:
         """Return a column of the base that equals this one by the key between them, else the column itself."""
@@ -113,6 +129,9 @@ class Frame:
         for step, optional in self._joined:
             on = exp.and_(*self._equal(step, self._aliases[step.source], self._aliases[step.target]))
             query = query.join(self._table(step.target), on=on, join_type="left" if optional else "")
+        for key, (table, referred, alias) in self._referred.items():
+            meant = exp.column(self._names.identifier(referred), table=self._names.identifier(alias))
+            query = query.join(self._names.table(table, alias), on=exp.EQ(this=meant, expression=self.column(key)))
         return query
 
     def tie(self, step: Step, outer: str) -> list[exp.Expr]:

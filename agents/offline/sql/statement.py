@@ -120,8 +120,18 @@ class SQLBuilder:
     def _group(self, frame: Frame, group: Group) -> list[exp.Expr]:
         if group.column is None:
             return [frame.column(c) for c in group.shown]
+        if (referred := self._referred(group)) is not None:
+            label = self._lexicon.naming.label(referred)
+            return [frame.referred(Col(group.table, group.column), referred, name) for name in label]
         column = frame.column(Col(group.table, group.column))
         return [truncate(column, group.grain, self._dialect) if group.grain else column]
+
+    def _referred(self, group: Group) -> str | None:
+        """Return the table whose rows are meant where a key is grouped by: the names of managers, not their numbers."""
+        keys = self._lexicon.table(group.table).foreign_keys
+        found = [k.table for k in keys if k.columns == (group.column,)]
+        table = found[0] if found and self._lexicon.catalog.table(found[0]) is not None else None
+        return table if table is not None and self._lexicon.naming.label(table) != (group.column,) else None
 
     def _labelled(self, groups: Sequence[tuple[Group, list[exp.Expr]]]) -> list[exp.Expr]:
         """Return what the groups show, each under a name of its own."""
@@ -143,6 +153,8 @@ class SQLBuilder:
     def _keys(self, frame: Frame, group: Group, shown: Sequence[exp.Expr]) -> list[exp.Expr]:
         """Return what makes rows of the group one: a table's key beside its names, so that namesakes stay apart."""
         keys = [e.copy() for e in shown]
+        if group.column is not None and group.grain is None and self._referred(group) is not None:
+            keys.insert(0, frame.column(Col(group.table, group.column)))
         key = self._lexicon.naming.key(group.table) if group.column is None else None
         if key is not None and all(c.name != key for c in group.shown):
             keys.insert(0, frame.column(Col(group.table, key)))
