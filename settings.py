@@ -115,12 +115,13 @@ class Settings(BaseSettings):
 
 
 def read_settings(database_url: str | None = None) -> Settings:
-    """Read the environment, where a database named here goes before the one named there.
+    """Read the environment and, after it, the working directory's `.env`; a database named here goes before both.
 
     Raises SettingsInvalid with one sentence that names the first wrong setting.
     """
     try:
-        settings = Settings()
+        # Chainlit reads this file as well, so the chat would know a login that the API does not.
+        settings = Settings(_env_file=".env")
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])

@@ -108,3 +108,13 @@ def test_a_config_that_is_named_must_be_there(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("QUAESTOR_CONFIG", "endpoints.toml")
     with pytest.raises(SettingsInvalid, match=r"^QUAESTOR_CONFIG names endpoints.toml, and there is no such file\."):
         read_settings()
+
+
+def test_a_file_of_settings_is_read_after_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("QUAESTOR_USERS=ann:plum\nQUAESTOR_PORT=9000\nHISTORY_PASSWORD=of-another-service\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("QUAESTOR_USERS", raising=False)
+    monkeypatch.setenv("QUAESTOR_PORT", "9001")
+    settings = read_settings()
+    assert settings.users is not None and settings.users.get_secret_value() == "ann:plum"
+    assert settings.port == 9001
