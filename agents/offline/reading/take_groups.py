@@ -175,7 +175,12 @@ def _only_number(r: Reader) -> Col | None:
 def _refuse_unclear_number(r: Reader, item: Item) -> None:
     """Decline "discount by shop": nobody can tell whether it is added up or averaged."""
     number, bare = _only_number(r), all(i.kind in {"name", "by"} for i in r.items[: r.at])
-    if bare and number is not None and item.kind == "name" and r.resolver.table(item) not in (None, number.table):
+    if not bare or number is None or item.kind != "name" or item.values:
+        return
+    column = r.resolver.column(item, r.context) if item.columns else None
+    kinds = column is not None and r.lexicon.column(column).kind == "text"
+    kinds = kinds and column is not None and column.name not in r.naming.label(column.table)
+    if kinds or r.resolver.table(item) not in (None, number.table):
         what = r.naming.say_column(number.table, number.name)
         raise NotUnderstood(f"Say whether the total or the average {what} by “{item.text}” is meant.")
 

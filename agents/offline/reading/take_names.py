@@ -13,6 +13,9 @@ from agents.offline.reading.take_measures import compares_next, rank_by
 from agents.offline.reading.take_money import sold_lines, take_money, wage_of
 from agents.offline.reading.take_values import table_before, take_literal, take_value
 
+_NUMBERED = frozenset({"number", "no", "nr", "code"})
+"""Words of columns that people may know a row by, other than its key."""
+
 
 def take_name(r: Reader) -> None:
     item = r.take()
@@ -121,6 +124,9 @@ def _take_key(r: Reader, item: Item, table: str) -> bool:
     after = r.peek(1)
     ends = after is None or (after.kind in {"verb", "in", "of", "and", "per", "by"} and not after.tables)
     column = Col(table, key)
+    numbered = (r.naming.column(table, c.name)[-1] for c in r.lexicon.table(table).columns if c.name != key)
+    if not _NUMBERED.isdisjoint(numbered):
+        return False  # "room 12": by its key, or by the number on its door?
     if not ends or r.scope.negated or r.lexicon.column(column).kind != "number" or not float(number.value).is_integer():
         return False
     if table == r.subject and not r.measures and any(i.kind == "verb" for i in r.items):

@@ -310,18 +310,23 @@ def _is_popular_kind(r: Reader, word: Item, item: Item) -> bool:
     if stem_of_adjective(word.value[1]) != "popular" or item.tables or not item.columns:
         return False
     column = r.resolver.column(item, r.context)
-    return column is not None and r.lexicon.column(column).kind == "text" and not is_named(r, column)
+    return column is not None and _happens(r, column.table) and _tells_kinds(r, column)
 
 
 def _is_kind(r: Reader) -> bool:
     """Whether a kind of the subject's rows is all that is shown: the most popular is that of most rows."""
     alone = len(r.columns) == 1 and not r.subject_named and not r.measures and r.columns[0].table == r.subject
-    return alone and r.lexicon.column(r.columns[0]).kind == "text" and not is_named(r, r.columns[0])
+    return alone and _happens(r, r.subject) and _tells_kinds(r, r.columns[0])
 
 
-def is_named(r: Reader, column: Col) -> bool:
-    """Whether the column holds what single rows are called."""
-    return column.name in r.naming.label(column.table) or is_key(r, column)
+def _happens(r: Reader, table: str) -> bool:
+    """Whether rows are what happened, like orders: of things like carriers, another table tells which are popular."""
+    return r.resolver.date(table) is not None and r.naming.label(table) == (r.naming.key(table),)
+
+
+def _tells_kinds(r: Reader, column: Col) -> bool:
+    named = column.name in r.naming.label(column.table) or is_key(r, column)
+    return r.lexicon.column(column).kind == "text" and not named
 
 
 def _only_event(r: Reader) -> str | None:
