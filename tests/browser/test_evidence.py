@@ -56,6 +56,7 @@ async def test_the_receipt_tells_how_new_the_data_is_and_where_the_time_went(bro
         await answer.receipt.get_by_role("button", name="Details").click()
         details = answer.root.locator(".qs-details")
         await expect(details).to_contain_text(re.compile(r"Read from .*order_items \([\d,]+ rows\)"))
+        await expect(details.locator("li").last).to_contain_text("Next questions")
         stages = await details.locator("li").all_inner_texts()
         assert [stage.split("\n")[0] for stage in stages[-3:]] == ["Running it", "Telling the answer", "Next questions"]
         assert all(re.search(r"\d m?s$", stage) for stage in stages), stages
