@@ -75,6 +75,7 @@ QUESTIONS = {
     "How many repairs did each clerk close?": "SELECT 'Cy Dahl', 3 UNION SELECT 'Di Elm', 2",
     "How many inspections failed?": "SELECT 3",
     "How many inspections failed in 2026 versus 2025?": "SELECT 2, 1",
+    "Which tenants opened more than one repair?": "SELECT 'Eva Frost' UNION SELECT 'Kai Lund'",
     # a noun that ends like a verb is no verb where rows are called so
     "Which building had the most repairs?": "SELECT 'Quay House'",
 }
@@ -102,6 +103,8 @@ def test_a_question_about_flats_to_let_is_answered(question: str, analyst: Analy
 
 
 DECLINED = {
+    # nobody said which part
+    "What percentage of repairs gets inspected?": "which part",
     # tenants belong to buildings by their contracts and by their repairs
     "Which tenants live in Elm Court?": "more than one way",
     "How many repairs per clerk?": "more than one way",

@@ -49,6 +49,10 @@ class Meaning:
         assert self.column is not None
         return Col(self.table, self.column)
 
+    def spells(self, word: Word) -> bool:
+        """Whether the value is the word itself, not another form of it."""
+        return (self.value or "").strip().lower() == word.lower
+
 
 @dataclass(frozen=True)
 class _Entry:

@@ -285,8 +285,9 @@ def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra, noun: bool = F
     if rest[1:2] and rest[1].lower == "by" and not _is_verb(first):
         names = [n for n in names if n[0] != 2]  # "days to close by trade": not who closed
     values = lexicon.values_at(rest, extra.get(first.stem, ()))
-    if first.stem in LIGHT_VERBS and _is_verb(first):  # "written" is no value "Writing"
-        values = [v for v in values if v[0] > 1 or (v[1].value or "").strip().lower() == first.lower]
+    if _is_verb(first):  # "written" is no value "Writing", and what somebody opened, as a date tells, need not be open
+        done = first.stem in LIGHT_VERBS or _any_date((m for _, m in names), lexicon)
+        values = [v for v in values if v[0] > 1 or v[1].spells(first) or not done]
     longest = max((used for used, _ in [*names, *values]), default=0)
     if not longest:
         return None

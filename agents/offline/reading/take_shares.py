@@ -88,7 +88,10 @@ def bare_share(items: Sequence[Item], plan: Plan) -> Plan:
             "I cannot tell what is the whole: ask what share of them “is” so in each group, or what share of those "
             "each group “has”."
         )
-    return as_part(plan)
+    found = as_part(plan)
+    if found.share and not found.groups:
+        raise NotUnderstood("I did not understand which part of them is meant: say what it is like.")
+    return found
 
 
 def as_part(plan: Plan) -> Plan:
