@@ -145,10 +145,10 @@ class EndpointModel(ChatOpenAI):
                     whole = merge_chat_generation_chunks([*before, chunk])
                     before.clear()
                     assert whole is not None
-                    yield whole
-                    length += len(chunk.text)
+                    length += len(whole.text)
                     if length > LONGEST:
                         raise endless()
+                    yield whole
             if not said.finish:
                 raise CallFailed(classify(Breakage.GARBLED if is_empty else Breakage.UNFINISHED))
         finally:
