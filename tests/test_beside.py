@@ -80,6 +80,6 @@ async def test_what_was_stopped_does_not_wait_for_pythons_collector() -> None:
     try:
         async with beside(Work().go_on(), "work"):
             await asyncio.sleep(0)
-        assert not [each for each in gc.get_objects() if isinstance(each, Work)]
+        assert not [each for each in gc.get_objects() if type(each) is Work]
     finally:
         gc.enable()
