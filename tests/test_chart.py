@@ -172,6 +172,16 @@ def test_two_things_of_one_name_stay_two() -> None:
     assert len(set(pie["labels"])) == 3
 
 
+def test_a_pie_is_labelled_beside_its_slices_and_a_hover_stands_on_a_colour_of_its_own() -> None:
+    shares = rows("kind share_percent", ("a", 50.0), ("b", 30.0), ("c", 20.0))
+    counts = rows("kind orders", *STORES)
+    for of, told in ((shares, "text"), (counts, "text+percent")):
+        drawn = figure(choose_chart("as a pie", of), of)
+        assert drawn["data"][0]["textposition"] == "outside"
+        assert drawn["data"][0]["hoverinfo"] == told, "a share is said once"
+        assert drawn["layout"]["hoverlabel"]["bgcolor"] not in drawn["data"][0]["marker"]["colors"]
+
+
 def test_labels_that_look_like_numbers_or_dates_stay_labels() -> None:
     of = rows("size orders", ("42", 3), ("2026-01-01x", 2), ("1e5", 9))
     assert figure(choose_chart("x", of), of)["layout"]["xaxis"]["ticktext"] == ["42", "2026-01-01x", "1e5"]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # and with the page's own colour first.
 PALETTE = ("#009E73", "#E69F00", "#0072B2", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#8C6D31")
 INK = "#7d838c"  # Mid grey: it can be read on white and on black.
+HOVER = "#26302f"
 GRID = "rgba(128,128,128,0.25)"
 CLEAR = "rgba(0,0,0,0)"
 
@@ -84,8 +85,11 @@ class _Drawing:
             "text": [escape(_short(label)) for label in self._labels],
             "values": [_plain(v) for v in shape.values],
             "hovertext": self._hover(self._labels, shape),
-            "hoverinfo": "text+percent",
+            "hoverinfo": "text" if shape.unit in ("percent", "fraction") else "text+percent",
             "textinfo": "text+percent",
+            # Beside the pie, in the page's own colour: on the slices grey letters stood on green and blue, some aslant.
+            "textposition": "outside",
+            "automargin": True,
             "sort": False,
             "direction": "clockwise",
             "marker": {"colors": list(PALETTE[: len(self._labels)])},
@@ -308,6 +312,7 @@ def _layout(**more: Any) -> dict[str, Any]:
         "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR,
         "font": {"color": INK, "size": 13},
+        "hoverlabel": {"bgcolor": HOVER, "bordercolor": HOVER, "font": {"color": "#ffffff"}},
         "colorway": list(PALETTE),
         "margin": {"l": 8, "r": 16, "t": 16, "b": 8},
         "separators": ".,",
