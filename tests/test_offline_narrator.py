@@ -201,6 +201,14 @@ async def test_no_total_is_told_where_the_sql_cannot_be_read() -> None:
     assert said == "Tea has the highest revenue with 12.50, followed by Coffee (3.00) and Cups (1.00)."
 
 
+async def test_a_sentence_begins_with_a_capital_where_the_data_has_a_small_word_and_a_code_stays() -> None:
+    sql = "SELECT reason, COUNT(*) AS number_of_returns FROM returns GROUP BY reason ORDER BY number_of_returns DESC"
+    asked = "reason number_of_returns"
+    assert (await text("Reasons?", sql, asked, ("changed mind", 5), ("defective", 2))).startswith("Changed mind has")
+    assert (await text("Reasons?", sql, asked, ("order_items", 5), ("defective", 2))).startswith("order_items has")
+    assert (await text("Reasons?", sql, asked, ("iPhone", 5), ("defective", 2))).startswith("iPhone has")
+
+
 async def test_a_having_leaves_groups_out_so_no_share_is_told() -> None:
     sql = f"{PER_STORE} HAVING SUM(amount) > 5"
     said = await text("stores above 5", sql, "store revenue", ("Kiel", 12), ("Ulm", 30))

@@ -24,6 +24,7 @@ from agents.offline.telling.listing import nameless_rows
 from agents.offline.telling.nouns import counted_rows
 from agents.offline.telling.phrases import (
     TIED,
+    begun,
     count_sentence,
     counted,
     listed,
@@ -60,7 +61,7 @@ class OfflineNarrator:
         """Say what the rows answer, a sentence at a time."""
         spoken = False
         for sentence in _Telling.of(question, draft, rows, self._foreign).sentences():
-            await say(f" {sentence}" if spoken else sentence)
+            await say(f" {begun(sentence)}" if spoken else begun(sentence))
             spoken = True
 
 

@@ -147,3 +147,9 @@ def _more(text: str) -> str:
 
 def _first(text: str) -> str:
     return (text.split() or [""])[0]
+
+
+def begun(sentence: str) -> str:
+    """Return the sentence with a capital at its beginning, where a plain small word stands there; a code stays."""
+    word = sentence.split(" ", 1)[0].rstrip(",")
+    return sentence[:1].upper() + sentence[1:] if word.isalpha() and word.islower() else sentence
