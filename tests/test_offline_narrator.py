@@ -201,6 +201,11 @@ async def test_no_total_is_told_where_the_sql_cannot_be_read() -> None:
     assert said == "Tea has the highest revenue with 12.50, followed by Coffee (3.00) and Cups (1.00)."
 
 
+async def test_figures_of_two_periods_are_no_years_though_they_look_like_some() -> None:
+    said = await text("compare", "SELECT 1, 2, 3", "this_year last_year change_percent", (2327, 1832, 27.02))
+    assert said.startswith("This year: 2,327; last year: 1,832. That is a rise of 495 (+27.0%).")
+
+
 async def test_a_sentence_begins_with_a_capital_where_the_data_has_a_small_word_and_a_code_stays() -> None:
     sql = "SELECT reason, COUNT(*) AS number_of_returns FROM returns GROUP BY reason ORDER BY number_of_returns DESC"
     asked = "reason number_of_returns"

@@ -183,3 +183,8 @@ def test_the_month_before_is_that_before_the_one_asked_of(bikes: Path, change: s
 async def test_where_ten_are_shown_nothing_says_that_only_the_first_is(bikes: Path) -> None:
     draft = await _draft(bikes, "who are our best customers")
     assert "LIMIT 10" in draft.sql and not any("Only the first" in told for told in draft.assumptions)
+
+
+async def test_nothing_is_said_of_the_first_where_all_of_them_are_shown(bikes: Path) -> None:
+    draft = await _draft(bikes, "What are the most common channels of purchases?")
+    assert "LIMIT" not in draft.sql and not any("Only the first" in told for told in draft.assumptions)

@@ -58,6 +58,8 @@ _IDENTIFYING |= {"lat", "latitude", "lng", "lon", "longitude"}
 _MONEY = {"price", "prices", "amount", "revenue", "cost", "costs", "spend", "spent", "spending", "earned", "earnings"}
 _MONEY |= {"income", "salary", "salaries", "profit", "profits", "turnover", "fee", "fees", "budget", "paid", "payroll"}
 _PERCENT = {"pct", "percent", "percentage", "%"}
+_PERIODS = {"this", "last", "previous", "prior", "current"}
+"""Before "year" these name a period whose figures stand below, not a place on the calendar."""
 _SHARE = {"share", "shares", "fraction", "proportion"}
 _CYCLES = {"month": (1, 12), "quarter": (1, 4), "weekday": (0, 7), "dow": (0, 7), "hour": (0, 23), "day": (1, 31)}
 _CYCLE_NAMES: tuple[set[str], ...] = (
@@ -176,7 +178,8 @@ def _role_of_numbers(tokens: list[str], present: list[Any]) -> tuple[Role, Grain
         low, high = _CYCLES[cycle]
         if all(is_finite(v) and low <= v <= high and v == int(v) for v in present):
             return "cycle", None
-    if {"year", "yr"} & set(tokens) and all(is_finite(v) and 1000 <= v < 3000 for v in present):
+    is_year = {"year", "yr"} & set(tokens) and not _PERIODS & set(tokens)
+    if is_year and all(is_finite(v) and 1000 <= v < 3000 for v in present):
         return "time", "year"
     return ("id", None) if _IDENTIFYING & set(tokens) else ("measure", None)
 

@@ -209,6 +209,8 @@ def _most_common(r: Reader, ranking: Ranking, item: Item) -> None:
     r.subject = column.table
     if ranking.limit == 1 and item.text.lower().endswith("s"):
         ranking.limit = 0
+        if ONLY_FIRST in r.assumptions:
+            r.assumptions.remove(ONLY_FIRST)
     r.ranking = ranking
     ranking.by = Measure("count", column.table)
 
