@@ -39,9 +39,12 @@ def whom_it_names(token: str) -> cl.User:
         claims = jwt.decode(token, os.environ[SECRET], algorithms=["HS256"], options={"require": ["exp"]})
     except jwt.ExpiredSignatureError:
         raise HTTPException(401, "Your login to Quaestor has expired. Reload this page.") from None
-    except jwt.InvalidTokenError as error:
-        why = "has no exp" if isinstance(error, jwt.MissingRequiredClaimError) else f"is not signed with its {SECRET}"
-        raise _wrong(why) from None
+    except jwt.MissingRequiredClaimError:
+        raise _wrong("has no exp") from None
+    except jwt.InvalidAudienceError:
+        raise _wrong("is for somebody else: leave out its aud") from None
+    except jwt.InvalidTokenError:
+        raise _wrong(f"is not signed with its {SECRET}") from None
     name = claims.get("identifier")
     if not isinstance(name, str) or not name:
         raise _wrong("has no identifier")

@@ -51,6 +51,7 @@ def test_a_pages_token_names_a_person_and_may_hold_what_other_servers_read(monke
     [
         (jwt.encode({"identifier": "ann", "exp": 1}, KEY), "has expired"),
         (jwt.encode({"identifier": "ann"}, KEY), "has no exp"),
+        (jwt.encode({"identifier": "ann", "exp": 4e9, "aud": "payroll"}, KEY), "is for somebody else"),
         (jwt.encode({"exp": 4e9}, KEY), "has no identifier"),
         (jwt.encode({"identifier": "", "exp": 4e9}, KEY), "has no identifier"),
         (jwt.encode({"identifier": ["ann"], "exp": 4e9}, KEY), "has no identifier"),
