@@ -64,6 +64,10 @@ QUESTIONS = (
     "How many new players per quarter?",
     "Share of metres per team",
     "Compare total metres in 2025 and 2026 by team",
+    "How many goals per day of the week?",
+    "Top 7 weekdays by goals",
+    "Average metres by weekday and team",
+    "Compare goals in 2025 and 2026 by weekday",
 )
 
 

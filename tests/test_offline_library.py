@@ -138,7 +138,7 @@ QUESTIONS = {
     "Who are the three members with the most loans?": "SELECT last_name, COUNT(*) FROM loans JOIN members USING (member_id) GROUP BY member_id ORDER BY 2 DESC, member_id LIMIT 3",
     "How many loans were there last year?": "SELECT COUNT(*) FROM loans WHERE loaned_at LIKE '2025%'",
     "How many loans per month in 2026?": "SELECT strftime('%Y-%m', loaned_at), COUNT(*) FROM loans WHERE loaned_at LIKE '2026%' GROUP BY 1",
-    "Loans by weekday": "SELECT strftime('%w', loaned_at), COUNT(*) FROM loans GROUP BY 1",
+    "Loans by weekday": "SELECT CASE strftime('%w', loaned_at) WHEN '0' THEN 'Sunday' WHEN '1' THEN 'Monday' WHEN '2' THEN 'Tuesday' WHEN '3' THEN 'Wednesday' WHEN '4' THEN 'Thursday' WHEN '5' THEN 'Friday' WHEN '6' THEN 'Saturday' END, COUNT(*) FROM loans GROUP BY 1",
     "How many loans were there between March and May 2025?": "SELECT COUNT(*) FROM loans WHERE date(loaned_at) BETWEEN '2025-03-01' AND '2025-05-31'",
     "Average price by genre": "SELECT genre, AVG(price) FROM books GROUP BY genre",
     "What is the average number of pages per genre, highest first?": "SELECT genre, AVG(pages) FROM books GROUP BY genre",

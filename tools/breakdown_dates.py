@@ -9,6 +9,7 @@ from sqlglot import exp
 
 _FORMATS = {"%Y": "year", "%Y-%m": "month", "%Y-%m-01": "month", "%m": "month of the year", "%Y-%m-%d": "day"}
 _FORMATS |= {"%w": "day of the week", "%H": "hour", "%d": "day of the month", "%W": "week"}
+_FORMATS |= dict.fromkeys(("I%u", "FM%uay"), "day of the week")  # PostgreSQL's ID and FMDay, as sqlglot reads them
 _DATE_PARTS = (exp.Year, exp.Quarter, exp.Month, exp.Week, exp.Day, exp.DayOfWeek, exp.Hour)
 
 
@@ -36,6 +37,14 @@ def say_part_of_date(node: exp.Expr | None, say: Callable[[exp.Expr], str | None
     unit: str | None = None
     of = node.args.get("this") if node is not None else None
     match node:
+        case exp.Case(this=exp.TimeToStr() as day) | exp.Mod(this=exp.Paren(this=exp.Add(this=exp.TimeToStr() as day))):
+            # SQLite has a number for each weekday, from which its name and its place after Monday are made.
+            named = not isinstance(node, exp.Case) or len(node.args["ifs"]) == 7
+            unit, of = ("day of the week" if named and day.text("format") == "%w" else None), day.this
+        case exp.Dayname() | exp.DayOfWeekIso():
+            unit = "day of the week"
+        case exp.Anonymous(expressions=[of]) if node.name.lower() == "weekday":
+            unit = "day of the week"
         case exp.TimeToStr():
             unit = _FORMATS.get(node.text("format"))
         case exp.TimestampTrunc() | exp.DateTrunc():

@@ -124,7 +124,7 @@ class Telling:
                 keys.append(place)
             else:
                 keys.append(self._words.say(key).removeprefix("the "))
-        return keys
+        return list(dict.fromkeys(keys))  # a weekday by its name and by its place in the week
 
     def having(self, conditions: Sequence[exp.Expr]) -> str:
         return f"Of these, keep those {self._where(conditions)}."

@@ -263,7 +263,8 @@ GRAINS: dict[str, str] = {
 LONG_GRAINS: dict[tuple[str, ...], str] = {
     ("month", "of", "the", "year"): "month of year", ("day", "of", "the", "week"): "weekday",
     ("calendar", "month"): "month", ("day", "of", "week"): "weekday", ("hour", "of", "the", "day"): "hour",
-    ("hour", "of", "day"): "hour",
+    ("hour", "of", "day"): "hour", ("time", "of", "day"): "hour", ("time", "of", "the", "day"): "hour",
+    ("days", "of", "the", "week"): "weekday", ("days", "of", "week"): "weekday", ("hours", "of", "the", "day"): "hour",
 }  # fmt: skip
 
 NOISE = frozenset(

@@ -125,7 +125,16 @@ def _time_group(r: Reader, grain: Grain) -> Group:
         if grain != "year":
             raise NotUnderstood(f"{r.naming.say_table(column.table)} only know their year, not the {grain}.")
         return Group(column.table, column.name)
+    if grain == "hour" and not _holds_time(r, column):
+        what = r.naming.say_column(column.table, column.name)
+        raise NotUnderstood(f"The {what} of {r.naming.say_table(column.table)} is only a day, without the hour.")
     return Group(column.table, column.name, grain)
+
+
+def _holds_time(r: Reader, col: Col) -> bool:
+    column = r.lexicon.column(col)
+    times = [s[11:19] for s in column.samples]
+    return column.type.lower() != "date" and (not times or any(t not in {"", "00:00:00"} for t in times))
 
 
 def take_by(r: Reader) -> None:

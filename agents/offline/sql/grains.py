@@ -11,7 +11,10 @@ from sqlglot import exp
 from agents.offline.plan import Grain
 from tools.catalog import Dialect
 
-# `x` stands for the date. Each gives a text or number that sorts in the order of time.
+_SUNDAY_FIRST = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_NAMED = " ".join(f"WHEN '{n}' THEN '{day}'" for n, day in enumerate(_SUNDAY_FIRST))
+
+# `x` stands for the date. Each gives a text or number that sorts in the order of time; a weekday's name does not.
 _GRAINS: dict[Dialect, dict[Grain, str]] = {
     "sqlite": {
         "day": "DATE(x)",
@@ -20,7 +23,7 @@ _GRAINS: dict[Dialect, dict[Grain, str]] = {
         "quarter": "STRFTIME('%Y', x) || '-Q' || ((CAST(STRFTIME('%m', x) AS INTEGER) + 2) / 3)",
         "year": "STRFTIME('%Y', x)",
         "month of year": "STRFTIME('%m', x)",
-        "weekday": "STRFTIME('%w', x)",
+        "weekday": f"CASE STRFTIME('%w', x) {_NAMED} END",
         "hour": "STRFTIME('%H', x)",
     },
     "duckdb": {
@@ -30,7 +33,7 @@ _GRAINS: dict[Dialect, dict[Grain, str]] = {
         "quarter": "STRFTIME(x, '%Y') || '-Q' || QUARTER(x)",
         "year": "STRFTIME(x, '%Y')",
         "month of year": "STRFTIME(x, '%m')",
-        "weekday": "STRFTIME(x, '%w')",
+        "weekday": "DAYNAME(x)",
         "hour": "STRFTIME(x, '%H')",
     },
     "postgres": {
@@ -40,7 +43,7 @@ _GRAINS: dict[Dialect, dict[Grain, str]] = {
         "quarter": "TO_CHAR(x, 'YYYY-\"Q\"Q')",
         "year": "TO_CHAR(x, 'YYYY')",
         "month of year": "TO_CHAR(x, 'MM')",
-        "weekday": "TO_CHAR(x, 'ID')",
+        "weekday": "TO_CHAR(x, 'FMDay')",
         "hour": "TO_CHAR(x, 'HH24')",
     },
     "mysql": {
@@ -50,11 +53,18 @@ _GRAINS: dict[Dialect, dict[Grain, str]] = {
         "quarter": "CONCAT(YEAR(x), '-Q', QUARTER(x))",
         "year": "DATE_FORMAT(x, '%Y')",
         "month of year": "DATE_FORMAT(x, '%m')",
-        "weekday": "DATE_FORMAT(x, '%w')",
+        "weekday": "DAYNAME(x)",
         "hour": "DATE_FORMAT(x, '%H')",
     },
 }
 
+# Each gives a weekday's place in the week, from Monday to Sunday.
+_PLACES: dict[Dialect, str] = {
+    "sqlite": "(STRFTIME('%w', x) + 6) % 7",
+    "duckdb": "ISODOW(x)",
+    "postgres": "TO_CHAR(x, 'ID')",
+    "mysql": "WEEKDAY(x)",
+}
 
 # `x` stands for the later date, `y` for the earlier one. Each gives whole days.
 _DAYS: dict[Dialect, str] = {
@@ -66,8 +76,13 @@ _DAYS: dict[Dialect, str] = {
 
 
 def truncate(date: exp.Expr, grain: Grain, dialect: Dialect) -> exp.Expr:
-    """Return which `grain` the date falls in, as something to group by: '2026-03', '2026-Q1'."""
+    """Return which `grain` the date falls in, as something to group by: '2026-03', '2026-Q1', 'Monday'."""
     return _filled(_GRAINS[dialect][grain], dialect, {"x": date})
+
+
+def place_in_time(date: exp.Expr, grain: Grain, dialect: Dialect) -> exp.Expr:
+    """Return what sorts dates by `grain`: from Monday to Sunday, from January to December."""
+    return _filled(_PLACES[dialect], dialect, {"x": date}) if grain == "weekday" else truncate(date, grain, dialect)
 
 
 def days_between(later: exp.Expr, earlier: exp.Expr, dialect: Dialect) -> exp.Expr:

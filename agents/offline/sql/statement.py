@@ -23,7 +23,7 @@ from agents.offline.plan import (
     Related,
 )
 from agents.offline.sql.frame import Frame, Names
-from agents.offline.sql.grains import days_between, truncate
+from agents.offline.sql.grains import days_between, place_in_time, truncate
 from agents.offline.sql.predicates import Predicates, is_known
 from agents.offline.sql.titles import group_title, measure_title
 
@@ -126,6 +126,12 @@ class SQLBuilder:
         column = frame.column(Col(group.table, group.column))
         return [truncate(column, group.grain, self._dialect) if group.grain else column]
 
+    def _place(self, frame: Frame, group: Group) -> exp.Expr | None:
+        """Return what puts a date's grain in its order."""
+        if group.column is None or group.grain is None:
+            return None
+        return place_in_time(frame.column(Col(group.table, group.column)), group.grain, self._dialect)
+
     def _referred(self, group: Group) -> str | None:
         """Return the table whose rows are meant where a key is grouped by: the names of managers, not their numbers."""
         keys = self._lexicon.table(group.table).foreign_keys
@@ -153,6 +159,8 @@ class SQLBuilder:
     def _keys(self, frame: Frame, group: Group, shown: Sequence[exp.Expr]) -> list[exp.Expr]:
         """Return what makes rows of the group one: a table's key beside its names, so that namesakes stay apart."""
         keys = [e.copy() for e in shown]
+        if (place := self._place(frame, group)) is not None and place not in keys:
+            keys.append(place)  # other databases than SQLite order by nothing else than what is grouped by
         if group.column is not None and group.grain is None and self._referred(group) is not None:
             keys.insert(0, frame.column(Col(group.table, group.column)))
         key = self._lexicon.naming.key(group.table) if group.column is None else None
@@ -232,7 +240,8 @@ class SQLBuilder:
         if isinstance(order.by, Measure):
             return exp.column(self._say(order.by))
         if isinstance(order.by, Group):
-            return next(shown[0].copy() for group, shown in groups if group == order.by)
+            place = self._place(frame, order.by)
+            return place or next(shown[0].copy() for group, shown in groups if group == order.by)
         expression = frame.column(order.by)
         if all(expression != shown for _, each in groups for shown in each):
             raise NotUnderstood("I cannot order these groups by something that differs within them.")
