@@ -36,6 +36,25 @@ BIKE_COLUMNS = (
 POLITE = ("hi", "Hello there!", "help", "What can you do?", "who are you", "thanks!", "what can I ask?")
 
 
+GREETED_FIRST = (
+    "hi, what can I ask you?",
+    "hello! what can you do",
+    "hey there, who are you?",
+    "Good morning! How does this work?",
+    "hi, can you help me please?",
+)
+ABLE = (
+    "hey there",
+    "what should I ask",
+    "what questions can I ask",
+    "can you help me?",
+    "how does this work?",
+    "so what can you do?",
+    "tell me what I can ask",
+    *GREETED_FIRST,
+)
+
+
 @pytest.fixture(scope="module")
 def bikes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _file(tmp_path_factory.mktemp("bikes") / "bikes.sqlite", BIKES)
@@ -74,6 +93,18 @@ async def test_who_is_greeted_says_what_can_be_asked(bikes: Path, said: str) -> 
     with pytest.raises(QuestionDeclined) as told:
         await _asked(bikes, said)
     assert "nothing" not in str(told.value) and "What tables are there?" in told.value.suggestions
+
+
+@pytest.mark.parametrize("said", ABLE)
+async def test_who_asks_what_can_be_asked_is_told_what_is_answered(bikes: Path, said: str) -> None:
+    with pytest.raises(QuestionDeclined, match="I answer questions about this database") as told:
+        await _asked(bikes, said)
+    assert "Hello" in str(told.value) or said not in GREETED_FIRST
+
+
+async def test_a_greeting_before_a_question_does_not_hide_it(bikes: Path) -> None:
+    assert len((await _asked(bikes, "Hi, what tables are there?"))[1]) == 8
+    assert (await _asked(bikes, "hello, how many purchases are there?"))[1] == [(120,)]
 
 
 async def test_after_the_tables_first_questions_are_proposed(bikes: Path) -> None:

@@ -217,7 +217,7 @@ DECLINED = {
     "Which authors are popular?": "popular",
     "How many days were books kept on average?": "kept",
     "Wie viele Bücher gibt es?": "English",
-    "asdf qwer zxcv": "English",
+    "asdf qwer zxcv": "asdf",
 }
 
 

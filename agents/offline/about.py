@@ -48,19 +48,28 @@ _COLUMNS = re.compile(
     re.VERBOSE,
 )
 _HELLO = re.compile(
-    r"(?:hi|hello|hey|hiya|howdy|good (?:morning|afternoon|evening|day))(?: (?:there|quaestor|all|again))?"
+    r"(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day))"
+    r"(?: (?:hi|hello|there|quaestor|all|again))*"
 )
 _THANKS = re.compile(
     r"(?:ok(?:ay)? )?(?:thanks|thank you|thx|cheers|many thanks)(?: (?:a lot|so much|very much|again))?"
 )
 _ABLE = re.compile(
-    r"""(?: help(?:\ me)? | (?:who|what)\ are\ you
-    | how\ (?:do|does|can)\ (?:i|this|it|you)\ (?:use|work)(?:\ (?:this|it|you))?
-    | what\ (?:can|could|do|should)\ (?:you|i|we)\ (?:do|ask)(?:\ (?:you|here|for\ me|this))*(?:\ about)?
-    | what\ (?:questions|kind\ of\ questions|sort\ of\ questions)\ can\ (?:i|we|you)\ (?:ask|answer)(?:\ you)?
-    | what\ is\ (?:this|quaestor) | whats\ this | start )""",
+    r"""(?: (?:(?:can|could)\ you\ )?help(?:\ me)?(?:\ out)? | i\ need\ help | (?:who|what)\ are\ you
+    | how\ (?:do|does|can|should)\ (?:i|we|this|it|you)\ (?:use|work|start|begin)(?:\ (?:this|it|you))?
+    | what\ (?:can|could|do|should|may)\ (?:you|i|we)\ (?:do|ask|answer|tell\ me|help\ (?:me\ )?with)
+      (?:\ (?:you|here|for\ me|this))*(?:\ about)?
+    | (?:tell|show)\ me\ what\ (?:you|i|we)\ can\ (?:do|ask)(?:\ you)?
+    | (?:what|which)\ (?:(?:kind|kinds|sort|sorts|type|types)\ of\ )?questions?
+      \ (?:can|could|should|may|do)\ (?:i|we|you)\ (?:ask|answer|understand)(?:\ (?:you|here))*
+    | (?:give|show)\ me\ (?:some\ )?(?:example|sample)(?:s|\ questions)
+    | can\ i\ ask\ (?:you\ )?(?:a\ question|something|questions)
+    | what\ is\ (?:this|quaestor) | whats\ this | start | where\ do\ (?:i|we)\ (?:start|begin) )""",
     re.VERBOSE,
 )
+_GREETED = re.compile(rf"^{_HELLO.pattern} (?=.)")
+"""A greeting before what is asked."""
+_FILLERS = re.compile(r"^(?:(?:so|and|ok|okay|please|well|then) )+|(?: (?:please|then|exactly|thanks|thank you))+$")
 _POLITE = re.compile(r"\b(?:please|pls|can you|could you|just|me the|the)\b")
 
 
@@ -75,13 +84,14 @@ class About:
 def about(text: str, lexicon: Lexicon) -> About | None:
     """Return the answer to what is no question about the rows: which tables there are, what they hold, a greeting."""
     said = " ".join(re.sub(r"[^\w\s]", " ", re.sub(r"['\u2019]s\b", " is", text.lower())).split())
-    plain = " ".join(_POLITE.sub(" ", said.replace("me the", "me")).split())
     if _HELLO.fullmatch(said):
         return About(f"Hello. {_able(lexicon)}")
+    hello, said = ("Hello. " if _GREETED.match(said) else ""), _GREETED.sub("", said)
     if _THANKS.fullmatch(said):
         return About("You are welcome. Here is what else can be asked.")
-    if _ABLE.fullmatch(said):
-        return About(_able(lexicon))
+    if _ABLE.fullmatch(_FILLERS.sub("", said)):
+        return About(hello + _able(lexicon))
+    plain = " ".join(_POLITE.sub(" ", said.replace("me the", "me")).split())
     asks_for_tables = any(map(_TABLES.fullmatch, (plain, _WHERE.sub("", plain))))
     if asks_for_tables and not _is_name("table", lexicon):
         return About(sql=_tables(lexicon))

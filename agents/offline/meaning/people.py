@@ -10,24 +10,31 @@ from agents.offline.meaning.lexicon import SYNONYM, Meaning
 from agents.offline.meaning.linking import Item
 from agents.offline.reading.reader import Reader
 
-_ANYBODY = frozenset({"person", "folk", "somebody", "everybody", "anybody", "anyone"})
+ANYBODY = frozenset({"person", "folk", "somebody", "everybody", "anybody", "anyone"})
+HIRING = frozenset({"employ", "hir"})
+"""Stems of what is done to those who work here."""
 _CUSTOMERS = BUYERS | {"user", "guest", "visitor"}
 _EMPLOYED = frozenset({"salary", "wage", "hired", "hire", "employed"})
 """Words of columns that only people have who work here."""
-_BUSY = frozenset({"work", "employ", "pay", "us", "buy", "purchas", "order", "spend", "sell", "send", "writ"})
-"""Stems of what people do who are more than a number that came or lives somewhere."""
+_BUSY = frozenset(
+    """
+    work employ hir pay us buy purchas order spend sell send writ serv help support manag supervis lead hous host train
+    treat teach reach feed
+    """.split()
+)
+"""Stems of what is done by, or to, people who are more than a number that came or lives somewhere."""
 
 
 def name_people(r: Reader) -> None:
     """Give each unknown word for people the one table it can mean; leave it unknown where it may mean several."""
     for n, item in enumerate(r.items):
         named = item.kind == "unknown" or (item.kind == "verb" and singular(item.text.lower()) in STAFF)
-        if item.stem in _ANYBODY and item.kind == "name" and not item.tables and _do_more_than_come(r):
+        if item.stem in ANYBODY and item.kind == "name" and not item.tables and _do_more_than_come(r):
             item = r.items[n] = Item(
                 "unknown", item.text, sentence=item.sentence, stem=item.stem, position=item.position
             )
             named = True  # people who work are no visitors, whatever a column counts
-        if not named or item.meanings or item.capital:
+        if not named or item.meanings or item.capital or _of_unknown_verb(r, n):
             continue
         table = _meant(r, item)
         if table is not None:
@@ -70,11 +77,23 @@ def _meant(r: Reader, item: Item) -> str | None:
     others = [t for t in people if t not in staff]
     if item.stem in _CUSTOMERS:
         return others[0] if len(others) == 1 else None
-    if item.stem not in _ANYBODY:
+    if item.stem not in ANYBODY:
         return None
     if _work(r):
         return staff[0] if len(staff) == 1 else None
     return people[0] if len(people) == 1 else _who_did_it(r, people)
+
+
+def staff_of(r: Reader) -> str | None:
+    """Return the one table of those who work here."""
+    staff = [t.name for t in r.lexicon.catalog if not t.is_view and _work_here(r, t.name)]
+    return staff[0] if len(staff) == 1 else None
+
+
+def _of_unknown_verb(r: Reader, n: int) -> bool:
+    """Whether people are ranked by what nothing here is called: "houses the most people" is not about just anybody."""
+    before = r.items[n - 2 : n] if n > 1 else []
+    return bool(before) and before[0].kind == "unknown" and before[1].kind == "superlative"
 
 
 def _do_more_than_come(r: Reader) -> bool:
@@ -87,13 +106,13 @@ def leave_out_people(r: Reader) -> None:
     for n, item in enumerate(r.items[1:-1], 1):
         before, after = r.items[n - 1], r.items[n + 1]
         asked = before.kind == "name" and bool(before.columns) and after.kind == "verb" and not after.columns
-        if asked and item.stem in _ANYBODY and not item.tables and r.items[0].kind in {"relative", "name"}:
+        if asked and item.stem in ANYBODY and not item.tables and r.items[0].kind in {"relative", "name"}:
             del r.items[n]
             return
 
 
 def _work(r: Reader) -> bool:
-    return any(i.kind == "verb" and i.stem in {"work", "employ"} for i in r.items)
+    return any(i.kind == "verb" and i.stem in HIRING | {"work"} for i in r.items)
 
 
 def _who_did_it(r: Reader, people: list[str]) -> str | None:

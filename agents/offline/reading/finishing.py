@@ -21,6 +21,7 @@ from agents.offline.reading.refusing import (
     refuse_what_is_to_come,
     through_sales,
 )
+from agents.offline.reading.take_acts import WHO_IS_MEANT
 from agents.offline.reading.take_clauses import joined
 from agents.offline.reading.take_events import keys_said, through_events
 from agents.offline.reading.take_money import brought_in, counted_daily, is_added
@@ -83,7 +84,7 @@ def _answer_the_question_word(r: Reader) -> None:
     elif r.asked == "where" and not r.measures and not r.columns:
         _show(r, r.resolver.place(r.subject), "place")
     elif r.asked == "who" and not r.subject_named and not r.columns and not r.groups:
-        raise NotUnderstood("I did not understand who is meant: name what they are, like “which customers”.")
+        raise NotUnderstood(WHO_IS_MEANT)
     elif r.exists and not r.measures:
         r.columns = []
         r.measures.append(Measure("count", r.subject))
@@ -384,6 +385,8 @@ def _compared(r: Reader, plan: Plan) -> Plan:
     if column is None or r.lexicon.column(column).kind != "date":
         raise NotUnderstood("I found no dates to compare the two periods by.")
     first, second = r.periods
+    if first.weekdays or second.weekdays:
+        raise NotUnderstood("I cannot set days of the week beside each other yet: ask for the number by weekday.")
     newer, older = sorted((first, second), key=lambda p: p.start or p.end or date.min, reverse=True)
     for period in (newer, older):
         r.assumptions.append(f"{period.words[:1].upper()}{period.words[1:]} means {period.describe()}.")

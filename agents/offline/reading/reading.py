@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from agents.offline.english.others import ENGLISH_ONLY
 from agents.offline.english.vocabulary import PEOPLE
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.meaning.linking import Item
@@ -21,6 +20,7 @@ from agents.offline.reading.reader import Reader, Scope
 from agents.offline.reading.setting_aside import set_aside
 from agents.offline.reading.subject import find_subject, mention_tables
 from agents.offline.reading.superiors import take_superior
+from agents.offline.reading.take_acts import name_acts
 from agents.offline.reading.take_changes import name_changes
 from agents.offline.reading.take_clauses import (
     take_and,
@@ -93,6 +93,7 @@ def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     name_late(reader)
     name_room(reader)
     name_nobody(reader)
+    name_acts(reader)
     leave_out_people(reader)
     name_people(reader)
     name_new(reader)
@@ -111,7 +112,6 @@ def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
         raise NotUnderstood("I can tell what happened, not why: ask for a number, split by what may explain it.")
     about = any(i.meanings or i.kind == "count" or reader.resolver.is_money(i.text) for i in items)
     if not about and not asks_what_was_made(reader):
-        _refuse_other_languages(items)
         unknown = next((i for i in items if i.kind == "unknown"), None)
         raise NotUnderstood(
             f"I found nothing about “{unknown.text}” in this database."
@@ -138,12 +138,6 @@ def walk(reader: Reader) -> None:
             _begin_sentence(reader)
         _HANDLERS[item.kind](reader)
     reader.settle()
-
-
-def _refuse_other_languages(items: Sequence[Item]) -> None:
-    """Decline plainly where not one word is English."""
-    if items and all(i.kind in {"unknown", "and", "number"} for i in items) and len(items) > 1:
-        raise NotUnderstood(ENGLISH_ONLY)
 
 
 def _asks_who(r: Reader) -> bool:
