@@ -42,6 +42,8 @@ def hide_secrets(settings: Settings) -> None:
     for handler in logging.getLogger().handlers:
         if not isinstance(handler.formatter, _Redacting):
             handler.setFormatter(_Redacting(handler.formatter, secrets))
+    for alone in ("engineio.server", "socketio.server"):  # They write by themselves, too: twice, and what is secret.
+        logging.getLogger(alone).handlers.clear()
     for client in ("httpx", "httpx2"):  # They write a line for each request to the model: four for every question.
         logging.getLogger(client).setLevel(logging.WARNING)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import chainlit as cl
@@ -126,6 +127,15 @@ def _stop_waiting(session: WebsocketSession) -> None:
         waiting.cancel()
 
 
+async def on_connect(sid: str, environ: dict[str, Any], auth: Any = None) -> bool:
+    """Do what Chainlit does; who brings what no page sends is turned away, where its own fails with a traceback."""
+    try:
+        return bool(await chainlit.socket.connect(sid, environ, auth))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        log.warning("a page was turned away: it did not say who it is (%s)", type(error).__name__)
+        return False
+
+
 async def on_connection(sid: str) -> None:
     """Do what Chainlit does; a page that is back gets what it missed."""
     await chainlit.socket.connection_successful(sid)
@@ -143,6 +153,7 @@ async def on_connection(sid: str) -> None:
         await answer.show_again()
 
 
+sio.on("connect", on_connect)
 sio.on("connection_successful", on_connection)
 sio.on("disconnect", on_disconnection)
 make_lean()

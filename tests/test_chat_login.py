@@ -14,6 +14,7 @@ from fastapi import HTTPException
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # What Chainlit imports is written for older versions of what that imports.
     from chat.login import SECRET, ensure_secret, whom_it_names
+    from chat.presence import on_connect
 
 KEY = "of thirty-two bytes, as one should be"
 
@@ -68,3 +69,12 @@ def test_a_token_that_names_nobody_is_refused_in_one_sentence(
         whom_it_names(token)
     assert refused.value.status_code == 401
     assert sentence in refused.value.detail
+
+
+@pytest.mark.parametrize("brought", [None, {}, [], "x", {"sessionId": [1]}, {"sessionId": "new", "userEnv": "{"}])
+async def test_who_joins_without_saying_who_it_is_is_turned_away_in_a_line(
+    brought: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await on_connect("a connection", {}, brought) is False
+    [record] = caplog.records
+    assert record.message.startswith("a page was turned away") and record.exc_info is None

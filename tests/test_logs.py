@@ -45,3 +45,14 @@ def test_a_password_inside_a_setting_is_hidden(written: io.StringIO, secret: str
 def test_what_looks_like_a_key_is_hidden(written: io.StringIO) -> None:
     logging.getLogger("x").error("Incorrect API key provided: sk-proj-abcdef123456")
     assert "abcdef" not in written.getvalue()
+
+
+@pytest.mark.parametrize("name", ["engineio.server", "socketio.server"])
+def test_a_library_writes_nothing_past_the_log(
+    written: io.StringIO, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = io.StringIO()
+    monkeypatch.setattr(logging.getLogger(name), "handlers", [logging.StreamHandler(alone)])
+    hide_secrets(Settings())
+    logging.getLogger(name).error("failed with %s", "correct-horse")
+    assert (alone.getvalue(), written.getvalue()) == ("", "failed with •••\n")
