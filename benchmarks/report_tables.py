@@ -135,9 +135,10 @@ def machine(measured: Measured) -> str:
     if not told:
         return NOT_MEASURED
     packages = ", ".join(f"{name} {found}" for name, found in told["packages"].items())
+    commit = f" at commit {told['commit']}" if told.get("commit") else ""
     return (
         f"{told['cores']} cores of {told['processor']}, {told['memory_gib']:.0f} GiB of memory, {told['system']}, "
-        f"Python {told['python']}; measured on {told['date']}.\n\nPackages: {packages}."
+        f"Python {told['python']}; measured on {told['date']}{commit}.\n\nPackages: {packages}."
     )
 
 

@@ -17,6 +17,7 @@ from benchmarks.report import render, write_report
 from benchmarks.report_endpoints_verdicts import endpoints_targets
 from benchmarks.report_measured import Measured, lost
 from benchmarks.report_plots import PLOTS
+from benchmarks.report_tables import machine
 from benchmarks.report_verdicts import RATIO, Target, number, targets
 from tests.requester_figures import FIGURES
 
@@ -125,6 +126,7 @@ MACHINE = {
     "system": "Linux 6.1",
     "python": "3.11.7",
     "date": "2026-01-31",
+    "commit": "abc1234",
     "packages": {"chainlit": "2.12.0"},
 }
 MEASURED = Measured(RUNS, MACHINE)
@@ -251,3 +253,8 @@ def test_a_run_is_measured_and_one_that_fails_does_not_cost_it(tmp_path: Path) -
     assert measured["answered"]["figures"]["cpu_per_question_ms"] > 0
     assert "figures" not in measured["hopeless"]
     assert "--rounds" in measured["hopeless"]["error"]
+
+
+def test_the_report_says_of_which_code_it_tells() -> None:
+    assert "measured on 2026-01-31 at commit abc1234." in machine(MEASURED)
+    assert "measured on 2026-01-31." in machine(Measured(RUNS, MACHINE | {"commit": ""})), "of a folder without git"
