@@ -68,6 +68,8 @@ QUESTIONS = (
     "Top 7 weekdays by goals",
     "Average metres by weekday and team",
     "Compare goals in 2025 and 2026 by weekday",
+    "How many goals on weekends?",
+    "How many goals were scored on Mondays in 2025 per team?",
 )
 
 

@@ -19,6 +19,7 @@ from agents.offline.analyst import Analyst
 from agents.offline.writer import OfflineWriter
 from agents.question import Question
 from bootstrap import open_asker
+from errors import QuestionDeclined
 from tests.asked import Answer, ask, offline_settings
 from tools.breakdown_split import split
 from tools.catalog import Catalog, Dialect, Found
@@ -123,3 +124,64 @@ async def test_weekdays_pass_the_guard_and_are_told_in_words_in_each_dialect(fil
         "Make one row for each day of the week of sold at, and work out the total price.",
         "Sort by the day of the week of sold at.",
     ]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    ("question", "days"),
+    [
+        ("How many tickets were sold on Mondays?", {0}),
+        ("How many tickets were sold on a Monday?", {0}),
+        ("How many tickets were sold on weekends?", {5, 6}),
+        ("How many tickets were sold on weekdays?", {0, 1, 2, 3, 4}),
+        ("How many tickets were sold on Mondays or Sundays?", {0, 6}),
+        ("How many tickets were not sold on Sundays?", {0, 1, 2, 3, 4, 5}),
+    ],
+)
+async def test_days_of_the_week_are_those_of_every_week(cinema: Cinema, question: str, days: set[int]) -> None:
+    answer = await cinema.ask(question)
+    assert answer.rows is not None
+    assert answer.rows.values[0][0] == sum(when.weekday() in days for when, _ in cinema.sold)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("question", ["How many tickets on Sundays in March?", "How many tickets in March on Sundays?"])
+async def test_a_weekday_and_a_month_must_both_be_so(cinema: Cinema, question: str) -> None:
+    answer = await cinema.ask(question)
+    assert answer.rows is not None
+    assert answer.rows.values[0][0] == sum(w.weekday() == 6 and w.month == 3 for w, _ in cinema.sold)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many tickets on Monday?",
+        "How many tickets since Mondays?",
+        "How many tickets between Mondays and Fridays?",
+        "How many tickets on Sundays and in March?",
+        "Compare tickets on weekdays and weekends",
+    ],
+)
+async def test_what_may_mean_one_day_or_several_things_is_declined(cinema: Cinema, question: str) -> None:
+    assert (await cinema.ask(question)).status == "declined"
+
+
+@pytest.mark.parametrize("kept", ["'Monday'", "1"])
+async def test_a_day_that_a_table_keeps_is_not_looked_for_in_another_ones_date(tmp_path: Path, kept: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "gym.sqlite")) as database, database:
+        database.executescript(f"""
+            CREATE TABLE trainers (trainer_id INTEGER PRIMARY KEY, name TEXT, hired_on DATE);
+            CREATE TABLE classes (
+                class_id INTEGER PRIMARY KEY, trainer_id INTEGER REFERENCES trainers (trainer_id), weekday
+            );
+            INSERT INTO trainers VALUES (1, 'Ann', '2026-03-01');
+            INSERT INTO classes VALUES (1, 1, {kept}), (2, 1, {kept});
+        """)
+    writer = OfflineWriter(Analyst(read_catalog(f"sqlite:///{tmp_path}/gym.sqlite")))
+    question = Question("How many classes take place on Mondays?", TODAY)
+    if kept == "1":
+        with pytest.raises(QuestionDeclined):
+            await writer.write(question, Found(()), None)
+    else:
+        assert "hired_on" not in (await writer.write(question, Found(()), None)).sql

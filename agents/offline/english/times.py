@@ -30,9 +30,14 @@ class Period:
     """As the question said it: "last quarter"."""
     sides: tuple[Period, Period] | None = field(default=None, compare=False, repr=False)
     """The first and the last part of it, where it was said as "from May to June"."""
+    weekdays: tuple[str, ...] = ()
+    """The days of the week that alone are meant: "on Mondays"."""
 
     def describe(self) -> str:
         """Return the days in words, both ends included: "1 July to 30 September 2026"."""
+        if self.weekdays:
+            first, *more = self.weekdays
+            return f"every {first}" + (f" {'to' if len(more) > 1 else 'and'} {more[-1]}" if more else "")
         last = self.end - timedelta(days=1) if self.end else None
         if self.start and last:
             if self.start == last:
@@ -184,8 +189,17 @@ def _year_said(match: re.Match[str], today: date) -> int:
     return today.year - 1 if said.startswith(("last", "previous")) else today.year
 
 
+def _weekdays(match: re.Match[str], today: date) -> Period:
+    several = {"weekend": tuple(calendar.day_name)[5:], "weekday": tuple(calendar.day_name)[:5]}
+    named = match["one"] or match["many"] or "weekday"
+    said = named if named in several else named.capitalize()
+    words = f"on a {said}" if match["one"] else f"on {said}s"
+    return Period(None, None, words, weekdays=several.get(named, (said,)))
+
+
 _N = r"(?P<n>\d+|a|one|two|three|four|five|six|seven|eight|nine|ten|twelve)"
 _UNIT = r"(?P<unit>day|week|month|quarter|year)s?"
+_DAY = "|".join(calendar.day_name).lower()
 _MONTH = "(?P<month>" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")\.?"
 _IN_YEAR = r"(?:(?: of| in| ,)? (?P<y>(?:19|20)\d\d|last year|this year|previous year))?"
 _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Period]], ...] = tuple(
@@ -208,6 +222,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Period]]
         (rf"(?P<short>){_UNIT} to date", _to_date),
         (rf"(?:the )?(?P<which>this|current|last|previous|next) {_UNIT}", _unit),
         (r"(?P<day>today|yesterday|tomorrow)", _relative_day),
+        (rf"(?:on )?an? (?P<one>{_DAY})(?P<many>)", _weekdays),
+        (rf"on a (?P<one>weekend)|(?:(?:on|at) )?(?P<many>{_DAY}|weekend)s|on weekdays", _weekdays),
         (r"(?:the )?(?P<decade>(?:19|20)\d0)s", _decade),
         (r"(?:the )?(?:year )?(?P<year>(?:19|20)\d\d)", _year),
     )
@@ -223,11 +239,13 @@ def read_period(words: tuple[str, ...], today: date) -> tuple[Period, int] | Non
         if words[: len(lead)] != lead:
             continue
         first = _plain_period(words[len(lead) :], today)
+        if first and first[0].weekdays:
+            return None  # "since Mondays": no one day
         if first:
             return sides(words, len(lead), first, today)
     first = _plain_period(words, today)
-    if first is None:
-        return None
+    if first is None or first[0].weekdays:
+        return first
     tail = words[first[1] : first[1] + 2]
     if tail in {("or", "later"), ("or", "after"), ("and", "later"), ("or", "newer")}:
         return Period(first[0].start, None, " ".join(words[: first[1] + 2])), first[1] + 2
@@ -248,7 +266,8 @@ def _plain_period(words: tuple[str, ...], today: date) -> _Read | None:
                 period = make(match, today)
             except (ValueError, OverflowError):  # 31 February, or a year past the calendar's end
                 raise NoSuchDay(match[0]) from None
-            return replace(period, words=match[0]), len(match[0].split())
+            said = period.words if period.weekdays else match[0]
+            return replace(period, words=said), len(match[0].split())
     return None
 
 
@@ -273,7 +292,7 @@ def _span(words: tuple[str, ...], lead: int, first: _Read, today: date) -> _Read
     used = lead + first[1]
     if words[used : used + 1] in {("and",), ("to",), ("until",), ("till",), ("through",)}:
         second = _plain_period(words[used + 1 :], today)
-        if second:
+        if second and not second[0].weekdays:
             used += 1 + second[1]
             start, end = first[0].start, second[0].end
             if start and end and start >= end:  # "between March and May 2025": the year is said once

@@ -150,9 +150,9 @@ def _item_at(
     computed = before is not None and before.kind in {"aggregate", "superlative"}
     named = _named(rest, lexicon, extra, noun=computed)
     operator = _operator(lowers)
-    time = _time(rest, lowers, today, before)
+    time = _time(rest, lowers, today, before, lexicon, extra)
     if operator and operator[0].kind == "like" and rest[operator[1] :]:
-        dated = _time(rest[operator[1] :], lowers[operator[1] :], today, None)
+        dated = _time(rest[operator[1] :], lowers[operator[1] :], today, None, lexicon, extra)
         operator = None if dated else operator  # "leases that end in May": no text ends so
     if computed and named and operator and operator[0].kind == "share" and named[0].columns:
         return named  # "the maximum share of …"
@@ -261,7 +261,9 @@ def _direction(lowers: tuple[str, ...]) -> tuple[Item, int] | None:
     return Item("direction", " ".join(lowers[: used + 1]), "desc" if greatest else "asc"), used + 1
 
 
-def _time(rest: Sequence[Word], lowers: tuple[str, ...], today: date, before: Item | None) -> tuple[Item, int] | None:
+def _time(
+    rest: Sequence[Word], lowers: tuple[str, ...], today: date, before: Item | None, lexicon: Lexicon, extra: _Extra
+) -> tuple[Item, int] | None:
     if before is not None and before.kind in {"compare", "comparative", "than"} and rest[0].number is not None:
         return None
     try:
@@ -271,6 +273,8 @@ def _time(rest: Sequence[Word], lowers: tuple[str, ...], today: date, before: It
     if read is None:
         return None
     period, used = read
+    if period.weekdays and _named(rest[used - 1 :], lexicon, extra):
+        return None  # "on Mondays" where a column holds the days by their names
     return Item("period", " ".join(w.text for w in rest[:used]), period), used
 
 

@@ -27,6 +27,11 @@ def take_period(r: Reader) -> None:
         if not joined or not r.next_is("period"):
             r.at = here
             break
+        if _recurs(r.peek()) != bool(periods[0].weekdays):
+            if {"and", "or", "versus"} & set(joined):
+                raise NotUnderstood("I did not understand which days of the week are meant together with which period.")
+            r.at = here  # "on Mondays in May": both at once
+            break
         periods.append(_period(r))
         r.versus = r.versus or "versus" in joined
         both = both or ("and" in joined and "or" not in joined)
@@ -34,6 +39,11 @@ def take_period(r: Reader) -> None:
         r.periods = periods
         return
     during(r, periods, both and len(periods) > 1)
+
+
+def _recurs(item: Item | None) -> bool:
+    """Whether days of the week are meant, of whatever week."""
+    return item is not None and isinstance(item.value, Period) and bool(item.value.weekdays)
 
 
 def _taken(r: Reader, *kinds: str) -> list[Item]:
@@ -53,6 +63,7 @@ def during(r: Reader, periods: list[Period], both: bool) -> None:
     column = _date_compared(r)
     if column is None:
         raise NotUnderstood(f"I found no date that “{periods[0].words}” could be about.")
+    _refuse_days_kept_otherwise(r, column, periods[0])
     negated = r.scope.negated and r.scope.entity is None
     conditions = [_within(r, column, period) for period in periods]
     entity = r.scope.entity or r.subject
@@ -72,6 +83,16 @@ def during(r: Reader, periods: list[Period], both: bool) -> None:
         r.scope.negated = False
         found = _negate(found)
     r.add(found)
+
+
+def _refuse_days_kept_otherwise(r: Reader, date: Col, period: Period) -> None:
+    """Decline "classes on Mondays" where a class has a day of its own that is no date: another table's is not meant."""
+    if not period.weekdays or date.table == r.subject:
+        return
+    for column in r.lexicon.table(r.subject).columns:
+        if {"weekday", "day", "days", "dow"} & set(r.naming.column(r.subject, column.name)):
+            what = r.naming.say_column(r.subject, column.name)
+            raise NotUnderstood(f"I do not know which {what} of {r.naming.say_table(r.subject)} is meant.")
 
 
 def _turn_to_what_happened(r: Reader) -> None:

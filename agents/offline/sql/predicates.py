@@ -25,7 +25,7 @@ from agents.offline.plan import (
     Through,
 )
 from agents.offline.sql.frame import Frame, Names
-from agents.offline.sql.grains import days_between
+from agents.offline.sql.grains import days_between, truncate
 
 _COMPARISONS: dict[str, type[exp.Binary]] = {
     "=": exp.EQ, "!=": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE,
@@ -141,6 +141,10 @@ class Predicates:
             )
         if condition.period.end:
             bounds.append(exp.LT(this=column.copy(), expression=self._day(condition, condition.period.end.isoformat())))
+        if condition.period.weekdays:
+            weekday = truncate(column, "weekday", self._lexicon.catalog.dialect)
+            days = condition.period.weekdays
+            bounds.append(self.comparison(weekday, "in" if len(days) > 1 else "=", days))
         within = exp.and_(*bounds)
         return exp.Not(this=exp.paren(within)) if condition.negated else within
 
