@@ -71,6 +71,9 @@ ANSWERED = {
     "Which customer returns the most?": "SELECT 'Gus', 2",
     # what was delivered since was shipped too
     "Which carrier ships the most orders?": "SELECT 'Iris', 3",
+    "How many orders does each carrier ship?": "SELECT 'Iris', 3 UNION SELECT 'Hermes', 1",
+    "How many teas does each customer review?": "SELECT 'Eva', 2 UNION SELECT 'Gus', 1",
+    "Which shop is staffed by the most people?": _MOST_STAFF,
     # money, and no more than whose
     "Which shop brings in the most revenue?": _MOST_MONEY,
     "Which shop generates the most revenue?": _MOST_MONEY,
@@ -97,6 +100,12 @@ DECLINED = {
     # teas belong to customers by their reviews as well, which is nearer
     "Which customer returns the most teas?": "returns",
     "Which shop ships the most orders?": "ships",
+    "How many shops does each customer visit?": "visit",
+    "How many visitors does each shop employ?": "employ",
+    # nobody says where people live
+    "How many people live in Bergen?": "people",
+    # who has a manager is counted as such, not each by their own name
+    "How many people are employed by each employee?": "for each employee",
     # "over" belongs to the number, and is not dropped with the verb
     "Which shops make over 70 in revenue?": "over 70",
     # what people earn is a wage

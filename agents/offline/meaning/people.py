@@ -11,15 +11,17 @@ from agents.offline.meaning.linking import Item
 from agents.offline.reading.reader import Reader
 
 ANYBODY = frozenset({"person", "folk", "somebody", "everybody", "anybody", "anyone"})
-HIRING = frozenset({"employ", "hir"})
+HIRING = frozenset({"employ", "hir", "staf"})
 """Stems of what is done to those who work here."""
 _CUSTOMERS = BUYERS | {"user", "guest", "visitor"}
 _EMPLOYED = frozenset({"salary", "wage", "hired", "hire", "employed"})
 """Words of columns that only people have who work here."""
+_LIVING = frozenset({"population", "inhabitant", "resident", "people", "person"})
+"""Words of columns that count those who live somewhere."""
 _BUSY = frozenset(
     """
-    work employ hir pay us buy purchas order spend sell send writ serv help support manag supervis lead hous host train
-    treat teach reach feed
+    work employ hir staf pay us buy purchas order spend sell send writ serv help support manag supervis lead hous host
+    train treat teach reach feed
     """.split()
 )
 """Stems of what is done by, or to, people who are more than a number that came or lives somewhere."""
@@ -98,6 +100,9 @@ def _of_unknown_verb(r: Reader, n: int) -> bool:
 
 def _do_more_than_come(r: Reader) -> bool:
     """Whether people work, pay or use something: they are not those that a column of visitors counts."""
+    if any(i.kind == "verb" and i.stem == "liv" for i in r.items):
+        columns = [m for i in r.items if i.stem in ANYBODY for m in i.columns]
+        return not any(_LIVING & set(r.naming.column(m.table, m.col.name)) for m in columns)
     return any(i.kind == "verb" and i.stem in _BUSY for i in r.items)
 
 
@@ -117,7 +122,8 @@ def _work(r: Reader) -> bool:
 
 def _who_did_it(r: Reader, people: list[str]) -> str | None:
     """Return the people that the one thing which is said to have happened belongs to: members, of visits."""
-    happened = {m.table for i in r.items for m in i.tables if m.score >= SYNONYM}
+    things = {m.table for i in r.items for m in i.tables if m.score >= SYNONYM}
+    happened = {t for t in things if any(c.kind == "date" for c in r.lexicon.table(t).columns)}
     named = {m.table for i in r.items if i.kind == "verb" for m in i.columns} & set(people)
     if len(named) == 1:
         return named.pop()  # "how many people joined": those who have a date of it

@@ -17,6 +17,7 @@ from agents.offline.reading.refusing import (
     refuse_contradictions,
     refuse_leftovers,
     refuse_only,
+    refuse_own_count,
     refuse_strangers,
     refuse_what_is_to_come,
     through_sales,
@@ -52,6 +53,7 @@ def finish(r: Reader) -> Plan:
     filters, related = by_each(r, (*filters, *related)), []
     measures = average_of_each(r, through_events(r, _measures(r)))
     keys_said(r, measures)
+    refuse_own_count(r, measures)
     refuse_only(r, (*filters, *related))
     refuse_strangers(r, measures, [f.table for f in (*filters, *related) if isinstance(f, Related)])
     if group_by_listed(r, measures):

@@ -62,6 +62,14 @@ def _refuse_sums(r: Reader, measures: Sequence[Measure]) -> None:
             raise NotUnderstood(f"I cannot add up the {said}: it is not a number.")
 
 
+def refuse_own_count(r: Reader, measures: Sequence[Measure]) -> None:
+    """Decline to count what the groups are: of people managed by each employee the employee would be the only one."""
+    for group in r.groups:
+        if group.column is None and any(m.function == "count" and m.table == group.table for m in measures):
+            one = r.naming.say_table(group.table, many=False)
+            raise NotUnderstood(f"I did not understand what to count for each {one}.")
+
+
 def refuse_what_is_to_come(measures: Sequence[Measure], filters: Sequence[Filter]) -> None:
     """Decline "revenue next year": nobody has earned it yet."""
     ahead = next((f.period.words for f in filters if isinstance(f, During) and _AHEAD.search(f.period.words)), None)

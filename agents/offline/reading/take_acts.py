@@ -29,10 +29,10 @@ def name_acts(r: Reader) -> None:
         if item.stem in HIRING and _says_only_that_people_work(r, n):
             _refuse_other_employers(r, item)
             r.items[n] = Item("verb", item.text, sentence=item.sentence, stem=item.stem, position=item.position)
-        elif _does_most(r, n):
+        elif (counted := _counted(r, n)) is not None:
             _refuse_unnamed_doer(r, n)
-            _refuse_other_way(r, n)
-            _forget_state(r, n)
+            _refuse_other_way(r, n, counted)
+            _forget_state(r, n, counted)
 
 
 def _drop_earning(r: Reader) -> None:
@@ -66,7 +66,7 @@ def _is_about_staff(r: Reader) -> bool:
 def _says_only_that_people_work(r: Reader, n: int) -> bool:
     """Whether those who are employed are named beside the verb, which then names none itself."""
     verb, others = r.items[n], (*r.items[:n], *r.items[n + 1 :])
-    if verb.text.lower() not in {"employ", "employs", "employed", "hire", "hires"}:
+    if verb.text.lower() not in {"employ", "employs", "employed", "hire", "hires", "staffed"}:
         return False
     own = {m.table for m in verb.tables if m.score >= SYNONYM} <= {staff_of(r)}
     return own and any(i.stem in ANYBODY or singular(i.text.lower()) in STAFF for i in others)
@@ -84,13 +84,33 @@ def _refuse_other_employers(r: Reader, verb: Item) -> None:
             raise r.not_understood(verb)
 
 
-def _does_most(r: Reader, n: int) -> bool:
-    """Whether a word stands where the verb does: in "which tenant leases the most units"."""
+def _counted(r: Reader, n: int) -> Item | None:
+    """Return what is counted, where the word stands as the verb does that says who does it."""
+    verb, before = r.items[n], r.items[n - 1] if n else None
+    if verb.kind != "name" or before is None or before.kind not in {"name", "relative"}:
+        return None
+    return _done_most(r, n) or _done_by_each(r, n)
+
+
+def _done_most(r: Reader, n: int) -> Item | None:
+    """which tenant leases the most units"""
     verb, after = r.items[n], r.items[n + 1 : n + 3]
-    if not n or verb.kind != "name" or len(after) < 2 or after[0].text not in _MOST or after[1].kind != "name":
-        return False
+    if len(after) < 2 or after[0].text not in _MOST or after[1].kind != "name":
+        return None
     directly = after[0].position - verb.position - len(verb.text.split()) <= 1  # "the", but no "has the"
-    return directly and r.items[n - 1].kind in {"name", "relative"}
+    return after[1] if directly else None
+
+
+def _done_by_each(r: Reader, n: int) -> Item | None:
+    """how many units does each tenant lease; but "does each flat's building have" names whose building it is"""
+    if n < 4 or [i.kind for i in r.items[n - 4 : n]] != ["count", "name", "per", "name"]:
+        return None
+    counted, each, doer = r.items[n - 3 : n]
+    doer_table, done = r.resolver.table(doer), r.resolver.table(r.items[n])
+    if each.text not in {"each", "every"} or not r.touches(doer, r.items[n]):
+        return None
+    owned = doer_table is not None and done is not None and r.joins.to_one(doer_table, done)
+    return None if owned else counted
 
 
 def _refuse_unnamed_doer(r: Reader, n: int) -> None:
@@ -100,9 +120,9 @@ def _refuse_unnamed_doer(r: Reader, n: int) -> None:
         raise NotUnderstood(WHO_IS_MEANT)
 
 
-def _refuse_other_way(r: Reader, n: int) -> None:
+def _refuse_other_way(r: Reader, n: int, item: Item) -> None:
     """Decline where what is counted belongs to who does it by other rows than those that the verb names."""
-    doer, done, counted = (r.resolver.table(r.items[k]) for k in (n - 1, n, n + 2))
+    doer, done, counted = r.resolver.table(r.items[n - 1]), r.resolver.table(r.items[n]), _table_of(r, item)
     if doer is None or done is None or counted is None or done in {doer, counted} or doer == counted:
         return
     way = r.joins.path(counted, doer) or ()
@@ -110,13 +130,19 @@ def _refuse_other_way(r: Reader, n: int) -> None:
         raise r.not_understood(r.items[n])
 
 
-def _forget_state(r: Reader, n: int) -> None:
+def _table_of(r: Reader, item: Item) -> str | None:
+    """Return the table of a name, also of one that is a column of one table only."""
+    tables = {m.table for m in item.columns}
+    return r.resolver.table(item) or (tables.pop() if len(tables) == 1 else None)
+
+
+def _forget_state(r: Reader, n: int, counted: Item) -> None:
     """Take "ships" for no status: what a carrier ships was delivered since, and is no longer shipped."""
-    verb, doer, counted = r.items[n], r.items[n - 1], r.items[n + 2]
-    word = verb.text.lower()
-    if not verb.values or verb.tables or verb.quoted or not word.endswith("s"):
+    verb, doer = r.items[n], r.items[n - 1]
+    last = n > r.items.index(counted)
+    if not verb.values or verb.tables or verb.quoted or not (last or verb.text.lower().endswith("s")):
         return
-    if any((m.value or "").lower() == word for m in verb.values):
+    if not last and any((m.value or "").lower() == verb.text.lower() for m in verb.values):
         return
     if _has_happened(r, verb):
         return
@@ -124,7 +150,7 @@ def _forget_state(r: Reader, n: int) -> None:
     ways = {m.table for m in doer.columns if not doer.tables} | ({table} if table is not None else set())
     if not any(t in about or r.naming.table(t)[-1].startswith(verb.stem) for t in ways):
         raise r.not_understood(verb)
-    r.items[n] = replace(verb, kind="verb", values=(), columns=(), meanings=())
+    r.items[n] = replace(verb, kind="verb", values=(), meanings=verb.columns)
 
 
 def _has_happened(r: Reader, verb: Item) -> bool:
