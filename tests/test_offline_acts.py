@@ -100,6 +100,7 @@ DECLINED = {
     # teas belong to customers by their reviews as well, which is nearer
     "Which customer returns the most teas?": "returns",
     "Which shop ships the most orders?": "ships",
+    "How many teas does each customer return?": "return",
     "How many shops does each customer visit?": "visit",
     "How many visitors does each shop employ?": "employ",
     # nobody says where people live

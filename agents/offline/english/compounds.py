@@ -14,7 +14,7 @@ COMPOUNDS = frozenset({("email", "address"), ("e-mail", "address"), ("phone", "n
 def with_compounds(words: Sequence[Word]) -> tuple[Word, ...]:
     """Return the words with "signed up" as one, which is said of registering as well as of joining.
 
-    The return of a "return rate" is a noun, and nothing that we are told to do.
+    The return of a "return rate" is a noun, and what is returned at a question's end is nothing that we are told to do.
     """
     found: list[Word] = []
     for word in words:
@@ -24,4 +24,6 @@ def with_compounds(words: Sequence[Word]) -> tuple[Word, ...]:
             found[-1] = replace(found[-1], stem="signup")
         else:
             found.append(word)
+    if len(found) > 1 and found[-1].lower == "return":
+        found[-1] = replace(found[-1], lower="returns")
     return tuple(found)
