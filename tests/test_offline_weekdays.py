@@ -71,6 +71,12 @@ async def cinema(file: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncI
         yield Cinema(asker, sold)
 
 
+@pytest_asyncio.fixture
+async def sample_asker(tmp_path: Path) -> AsyncIterator[Asker]:
+    async with open_asker(offline_settings(tmp_path, today=TODAY)) as asker:
+        yield asker
+
+
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(
     "question", ["tickets by day of the week", "How many tickets per weekday?", "tickets sold on each day of the week"]
@@ -165,6 +171,11 @@ async def test_a_weekday_and_a_month_must_both_be_so(cinema: Cinema, question: s
 )
 async def test_what_may_mean_one_day_or_several_things_is_declined(cinema: Cinema, question: str) -> None:
     assert (await cinema.ask(question)).status == "declined"
+
+
+async def test_an_average_of_what_all_mondays_brought_in_is_no_average_of_lines(sample_asker: Asker) -> None:
+    assert (await ask(sample_asker, "average revenue per weekday", TODAY)).status == "declined"
+    assert (await ask(sample_asker, "average rating by weekday", TODAY)).status == "answered"
 
 
 @pytest.mark.parametrize("kept", ["'Monday'", "1"])

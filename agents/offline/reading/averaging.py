@@ -23,6 +23,8 @@ def average_of_each(r: Reader, measures: Sequence[Measure]) -> list[Measure]:
     if len(measures) != 1 or measures[0].function != "avg":
         return list(measures)
     measure, counts = measures[0], measures[0].column is None
+    if not counts and any(g.grain in _CYCLES and _is_sum(r, measure, g) for g in r.groups):
+        raise NotUnderstood("I cannot average over days or hours of one name yet: ask for the total of each.")
     each = _each(r, measure)
     if each is None or not (counts or _is_sum(r, measure, each)) or r.ranking is not None or r.periods or r.having:
         if counts:
