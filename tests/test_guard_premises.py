@@ -70,6 +70,16 @@ def test_a_pattern_is_told_as_what_it_asks_for(condition: str, words: str) -> No
     assert Inspector("sqlite", None).inspect(f"SELECT x FROM o WHERE {condition}")[2] == [("filter", words, "a")]
 
 
+def test_two_periods_side_by_side_are_told_as_days_and_other_alternatives_as_they_stand() -> None:
+    october, september = ("d >= '2026-10-01' AND d < '2026-11-01'", "d >= '2026-09-01' AND d < '2026-10-01'")
+    words = "d is 1 October 2026 to 31 October 2026 or 1 September 2026 to 30 September 2026"
+    for condition, told in (
+        (f"(({october}) OR ({september}))", ("filter", words, "d")),
+        ("d >= '2026-10-01' OR e = 'x'", ("filter", "d >= '2026-10-01' OR e = 'x'", "")),
+    ):
+        assert Inspector("sqlite", None).inspect(f"SELECT x FROM o WHERE {condition}")[2] == [told]
+
+
 async def test_the_guard_hands_the_premises_on() -> None:
     guard = Guard("sqlite", None)
     try:

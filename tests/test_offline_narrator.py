@@ -204,6 +204,8 @@ async def test_no_total_is_told_where_the_sql_cannot_be_read() -> None:
 async def test_figures_of_two_periods_are_no_years_though_they_look_like_some() -> None:
     said = await text("compare", "SELECT 1, 2, 3", "this_year last_year change_percent", (2327, 1832, 27.02))
     assert said.startswith("This year: 2,327; last year: 1,832. That is a rise of 495 (+27.0%).")
+    said = await text("compare", "SELECT 1, 2, 3", "october september change_percent", (33, 19, 73.68))
+    assert said.startswith("October: 33; September: 19.")
 
 
 async def test_a_sentence_begins_with_a_capital_where_the_data_has_a_small_word_and_a_code_stays() -> None:

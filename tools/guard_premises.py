@@ -8,7 +8,7 @@ from typing import Literal
 
 from sqlglot import exp
 
-from tools.conditions import conditions_of, say_condition
+from tools.conditions import conditions_of, conjuncts, say_condition
 from tools.wording import as_moment, clean, in_words, say_time
 
 Kind = Literal["period", "filter", "measure", "limit"]
@@ -33,7 +33,7 @@ def _conditions(statement: exp.Expr) -> Iterator[Premise]:
         about = {in_words(column.name).lower() for column in condition.find_all(exp.Column)}
         if condition.find(exp.Select):
             continue  # Its own conditions follow.
-        words = say_condition(condition) or clean(condition.sql(copy=False), 60)
+        words = say_condition(condition) or _either_period(condition) or clean(condition.sql(copy=False), 60)
         yield "filter", words, about.pop() if len(about) == 1 else ""
     for column, conditions in bounds.items():
         yield "period", f"{column}: {days_between(conditions)}", column
@@ -47,6 +47,18 @@ def bounded_column(condition: exp.Expr) -> str | None:
     literals = list(condition.find_all(exp.Literal))
     is_date = bool(literals) and all(lit.is_string and len(lit.this) >= 10 and as_moment(lit.this) for lit in literals)
     return in_words(columns.pop()).lower() if is_date and len(columns) == 1 else None
+
+
+def _either_period(condition: exp.Expr) -> str | None:
+    """Return the words of alternatives that each bound the same column by dates, as where two periods are compared."""
+    either = condition.unnest()
+    if not isinstance(either, exp.Or):
+        return None
+    alternatives = [list(conjuncts(side)) for side in either.flatten()]
+    columns = {bounded_column(bound) for bounds in alternatives for bound in bounds}
+    if len(columns) != 1 or None in columns:
+        return None
+    return f"{columns.pop()} is {' or '.join(days_between(bounds) for bounds in alternatives)}"
 
 
 def days_between(conditions: list[exp.Expr]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -37,7 +38,9 @@ _NO_NOUN = {"in", "last", "this", "during", "by", "of", "for", "over", "since", 
 
 
 def within(words: str) -> str:
-    """Return a column's words as they stand within a sentence; an abbreviation keeps its capitals."""
+    """Return a column's words as they stand within a sentence; an abbreviation and a month keep their capitals."""
+    if words.capitalize() in calendar.month_name:
+        return words.capitalize()
     return clean(" ".join(w if len(w) > 1 and w.isalpha() and w.isupper() else w.lower() for w in words.split()))
 
 
