@@ -5,22 +5,18 @@ A test file asks for them with `pytest_plugins = ("tests.scripted_database",)`.
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from agents.offline.analyst import Analyst
+from tests.sqlite_files import write
 from tools.reflection import read_catalog
 
 
 @pytest.fixture(scope="module")
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("scripted") / "database.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(request.module.SCRIPT)
-    return path
+    return write(tmp_path_factory.mktemp("scripted") / "database.sqlite", request.module.SCRIPT)
 
 
 @pytest.fixture(scope="module")

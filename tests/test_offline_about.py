@@ -13,6 +13,7 @@ from agents.offline.followups import OfflineSuggester
 from agents.offline.writer import OfflineWriter
 from agents.question import Draft, Question
 from errors import QuestionDeclined
+from tests.sqlite_files import write
 from tests.test_offline_everyday import BIKES, TODAY
 from tools.catalog import Found
 from tools.reflection import read_catalog
@@ -57,13 +58,7 @@ ABLE = (
 
 @pytest.fixture(scope="module")
 def bikes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _file(tmp_path_factory.mktemp("bikes") / "bikes.sqlite", BIKES)
-
-
-def _file(file: Path, script: str) -> Path:
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.executescript(script)
-    return file
+    return write(tmp_path_factory.mktemp("bikes") / "bikes.sqlite", BIKES)
 
 
 def _analyst(file: Path) -> Analyst:
@@ -119,5 +114,5 @@ async def test_tables_of_a_restaurant_are_its_own(tmp_path: Path) -> None:
     script = (
         "CREATE TABLE tables (table_id INTEGER PRIMARY KEY, seats INTEGER); INSERT INTO tables VALUES (1, 4), (2, 6)"
     )
-    file = _file(tmp_path / "restaurant.sqlite", script)
+    file = write(tmp_path / "restaurant.sqlite", script)
     assert (await _asked(file, "How many tables are there?"))[1] == [(2,)]

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -14,9 +13,10 @@ import pytest
 from agents.offline.analyst import Analyst
 from agents.offline.meaning.resolving import NotUnderstood
 from jobs.evaluation.rows import compare
-from tools.reflection import read_catalog
 
 TODAY = date(2026, 11, 20)
+
+pytest_plugins = ("tests.scripted_database",)
 
 SCRIPT = """
 CREATE TABLE clerks (clerk_id INTEGER PRIMARY KEY, full_name TEXT NOT NULL, hired_on TEXT, boss_id INTEGER REFERENCES clerks (clerk_id));
@@ -81,23 +81,10 @@ QUESTIONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def lettings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("lettings") / "lettings.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(SCRIPT)
-    return path
-
-
-@pytest.fixture(scope="module")
-def analyst(lettings: Path) -> Iterator[Analyst]:
-    yield Analyst(read_catalog(f"sqlite:///{lettings}"))
-
-
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_a_question_about_flats_to_let_is_answered(question: str, analyst: Analyst, lettings: Path) -> None:
+def test_a_question_about_flats_to_let_is_answered(question: str, analyst: Analyst, database: Path) -> None:
     sql = analyst.understand(question, TODAY).sql
-    with closing(sqlite3.connect(lettings)) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         gold, rows = (connection.execute(query).fetchall() for query in (QUESTIONS[question], sql))
     assert compare(gold, rows), sql
 

@@ -14,6 +14,7 @@ from agents.offline.writer import OfflineWriter
 from agents.question import Draft, Question
 from errors import QuestionDeclined
 from jobs.evaluation.rows import compare
+from tests.sqlite_files import write
 from tests.test_offline_everyday import BIKES, TODAY
 from tools.catalog import Found
 from tools.reflection import read_catalog
@@ -91,18 +92,12 @@ DECLINED = (
 
 @pytest.fixture(scope="module")
 def bikes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _file(tmp_path_factory.mktemp("bikes") / "bikes.sqlite", BIKES)
+    return write(tmp_path_factory.mktemp("bikes") / "bikes.sqlite", BIKES)
 
 
 @pytest.fixture(scope="module")
 def post(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _file(tmp_path_factory.mktemp("post") / "post.sqlite", POST)
-
-
-def _file(file: Path, script: str) -> Path:
-    with closing(sqlite3.connect(file)) as connection, connection:
-        connection.executescript(script)
-    return file
+    return write(tmp_path_factory.mktemp("post") / "post.sqlite", POST)
 
 
 async def _draft(file: Path, question: str) -> Draft:
@@ -142,7 +137,7 @@ async def test_a_row_without_a_name_is_listed_whole(bikes: Path) -> None:
 
 
 async def test_a_number_on_the_door_is_not_taken_for_a_key(tmp_path: Path) -> None:
-    file = _file(
+    file = write(
         tmp_path / "inn.sqlite",
         "CREATE TABLE rooms (room_id INTEGER PRIMARY KEY, room_number INTEGER, floor INTEGER);"
         "INSERT INTO rooms VALUES (12, 301, 3), (13, 12, 1)",
