@@ -138,7 +138,7 @@ async def test_stop_stops_the_statement_in_the_database(browser: Browser, offlin
         await expect(chat.receipts.first).to_contain_text("Stopped")
         await expect(page.get_by_text("Task manually stopped.")).to_have_count(0)
         await falls_idle(offline)
-        assert await (await chat.ask(FIVE)).rows.count() == 5
+        await expect((await chat.ask(FIVE)).rows).to_have_count(5)
 
 
 async def test_stop_reaches_an_edited_question_too(browser: Browser, offline: Served) -> None:
