@@ -129,7 +129,7 @@ async def test_an_investigation_shows_each_of_its_queries(browser: Browser, mode
         await expect(query.locator("tbody tr")).to_have_count(11)
         await expect(query.locator("pre")).to_contain_text("SELECT")
         # The next question is one like any other again.
-        assert await (await chat.ask("How many customers are there?")).rows.count() == 1
+        await expect((await chat.ask("How many customers are there?")).rows).to_have_count(1)
 
 
 async def test_the_keyboard_goes_through_an_answer_in_the_order_in_which_it_is_seen(
