@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from playwright.async_api import Locator, Page, expect
@@ -43,6 +44,20 @@ class ChatPage:
         await asked.locator(".edit-message").click()
         await self._page.locator("#edit-chat-input").fill(question)
         await self._page.locator(".confirm-edit").click()
+
+    async def is_still(self, what: Locator) -> float:
+        """Wait until something keeps its place, and return how far below the top of the window that is.
+
+        The page scrolls a question to its top smoothly; a click on what moves meanwhile can carry the page elsewhere.
+        """
+        seen: list[float] = []
+        async with asyncio.timeout(20):
+            while len(seen) < 5 or len(set(seen[-5:])) > 1:
+                box = await what.bounding_box()
+                assert box is not None, "it is not on the page"
+                seen.append(box["y"])
+                await asyncio.sleep(0.1)
+        return seen[-1]
 
     async def answer(self, number: int = 0) -> Answered:
         """Return an answer when it stands: 0 is the conversation's first."""

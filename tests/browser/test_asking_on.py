@@ -145,6 +145,22 @@ async def test_who_waits_gets_the_next_questions_and_may_click_one(browser: Brow
         await expect((await chat.answer(1)).receipt).to_contain_text("Answered in")
 
 
+async def test_what_a_person_looks_at_stays_where_it_is_when_the_next_questions_come(
+    browser: Browser, by: Told
+) -> None:
+    async with asking(browser, by) as (page, chat):
+        await page.set_viewport_size({"width": 390, "height": 844})
+        first = await chat.ask(FIVE)
+        tab = first.root.get_by_role("tab", name="Understood")
+        await chat.is_still(tab)  # The page brings the question to its top first.
+        await tab.click()
+        stood = await chat.is_still(tab)
+        by.slow.may.set()
+        await expect(first.followups).to_have_count(3)
+        assert await chat.is_still(tab) == stood
+        await expect(tab).to_be_in_viewport(ratio=1)
+
+
 async def test_an_edited_question_is_answered_while_its_next_questions_are_written(browser: Browser, by: Told) -> None:
     async with asking(browser, by) as (_, chat):
         await chat.ask(FIVE)

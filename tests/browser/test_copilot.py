@@ -181,8 +181,10 @@ async def test_on_a_telephone_the_copilot_has_the_screens_width(browser: Browser
         answer = await chat.ask("Which five products earned the most last quarter?")
         box = await page.locator("#chainlit-copilot-chat").bounding_box()
         assert box is not None and box["width"] > 360
-        await answer.root.get_by_role("tab", name="Understood").click()  # All tabs are within reach.
-        await expect(answer.root.get_by_role("tab", name="Understood")).to_be_in_viewport(ratio=1)
+        tab = answer.root.get_by_role("tab", name="Understood")
+        await chat.is_still(tab)
+        await tab.click()  # All tabs are within reach.
+        await expect(tab).to_be_in_viewport(ratio=1)
 
 
 async def _open(page: Page, button: str = "Ask Quaestor", *, greets: bool = True) -> ChatPage:
