@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import SettingsInvalid
+from errors import IndexUnavailable, SettingsInvalid
 from llm.embeddings import LocalEmbedder
 from tools.catalog import Term
 from tools.knowledge import Knowledge, open_knowledge
@@ -127,6 +128,46 @@ async def test_what_changes_is_read_again_and_what_is_wrong_then_changes_nothing
         ]
         (tmp_path / "glossary.md").unlink()
         assert (await knowledge.told("waste")).said == ()
+
+
+async def test_who_leaves_while_the_files_are_read_does_not_keep_what_changed_from_the_next(
+    tmp_path: Path, models: Path
+) -> None:
+    embedding = asyncio.Event()
+
+    class Slow(LocalEmbedder):
+        async def embed(self, texts):  # type: ignore[no-untyped-def]
+            if not embedding.is_set():
+                embedding.set()
+                await asyncio.Event().wait()
+            return await super().embed(texts)
+
+    async with open_knowledge(tmp_path, Index("k", tmp_path / "v" / "vectors.sqlite", Slow(models))) as knowledge:
+        knowledge._look_every = knowledge._look_at = 0
+        write(tmp_path, "glossary.md", "takings = revenue\n")
+        asking = asyncio.create_task(knowledge.told("takings"))
+        await embedding.wait()
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert names((await knowledge.told("takings")).said) == ["takings"]
+
+
+async def test_what_changed_while_the_index_was_away_holds_as_soon_as_it_is_back(tmp_path: Path, models: Path) -> None:
+    class Away(Index):
+        times = 1
+
+        async def bring_up(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+            if self.times:
+                self.times -= 1
+                raise IndexUnavailable("The schema index does not answer.")
+            return await super().bring_up(*args, **kwargs)
+
+    index = Away("k", tmp_path / "v" / "vectors.sqlite", LocalEmbedder(models))
+    async with open_knowledge(tmp_path, index) as knowledge:
+        knowledge._look_every = knowledge._look_at = 0
+        write(tmp_path, "glossary.md", "takings = revenue\n")
+        assert (await knowledge.told("takings")).said == ()
+        assert names((await knowledge.told("takings")).said) == ["takings"]
 
 
 async def test_only_what_is_new_is_embedded(tmp_path: Path, models: Path) -> None:

@@ -98,11 +98,14 @@ class Knowledge:
             self._look_at = time.monotonic() + self._look_every
             if stamp == self._stamp:
                 return
-            self._stamp = stamp
-            held = await asyncify(self._read_files, limiter=self._threads)()
+            try:
+                held = await asyncify(self._read_files, limiter=self._threads)()
+            except SettingsInvalid:
+                self._stamp = stamp  # Read once more they would say the same: somebody has to mend them.
+                raise
             if self._index and (held.entries or self._held.entries):
                 await self._index.bring_up(list(held.entries.values()))
-            self._held = held
+            self._stamp, self._held = stamp, held
 
     async def find(self, question: str) -> tuple[SavedQuestion, ...]:
         """Return the saved questions like this one, nearest first; one that asks the same has `same` set."""
