@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import date, datetime, time
@@ -233,6 +234,21 @@ def test_a_server_that_does_not_let_us_in_is_told_in_one_sentence(mariadb_url: s
         database.probe()
     assert "secret" not in str(raised.value)
     assert PASSWORD not in str(raised.value)
+
+
+def test_a_server_that_takes_the_call_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mysql, "_CONNECT_TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        database = MySQL(read_url(f"mysql://u:secret@127.0.0.1:{silent.getsockname()[1]}/shop"))
+        with pytest.raises(DatabaseUnavailable, match="does not answer"):
+            database.probe()
+
+
+def test_a_statement_may_take_longer_than_the_greeting(mariadb_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mysql, "_CONNECT_TIMEOUT", 0.5)
+    database = MySQL(read_url(mariadb_url))
+    assert fetch(database, "SELECT SLEEP(0.8)").values == ((0,),)
+    database.close()
 
 
 def test_an_option_that_the_driver_does_not_know_is_named() -> None:

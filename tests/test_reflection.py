@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,6 +16,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from errors import DatabaseUnavailable, SettingsInvalid
+from tools import reflection
 from tools.catalog import Catalog, Column, ForeignKey, Table
 from tools.reflection import read_catalog
 from tools.schema_catalog import catalog_key, load_catalog
@@ -462,6 +464,12 @@ def test_mariadb_is_read(mariadb_shop: str) -> None:
     }
     assert column(catalog, "artist.name").description == "On the cover."
     assert table(catalog, "album").foreign_keys == (ForeignKey(("artist_id",), "artist", ("id",)),)
+
+
+def test_a_server_that_takes_the_call_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reflection, "SILENCE_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(DatabaseUnavailable, match="does not answer"):
+        read_catalog(f"mysql://u:hunter2@127.0.0.1:{silent.getsockname()[1]}/d")
 
 
 def test_a_refused_password_is_said_and_not_shown(mariadb_url: str) -> None:

@@ -27,6 +27,8 @@ from tools.reflection_sql import SQLSource
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5
+SILENCE_SECONDS = 60
+"""How long a server may say nothing where only the driver can give it up; statements have deadlines of their own."""
 FILE_DIALECTS: tuple[Dialect, ...] = ("sqlite", "duckdb")
 
 Progress = Callable[[str, int, int], None]
@@ -103,11 +105,11 @@ def _engine(url: URL, dialect: Dialect) -> Engine:
     if dialect == "sqlite":
         file = database_file(url)
         return sqlalchemy.create_engine("sqlite://", creator=lambda: _connect_sqlite(file), poolclass=NullPool)
+    limits = {"connect_timeout": CONNECT_SECONDS}
+    if dialect == "mysql":  # Its driver would wait for ever for the greeting of what is no MySQL.
+        limits["read_timeout"] = SILENCE_SECONDS
     return sqlalchemy.create_engine(
-        url.set(drivername=_DRIVERS[dialect]),
-        connect_args={"connect_timeout": CONNECT_SECONDS},
-        poolclass=NullPool,
-        isolation_level="AUTOCOMMIT",
+        url.set(drivername=_DRIVERS[dialect]), connect_args=limits, poolclass=NullPool, isolation_level="AUTOCOMMIT"
     )
 
 

@@ -23,6 +23,7 @@ from tools.connections.values import fetched
 
 logger = logging.getLogger(__name__)
 _CONNECT_TIMEOUT = 5
+"""Seconds for the way to the server, and for each word of its greeting: silence must not keep a thread."""
 _LOCK_WAIT = 5
 _KILL_TIMEOUT = 2
 
@@ -121,7 +122,7 @@ class MySQL:
             with suppress(pymysql.MySQLError):
                 return self._begin(idle, statement)
         try:
-            return self._begin(self._connect(), statement)
+            return self._begin(_unhurried(self._connect()), statement)
         except pymysql.MySQLError as error:
             raise self._translated(error, statement) from error
 
@@ -163,6 +164,12 @@ class MySQL:
         if code in _LOST or isinstance(error, pymysql.InterfaceError):
             return DatabaseUnavailable(f"{self._place} closed the connection. Ask again in a moment.")
         return SQLFailed(str(complaint or error))
+
+
+def _unhurried(connection: _Connection) -> _Connection:
+    """Return the connection without the greeting's time limit: a statement has its own, in the server."""
+    connection._read_timeout = None  # type: ignore[attr-defined]  # pymysql has no other way once it is connected
+    return connection
 
 
 def _begin(connection: _Connection, timeout: float) -> None:
@@ -226,6 +233,7 @@ def _arguments(url: URL) -> dict[str, Any]:
         "database": url.database,
         "charset": "utf8mb4",
         "connect_timeout": _CONNECT_TIMEOUT,
+        "read_timeout": _CONNECT_TIMEOUT,
         "local_infile": False,
         "cursorclass": SSCursor,
         "conv": conversions | {FIELD_TYPE.TIME: _time},
