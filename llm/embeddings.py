@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import cached_property
@@ -137,6 +138,9 @@ class LocalEmbedder:
             ) from error
 
     def _open_session(self) -> Any:
+        # Since 1.29 it reports to its makers what it runs, and keeps a number for the machine, unless it is told not to
+        # before it is loaded (onnxruntime's docs/Privacy.md).
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
 
         if not self._file.exists():

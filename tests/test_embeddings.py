@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import traceback
@@ -122,6 +123,20 @@ def test_processes_that_build_the_model_at_once_do_not_harm_each_other(tmp_path:
     ]
     assert [process.communicate()[0].strip() for process in processes] == ["384"] * 3
     assert [file.name for file in tmp_path.iterdir()] == ["all-MiniLM-L6-v2-int8.onnx"]
+
+
+def test_nobody_is_told_of_what_is_embedded(tmp_path: Path) -> None:
+    # Where onnxruntime reports, it first writes a number for the machine into its user's home; under CI it never does.
+    home, models = tmp_path / "home", tmp_path / "models"
+    home.mkdir()
+    code = (
+        "import asyncio, sys; from pathlib import Path; from llm.embeddings import LocalEmbedder;"
+        "asyncio.run(LocalEmbedder(Path(sys.argv[1])).embed(['x']))"
+    )
+    quiet = ("CI", "PYTEST", "ORT_", "XDG_", "GITHUB_", "TF_BUILD")
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith(quiet)}
+    subprocess.run([sys.executable, "-c", code, str(models)], env={**surroundings, "HOME": str(home)}, check=True)
+    assert not list(home.rglob("*"))
 
 
 async def test_questions_that_come_together_get_the_vectors_they_would_get_alone(local: LocalEmbedder) -> None:
