@@ -29,7 +29,8 @@ class _Lane(Generic[T]):
         """Done with the first item, the end or the fault."""
         self.fault: BaseException | None = None
         self._items: asyncio.Queue[tuple[T] | None] = asyncio.Queue(_AHEAD)
-        self._task = asyncio.create_task(self._go(call))
+        self._is_stopped = False
+        self.task = asyncio.create_task(self._go(call))
 
     async def _go(self, call: Callable[[Turn], AsyncGenerator[T]]) -> None:
         try:
@@ -38,6 +39,11 @@ class _Lane(Generic[T]):
                     await self._items.put((item,))
                     self._tell()
         except Exception as error:
+            self.fault = error
+        except asyncio.CancelledError as error:
+            if self._is_stopped:
+                raise
+            # The call has ended as cancelled by itself: whoever reads is to hear of it, and not to wait for ever.
             self.fault = error
         await self._items.put(None)
         self._tell()
@@ -52,11 +58,10 @@ class _Lane(Generic[T]):
         if self.fault is not None:
             raise self.fault
 
-    async def stop(self) -> None:
-        self._task.cancel()
-        await asyncio.wait((self._task,))
-        # A task that was cancelled before it ran has not given its turn back.
-        self.turn.leave()
+    def stop(self) -> None:
+        """Let the task end, which gives its turn back; it may take a while to say goodbye."""
+        self._is_stopped = True
+        self.task.cancel()
 
 
 async def race(
@@ -78,13 +83,24 @@ async def race(
             lanes[0].turn.overtaken()
         for lane in lanes:
             if lane is not winner:
-                await lane.stop()
+                lane.stop()
         async with aclosing(winner.items()) as items:
             async for item in items:
                 yield item
     finally:
+        await _end(lanes)
+
+
+async def _end(lanes: list[_Lane[T]]) -> None:
+    """Return when all have ended."""
+    for lane in lanes:
+        lane.stop()
+    try:
+        await asyncio.wait([lane.task for lane in lanes])
+    finally:
+        # A task that was cancelled before it ran has not given its turn back.
         for lane in lanes:
-            await lane.stop()
+            lane.turn.leave()
 
 
 async def _winner(

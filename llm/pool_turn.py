@@ -72,7 +72,8 @@ class Turn:
     def end(self, error: BaseException | None) -> None:
         """Give the turn back; where nobody has told how it went, what the call has raised tells it."""
         if isinstance(error, CallFailed):
-            error.endpoint = self.endpoint
+            if error.endpoint is None:  # Of two that raced, the one that failed has said so already.
+                error.endpoint = self.endpoint
             self.failed(error.fault, error.headers)
         elif error is None and not self._is_told:
             self.succeeded()

@@ -180,6 +180,88 @@ def test_whoever_leaves_a_race_stops_both() -> None:
     virtually(scene())
 
 
+def test_whoever_leaves_a_race_twice_stops_both_too() -> None:
+    async def scene() -> None:
+        pool, stopped = await practised("ab"), 0
+
+        async def call(turn: Turn) -> AsyncGenerator[str]:
+            nonlocal stopped
+            try:
+                await asyncio.sleep(1_000)
+                yield "never"
+            finally:
+                await asyncio.sleep(0.1)  # Saying goodbye takes a while.
+                stopped += 1
+
+        reading = asyncio.create_task(anext(pool.stream(call)))
+        await asyncio.sleep(0.15)
+        for _ in range(2):
+            reading.cancel()
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(1)
+        assert stopped == 2 and sum(state.in_flight for state in pool.states) == 0
+
+    virtually(scene())
+
+
+def test_a_loser_that_takes_its_time_to_end_holds_up_nobody() -> None:
+    async def scene() -> None:
+        pool, asked, ended = await practised("ab"), list[str](), list[str]()
+
+        async def call(turn: Turn) -> AsyncGenerator[str]:
+            asked.append(name := turn.endpoint.name)
+            is_first = len(asked) == 1
+            try:
+                await asyncio.sleep(1_000 if is_first else 0.1)
+                yield name
+            finally:
+                await asyncio.sleep(100 if is_first else 0)
+                ended.append(name)
+
+        async with aclosing(pool.stream(call)) as items:
+            assert await anext(items) == asked[1] and ended == []
+        assert ended == asked[::-1] and sum(state.in_flight for state in pool.states) == 0
+
+    virtually(scene())
+
+
+def test_the_second_that_breaks_off_is_blamed_and_not_the_first() -> None:
+    async def scene() -> None:
+        pool, asked = await practised("ab"), list[str]()
+
+        async def call(turn: Turn) -> AsyncGenerator[str]:
+            asked.append(turn.endpoint.name)
+            await asyncio.sleep(1_000 if len(asked) == 1 else 0.1)
+            yield "begun"
+            await asyncio.sleep(0.1)
+            raise CallFailed(classify(Breakage.RESET))
+
+        with pytest.raises(CallFailed) as raised:
+            _ = [item async for item in pool.stream(call)]
+        assert len(asked) == 2 and raised.value.endpoint is not None
+        assert raised.value.endpoint.name == asked[1]
+
+    virtually(scene())
+
+
+@pytest.mark.parametrize("begun", [[], ["begun"]])
+def test_a_call_that_ends_as_cancelled_by_itself_keeps_nobody_waiting(begun: list[str]) -> None:
+    async def scene() -> None:
+        pool = await practised("ab")
+
+        async def call(turn: Turn) -> AsyncGenerator[str]:
+            for item in begun:
+                yield item
+            await asyncio.sleep(0.05)
+            raise asyncio.CancelledError  # As grpc.aio does where its channel is closed.
+
+        with pytest.raises(asyncio.CancelledError):
+            _ = [item async for item in pool.stream(call)]
+        assert sum(state.in_flight for state in pool.states) == 0
+
+    virtually(scene())
+
+
 def test_a_reader_that_is_slow_holds_up_the_winner() -> None:
     async def scene() -> None:
         pool = await practised("ab")
