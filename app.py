@@ -21,7 +21,7 @@ from chat.answer import Answer, greet
 from chat.doubt import keep_doubt
 from chat.download import as_csv
 from chat.greeting import greeting, log_line
-from chat.login import ensure_secret
+from chat.login import ask_for_password, ensure_secret
 from chat.presence import attend, leave
 from chat.reviewing import TOO_OLD, Keeps, Reviewers, save
 from chat.steps import steps_shown
@@ -30,7 +30,7 @@ from logs import hide_secrets
 from settings import read_settings
 from web.app import is_loopback
 from web.desk import desk_of, incident
-from web.guests import Guests
+from web.guests import guests_of
 
 log = logging.getLogger("quaestor.app")
 
@@ -43,21 +43,13 @@ OFFERED = 3
 """How many starters are offered to who got no answer."""
 
 
-def ask_for_login(guests: Guests) -> None:
-    """Make the chat ask for a name and a password."""
-    ensure_secret(settings.home)
-
-    @cl.password_auth_callback
-    async def password_auth_callback(username: str, password: str) -> cl.User | None:
-        return cl.User(identifier=username) if guests.know(username, password) else None
-
-
 try:
     # While the module loads: a failure in a startup hook would be logged and swallowed.
     settings = read_settings()
     hide_secrets(settings)
-    if settings.users is not None:
-        ask_for_login(Guests(settings.users.get_secret_value()))
+    if guests := guests_of(settings):
+        ensure_secret(settings.home)
+        ask_for_password(guests.know)
 except SettingsInvalid as error:
     raise SystemExit(str(error)) from None
 

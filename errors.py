@@ -10,6 +10,7 @@ into one of these in the one file that calls the library.
     ├── QuestionDeclined       not understood, or the database does not hold it
     │   └── QuestionUnclear    may be read in several ways: which one is meant?
     ├── TooBusy                more are asking than may even wait
+    ├── TooManyTries           a password was wrong too often
     ├── SQLFailed              the database complained about the SQL
     │   └── QueryTimedOut      ... or did not finish in time
     ├── DatabaseUnavailable    the database cannot be reached, read, or is empty
@@ -24,6 +25,8 @@ into one of these in the one file that calls the library.
 """
 
 from __future__ import annotations
+
+import math
 
 
 class AskError(Exception):
@@ -62,6 +65,16 @@ class TooBusy(AskError):
     def __init__(self, retry_after: float) -> None:
         again = f"{retry_after:.0f} seconds" if retry_after >= 2 else "a moment"
         super().__init__(f"Too many questions are being asked right now. Please ask this one again in {again}.")
+        self.retry_after = retry_after
+
+
+class TooManyTries(AskError):
+    """A password was wrong too often; `retry_after` is in how many seconds another one is looked at."""
+
+    def __init__(self, retry_after: float) -> None:
+        seconds = math.ceil(retry_after)
+        again = f"{seconds // 60 + 1} minutes" if seconds > 60 else f"{seconds} seconds" if seconds > 1 else "a second"
+        super().__init__(f"Too many passwords were wrong. Wait {again} before you try again.")
         self.retry_after = retry_after
 
 

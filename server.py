@@ -24,6 +24,7 @@ from errors import SettingsInvalid
 from settings import Settings, read_settings
 from web.app import build_web, is_loopback
 from web.desk import desk_of
+from web.guests import guests_of
 
 log = logging.getLogger("quaestor.server")
 
@@ -73,7 +74,7 @@ def build_app(settings: Settings) -> FastAPI:
     mark = base64.b64encode((ROOT / "public" / "mark.svg").read_bytes()).decode()
     config.ui.default_avatar_file_url = f"data:image/svg+xml;base64,{mark}"
 
-    app = build_web(settings, desk_of(settings), start, stop)
+    app = build_web(settings, desk_of(settings), guests_of(settings), start, stop)
     config.run.host, config.run.port = settings.host, settings.port
     chainlit.server.get_html_template = _without_strangers(chainlit.server.get_html_template)
     mount_chainlit(app, target=str(ROOT / "app.py"), path="")  # Last: it answers every path that is nobody's.

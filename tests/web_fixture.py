@@ -22,6 +22,7 @@ from settings import Settings
 from tests.asked import offline_settings
 from web.app import build_web
 from web.desk import Desk
+from web.guests import Guests, guests_of
 
 FOREVER = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) "
@@ -55,8 +56,8 @@ class Web:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Web]:
-    """Serve with these settings."""
+async def running(settings: Settings, guests: Guests | None = None) -> AsyncIterator[Web]:
+    """Serve with these settings, and to these guests where others than the settings' are named."""
     desk = Desk(settings)
 
     async def start() -> None:
@@ -64,7 +65,8 @@ async def running(settings: Settings) -> AsyncIterator[Web]:
 
     with listen("127.0.0.1", 0) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server = uvicorn.Server(configure(build_web(settings, desk, start, desk.close)))
+        app = build_web(settings, desk, guests or guests_of(settings), start, desk.close)
+        server = uvicorn.Server(configure(app))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         try:
             async with httpx.AsyncClient(base_url=url, timeout=30) as client:

@@ -28,13 +28,11 @@ Where `QUAESTOR_USERS` names people, `/api/` and `/metrics` ask for a name and a
 Hook = Callable[[], Awaitable[None]]
 
 
-def build_web(settings: Settings, desk: Desk, start: Hook, stop: Hook) -> FastAPI:
-    """Return the app without the chat; `start` and `stop` are awaited around its life.
-
-    Raises SettingsInvalid where QUAESTOR_USERS cannot be read.
-    """
-    guests = Guests(settings.users.get_secret_value()) if settings.users else None
+def build_web(settings: Settings, desk: Desk, guests: Guests | None, start: Hook, stop: Hook) -> FastAPI:
+    """Return the app without the chat; `start` and `stop` are awaited around its life."""
     readiness = Readiness(desk)
+    if guests:
+        desk.metrics.watch_brake(guests.brake)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from errors import TooManyTries
 from web.guests import Guests
 
 SOCKET = "/ws/socket.io"
@@ -158,18 +161,25 @@ class LoginCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_guarded = scope["type"] == "http" and (scope["path"].startswith(API) or scope["path"] == METRICS)
-        if not is_guarded or may_know(self._guests, Headers(scope=scope)):
-            await self._app(scope, receive, send)
-        else:
-            ask = {"www-authenticate": 'Basic realm="Quaestor", charset="UTF-8"'}
-            await refusal(401, "Name yourself: HTTP Basic with a name and password of QUAESTOR_USERS.", ask)(
-                scope, receive, send
-            )
+        answer = self._app if not is_guarded else self._answer(HTTPConnection(scope))
+        await answer(scope, receive, send)
+
+    def _answer(self, request: HTTPConnection) -> ASGIApp:
+        try:
+            if may_know(self._guests, request):
+                return self._app
+        except TooManyTries as error:
+            return refusal(429, str(error), {"retry-after": str(math.ceil(error.retry_after or 0))})
+        ask = {"www-authenticate": 'Basic realm="Quaestor", charset="UTF-8"'}
+        return refusal(401, "Name yourself: HTTP Basic with a name and password of QUAESTOR_USERS.", ask)
 
 
-def may_know(guests: Guests | None, headers: Headers) -> bool:
-    """Tell whether whoever sent these headers may read what is not for everybody."""
-    return guests is None or guests.know_basic(headers.get("authorization"))
+def may_know(guests: Guests | None, request: HTTPConnection) -> bool:
+    """Tell whether who sends this may read what is not for everybody; raises TooManyTries as `Guests.know` does."""
+    if guests is None:
+        return True
+    address = request.client.host if request.client else ""
+    return guests.know_basic(request.headers.get("authorization"), address)
 
 
 class BodyLimit:

@@ -47,6 +47,13 @@ class Line(Protocol):
         """How many wait."""
 
 
+class Brake(Protocol):
+    """What slows down whoever guesses passwords."""
+
+    wrong: int
+    refused: int
+
+
 # When each of them was made is in nobody's way, but doubles what is read.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -108,6 +115,10 @@ class Metrics:
         self._waiting.labels(name).set_function(lambda: line.waiting)
         self._in_turn.labels(name).set_function(lambda: line.in_turn)
 
+    def watch_brake(self, brake: Brake) -> None:
+        """Show how many passwords were wrong and how many tries too early, asked anew at each look."""
+        self._registry.register(_Tries(brake))
+
     async def watch_loop(self) -> None:
         """Note for ever how late the event loop wakes."""
         while True:
@@ -158,6 +169,19 @@ class _Endpoints(Collector):
             for outcome, count in outcomes.items():
                 requests.add_metric([each.name, outcome], count)
         yield from (state, requests, in_flight, latency)
+
+
+class _Tries(Collector):
+    """The tries to log in that failed."""
+
+    def __init__(self, brake: Brake) -> None:
+        self._brake = brake
+
+    def collect(self) -> Iterator[Metric]:
+        failed = CounterMetricFamily("quaestor_failed_logins", "Tries to log in that failed.", labels=["why"])
+        failed.add_metric(["wrong"], self._brake.wrong)
+        failed.add_metric(["too_many"], self._brake.refused)
+        yield failed
 
 
 class Watched:
