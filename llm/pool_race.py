@@ -60,8 +60,9 @@ class _Lane(Generic[T]):
 
     def stop(self) -> None:
         """Let the task end, which gives its turn back; it may take a while to say goodbye."""
-        self._is_stopped = True
-        self.task.cancel()
+        if not self._is_stopped:  # A second cancel would cut the goodbye short.
+            self._is_stopped = True
+            self.task.cancel()
 
 
 async def race(
