@@ -10,7 +10,7 @@ from typing import Any
 from agents.offline.meaning.naming import Naming
 from agents.offline.telling.clues import Clues, read_clues
 from agents.offline.telling.comparing import (
-    age,
+    by_time,
     calendar_key,
     difference,
     in_progress,
@@ -157,10 +157,7 @@ class _Telling:
         changes = [c for c in self.columns if c.role == "measure" and is_change(c)]
         if len(sides) != 2 or not (changes or all(is_period(c) for c in sides)):
             return None
-        ages = [age(c) for c in sides]
-        if None not in ages and ages[0] != ages[1]:
-            sides.sort(key=lambda c: age(c) or 0, reverse=True)
-        return sides[0], sides[1]
+        return by_time(sides, changes, self.question.today)
 
     def _two_numbers(self, newer: Shape, older: Shape) -> Iterator[str]:
         after, before = newer.values[0], older.values[0]
@@ -178,7 +175,7 @@ class _Telling:
             for n, (after, before) in enumerate(zip(newer.values, older.values, strict=True))
             if is_finite(after) and is_finite(before)
         ]
-        yield f"{clean(newer.words)} against {within(older.words)}, for {self._how_many(label)}."
+        yield f"{clean(newer.words)} against {within(older.words).removeprefix('in ')}, for {self._how_many(label)}."
         for (change, n), word in ((max(moves), "rise"), (min(moves), "fall")):
             if (change > 0) == (word == "rise") and change:
                 before, after = older.values[n], newer.values[n]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
+from agents.offline.english.times import Period
 from agents.offline.english.vocabulary import BUYERS
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import OPPOSITE, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan, Related
@@ -389,7 +390,13 @@ def _compared(r: Reader, plan: Plan) -> Plan:
     first, second = r.periods
     if first.weekdays or second.weekdays:
         raise NotUnderstood("I cannot set days of the week beside each other yet: ask for the number by weekday.")
-    newer, older = sorted((first, second), key=lambda p: p.start or p.end or date.min, reverse=True)
+    newer, older = sorted((first, second), key=_days_of, reverse=True)
+    if _days_of(newer) == _days_of(older):
+        raise NotUnderstood(f"“{first.words}” and “{second.words}” are the same days: say which other ones are meant.")
     for period in (newer, older):
         r.assumptions.append(f"{period.words[:1].upper()}{period.words[1:]} means {period.describe()}.")
     return replace(plan, compare=(newer, older), compare_on=column)
+
+
+def _days_of(period: Period) -> tuple[date, date]:
+    return period.start or date.min, period.end or date.max

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from agents.offline.english.times import NoSuchDay, read_period
 from tools.columns import Shape
-from tools.wording import as_moment, name_tokens, say_number
+from tools.wording import as_moment, is_finite, name_tokens, say_number
 
 _YEAR = re.compile(r"(19|20)\d\d")
 
@@ -24,15 +25,43 @@ def is_period(shape: Shape) -> bool:
     return bool(tokens & {"this", "last", "previous", "current", "prior"}) or any(_YEAR.fullmatch(t) for t in tokens)
 
 
-def age(shape: Shape) -> int | None:
-    """Return a number that is greater for the newer of two periods; None where the name does not tell."""
-    tokens = name_tokens(shape.name)
-    year = next((int(t) for t in tokens if _YEAR.fullmatch(t)), None)
-    if year is not None:
-        return year
-    if {"this", "current"} & set(tokens):
-        return 1
-    return 0 if {"last", "previous", "prior"} & set(tokens) else None
+def by_time(sides: Sequence[Shape], changes: Sequence[Shape], today: date) -> tuple[Shape, Shape]:
+    """Return the newer and the older of two periods' columns: by the days that their names mean, as SQL compares them.
+
+    Names that mean no days are told apart by the sign of the change that stands beside them.
+    """
+    one, other = sides
+    days = [_days(side, today) for side in sides]
+    if days[0] is not None and days[1] is not None and days[0] != days[1]:
+        return (one, other) if days[0] > days[1] else (other, one)
+    signs = [sign for change in changes if (sign := _agreeing(one, other, change))]
+    if signs:
+        return (one, other) if signs[0] > 0 else (other, one)
+    earlier = {"last", "previous", "prior"} & set(name_tokens(one.name))
+    return (other, one) if earlier else (one, other)
+
+
+def _days(shape: Shape, today: date) -> tuple[date, date] | None:
+    """Return when the period in a column's name begins and ends, open ends at the calendar's; None without one."""
+    parts = [part for part in re.split(r"[_\s]+", shape.name) if part]
+    words = [w for part in parts for w in ([part] if part[0].isdigit() else name_tokens(part))]
+    words = ["previous" if w == "prior" else w for w in words]
+    for n in range(len(words)):
+        try:
+            read = read_period(tuple(words[n:]), today)
+        except NoSuchDay:
+            return None
+        if read is not None and not read[0].weekdays:
+            return read[0].start or date.min, read[0].end or date.max
+    return None
+
+
+def _agreeing(one: Shape, other: Shape, change: Shape) -> int:
+    """Return 1 where the change runs from the other column to the one, -1 where it runs back, else 0."""
+    for a, b, by in zip(one.values, other.values, change.values, strict=True):
+        if is_finite(a) and is_finite(b) and is_finite(by) and a != b and by:
+            return 1 if (a > b) == (by > 0) else -1
+    return 0
 
 
 def difference(shape: Shape, before: Any, after: Any) -> str:
