@@ -33,7 +33,7 @@ def bench(
     quick: Annotated[bool, typer.Option(help="A few minutes, to see that it runs; the report goes elsewhere.")] = False,
     render: Annotated[bool, typer.Option(help="Run nothing: write the report of what was measured before.")] = False,
 ) -> None:
-    """Measure ours against the reference for about forty minutes, and write docs/performance.md with its plots."""
+    """Measure ours against the reference, three quarters of an hour, and write docs/performance.md with its plots."""
     # Only who measures has matplotlib: it is a package for development.
     from benchmarks.report import write_report
 

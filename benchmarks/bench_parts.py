@@ -33,6 +33,26 @@ class ChatRun:
 
 
 @dataclass(frozen=True)
+class TurnsRun:
+    """People who ask ours, then the reference, and so on by turns.
+
+    A machine that others share is quicker at one time than at another, and what a lightly loaded server takes hangs on
+    that: each turn compares two runs of one time, and the report shows the turn of the median ratio.
+    """
+
+    name: str
+    users: int
+    over: float
+    turns: int
+    """How often each is asked; odd, so that one of them is the median."""
+    tokens: int = ANSWER_TOKENS
+
+    def of(self, app: App) -> ChatRun:
+        """Return what one app is asked in a turn."""
+        return ChatRun(f"{self.name}-{app}", app, self.users, self.over, self.tokens)
+
+
+@dataclass(frozen=True)
 class ApiRun:
     """Questions that come to our /api/ask at a rate."""
 
@@ -85,7 +105,7 @@ class EndpointsRun:
     seconds: float
 
 
-Run = ChatRun | ApiRun | FlowRun | AskRun | EndpointsRun | RequesterRun
+Run = ChatRun | TurnsRun | ApiRun | FlowRun | AskRun | EndpointsRun | RequesterRun
 Part = tuple[Run, ...]
 
 REQUESTER = RequesterRun("requester", kept=60, again=(15, 15), each=10)
@@ -94,7 +114,7 @@ REQUESTER_QUICK = RequesterRun("requester", kept=4, again=(), each=2, limits=(50
 FULL: dict[str, Part] = {
     # Every question once: the model works out its replies now, and only gives them again while others are measured.
     "prepare": (ChatRun("prepare-ours", "ours", 200, 20), ChatRun("prepare-reference", "reference", 200, 20)),
-    "light": (ChatRun("light-ours", "ours", 60, 30), ChatRun("light-reference", "reference", 60, 30)),
+    "light": (TurnsRun("light", 60, 30, turns=5),),
     "tokens": (
         ChatRun("short-ours", "ours", 40, 25, tokens=1),
         ChatRun("short-reference", "reference", 40, 25, tokens=1),
@@ -115,10 +135,10 @@ FULL: dict[str, Part] = {
     "endpoints": (EndpointsRun("endpoints", 20, 30),),
     "requester": (REQUESTER,),
 }
-"""The whole of it, about forty minutes."""
+"""The whole of it, about three quarters of an hour."""
 
 QUICK: dict[str, Part] = {
-    "light": (ChatRun("light-ours", "ours", 8, 4), ChatRun("light-reference", "reference", 8, 4)),
+    "light": (TurnsRun("light", 8, 4, turns=1),),
     "tokens": (
         ChatRun("short-ours", "ours", 8, 4, tokens=1),
         ChatRun("short-reference", "reference", 8, 4, tokens=1),

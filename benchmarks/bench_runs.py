@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, assert_never
 
-from benchmarks.bench_parts import ANSWER_TOKENS, ApiRun, App, AskRun, ChatRun, EndpointsRun, FlowRun, RequesterRun, Run
+from benchmarks.bench_parts import (
+    ANSWER_TOKENS,
+    ApiRun,
+    App,
+    AskRun,
+    ChatRun,
+    EndpointsRun,
+    FlowRun,
+    RequesterRun,
+    Run,
+    TurnsRun,
+)
 from benchmarks.bench_servers import LOAD_CORE, SERVER_CORE, RunFailed, Server, free_port, run, serving, surroundings
 from benchmarks.endpoints import measure_endpoints
 from benchmarks.flow import measure_flow
@@ -52,6 +63,9 @@ def carry_out(one: Run, place: Place) -> dict[str, Any]:
     match one:
         case ChatRun():
             return _chat(one, place)
+        case TurnsRun():
+            pair: tuple[App, ...] = ("ours", "reference")
+            return {"turns": [{app: _chat(one.of(app), place) for app in pair} for _ in range(one.turns)]}
         case ApiRun():
             return _api(one, place)
         case FlowRun():

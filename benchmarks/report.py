@@ -28,6 +28,7 @@ def render(measured: Measured, drawn: list[str]) -> str:
     told = {
         "verdicts": tables.verdicts(measured),
         "costs": tables.costs(measured),
+        "turns": tables.turns(measured),
         "waiting": tables.waiting(measured),
         "spending": tables.spending(measured),
         "losses": tables.losses(measured),

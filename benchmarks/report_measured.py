@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 Figures = Mapping[str, Any]
+Turn = Mapping[str, Figures]
+"""What each app's figures were, by its name."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,11 @@ class Measured:
     def figures(self, name: str) -> Figures | None:
         """Return a run's figures, None where it was not run or failed."""
         return self.runs.get(name, {}).get("figures")
+
+    def turns(self, name: str) -> Sequence[Turn]:
+        """Return what each turn of a run measured, none where it was not run, or not by turns."""
+        found: Sequence[Turn] = (self.figures(name) or {}).get("turns", ())
+        return found
 
     def error(self, name: str) -> str | None:
         """Return why a run failed, None where it did not."""
@@ -57,10 +65,23 @@ class Measured:
 
 
 def read_measured(folder: Path) -> Measured:
-    """Return what `measure` has left in a folder; runs that are not there are missing in it."""
+    """Return what `measure` has left in a folder; runs that are not there are missing in it.
+
+    Of a run by turns, the turn whose ratio is the median stands for both apps.
+    """
     told = {file.stem: json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))}
     machine = told.pop("machine", {})
+    for name, one in tuple(told.items()):
+        if turns := one.get("figures", {}).get("turns"):
+            median = sorted(turns, key=cpu_ratio)[len(turns) // 2]
+            told |= {f"{name}-{app}": {"run": one["run"], "figures": figures} for app, figures in median.items()}
     return Measured(told, machine)
+
+
+def cpu_ratio(turn: Turn) -> float:
+    """Return how many times the CPU of ours the reference took for a question."""
+    ours, theirs = (at(turn[app], "cpu_per_question_ms") or math.nan for app in ("ours", "reference"))
+    return theirs / ours
 
 
 def at(figures: Figures | None, *names: str) -> float | None:

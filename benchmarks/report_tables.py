@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmarks.report_endpoints_verdicts import endpoints_targets
-from benchmarks.report_measured import Figures, Measured, at, flow_failed
+from benchmarks.report_measured import Figures, Measured, at, cpu_ratio, flow_failed
 from benchmarks.report_requester_verdicts import requester_targets
 from benchmarks.report_verdicts import MISSING, number, targets
 
@@ -46,6 +46,15 @@ def costs(measured: Measured) -> str:
         ("CPU per token", ours.per_token_us, theirs.per_token_us, "µs"),
     )
     rows = [[what, number(a, unit), number(b, unit), f"{b / a:.1f} times"] for what, a, b, unit in pairs]
+    return markdown(("", "ours", "reference", "ratio"), rows)
+
+
+def turns(measured: Measured) -> str:
+    """Return what a question of the lightest load cost in each turn."""
+    rows = []
+    for number_of, turn in enumerate(measured.turns("light"), 1):
+        spent = (number(at(turn[app], "cpu_per_question_ms"), "ms") for app in ("ours", "reference"))
+        rows.append([f"turn {number_of}", *spent, f"{cpu_ratio(turn):.2f} times"])
     return markdown(("", "ours", "reference", "ratio"), rows)
 
 

@@ -11,15 +11,17 @@ import pytest
 
 from benchmarks import bench_parts
 from benchmarks.bench import measure
-from benchmarks.bench_parts import FULL, QUICK, AskRun, ChatRun
+from benchmarks.bench_parts import FULL, QUICK, AskRun, ChatRun, TurnsRun
 from benchmarks.bench_runs import AT_ONCE
 from benchmarks.report import render, write_report
 from benchmarks.report_endpoints_verdicts import endpoints_targets
-from benchmarks.report_measured import Measured, lost
+from benchmarks.report_measured import Measured, lost, read_measured
 from benchmarks.report_plots import PLOTS
 from benchmarks.report_tables import machine
 from benchmarks.report_verdicts import RATIO, Target, number, targets
 from tests.requester_figures import FIGURES
+
+APPS = ("ours", "reference")
 
 
 def spread(p50: float, p99: float) -> dict[str, float]:
@@ -237,10 +239,27 @@ def test_every_plot_is_drawn_and_one_without_figures_is_taken_away(tmp_path: Pat
     assert "(benchmarks/memory.png)" not in (docs / "performance.md").read_text()
 
 
+def test_of_turns_the_one_whose_ratio_is_the_median_stands_for_both_apps(tmp_path: Path) -> None:
+    spent = [(20.0, 80.0), (30.0, 180.0), (21.0, 105.0)]  # The machine was slow at the second: 4, 6 and 5 times.
+    turns = [{app: chat(60, 30, cpu, 40)["figures"] for app, cpu in zip(APPS, turn, strict=True)} for turn in spent]
+    (tmp_path / "light.json").write_text(json.dumps({"run": {"tokens": 100}, "figures": {"turns": turns}}))
+    measured = read_measured(tmp_path)
+    assert [target.pair for target in targets(measured) if "at 2 questions" in target.what] == [(21.0, 105.0)]
+    assert "| turn 2 | 30 ms | 180 ms | 6.00 times |" in render(measured, [])
+
+
 @pytest.mark.parametrize("parts", [FULL, QUICK], ids=["full", "quick"])
 def test_every_run_has_a_name_of_its_own(parts: dict[str, bench_parts.Part]) -> None:
     names = [one.name for part in parts.values() for one in part]
     assert len(names) == len(set(names))
+
+
+def test_turns_are_measured_on_both_apps(tmp_path: Path) -> None:
+    assert measure([TurnsRun("turns", users=1, over=0.1, turns=1, tokens=2)], tmp_path, AT_ONCE) == []
+    told = read_measured(tmp_path)
+    (turn,) = told.turns("turns")
+    assert [turn[app]["finished"] for app in APPS] == [1, 1]
+    assert told.figures("turns-reference") == turn["reference"]
 
 
 def test_a_run_is_measured_and_one_that_fails_does_not_cost_it(tmp_path: Path) -> None:
