@@ -43,8 +43,10 @@ class ChatCheck:
         faults = await asyncio.gather(*(self._fault_of(name) for name in names))
         answered = {state.name: state.successes for state in self._pool.states}
         self._found |= {name: _Found(fault, answered[name], now) for name, fault in zip(names, faults, strict=True)}
-        if all(self._found[name].fault for name in self._models):
-            raise self._told([fault for fault in faults if fault is not None])
+        # Of all of them, as it is known by now: another look may have found more meanwhile.
+        known = [fault for name in self._models if (fault := self._found[name].fault) is not None]
+        if len(known) == len(self._models):
+            raise self._told(known)
 
     def _is_good(self, name: str, now: float) -> bool:
         found = self._found.get(name)
