@@ -9,15 +9,12 @@ import orjson
 
 from llm.pool_faults import Blame, Breakage, CallFailed, Fault, Kind, classify
 from llm.requester_wire import Reply
+from llm.spending import counted
 
 # What an endpoint that is well says of an answer that is none: nobody else would say otherwise.
 _CUT_OFF = Fault(Kind.FINAL, "cut the answer off at its length limit", Blame.REQUEST, 200)
 _HELD_BACK = Fault(Kind.FINAL, "held the answer back with its content filter", Blame.REQUEST, 200)
 _REFUSED = Fault(Kind.FINAL, "has a model that refused to answer", Blame.REQUEST, 200)
-
-
-MOST_TOLD = 10_000_000
-"""Tokens of one answer that are believed: more would shut an endpoint with a limit for good."""
 
 
 @dataclass(slots=True)
@@ -33,10 +30,9 @@ class Answer:
     """Why it cannot stand as it is, though the endpoint has done its work."""
 
     @property
-    def tokens(self) -> float | None:
+    def tokens(self) -> int | None:
         """How many tokens it took in all; None where the endpoint does not say, or what cannot be."""
-        total = self.usage.get("total_tokens") if self.usage is not None else None
-        return total if type(total) is int and 0 <= total <= MOST_TOLD else None
+        return counted(self.usage.get("total_tokens")) if self.usage is not None else None
 
 
 def read_answer(reply: Reply) -> Answer:

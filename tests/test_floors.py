@@ -42,7 +42,7 @@ BESIDE = {
     "freshness": {"guard", "runner", "trials"},
     "chat": {"spending", "pool", "wire"},
     "wire": {"pool"},
-    "requester": {"pool", "wire"},
+    "requester": {"pool", "spending", "wire"},
 }
 NAMED = {
     "tools.sql_guard": "guard",
