@@ -121,7 +121,7 @@ DECLINED = {
     "Which sender has the most parcels but the lowest balance?": "lowest",
     "Top 3 senders by number of parcels per depot": "each group",
     "How many crossings per parcel?": "depots",
-    "Parcels per depot compared to last year": "this year versus last year",
+    "Parcels per depot compared to 2025": "2026 versus 2025",
     "Which senders booked parcels and to whom?": "whom",
     "Top -5 senders by balance": "-5",
 }

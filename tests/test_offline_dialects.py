@@ -68,6 +68,10 @@ QUESTIONS = (
     "Top 7 weekdays by goals",
     "Average metres by weekday and team",
     "Compare goals in 2025 and 2026 by weekday",
+    "Median metres per player",
+    "What is the median minute played by quarter?",
+    "Goals month over month",
+    "Running total of metres by week in 2026",
     "How many goals on weekends?",
     "How many goals were scored on Mondays in 2025 per team?",
 )

@@ -28,7 +28,7 @@ _FEW = 30
 """Values of a column, or rows of a table, that still make a good grouping."""
 _FAR = 2
 """Foreign keys that a grouping may lie away."""
-_DONE = {"sum": "added up", "avg": "averaged", "min": "compared", "max": "compared"}
+_DONE = {"sum": "added up", "avg": "averaged", "min": "compared", "max": "compared", "median": "put in order"}
 _LONG_VALUE = 30
 _PROSE = frozenset(
     "comment remark description note text body message email mail url website phone fax mobile address".split()

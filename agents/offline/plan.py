@@ -7,8 +7,10 @@ from typing import Literal
 
 from agents.offline.english.times import Period
 
-Function = Literal["count", "distinct", "sum", "avg", "min", "max", "share"]
+Function = Literal["count", "distinct", "sum", "avg", "min", "max", "median", "share", "margin"]
 Grain = Literal["day", "week", "month", "quarter", "year", "month of year", "weekday", "hour"]
+Along = Literal["running", "change"]
+"""What stands beside each number of a series: all up to there, or the change since the one before, in percent."""
 Operator = Literal[
     "=",
     "!=",
@@ -59,6 +61,9 @@ class Measure:
     """None counts rows."""
     times: str | None = None
     """A second column that each value is multiplied by: unit price times quantity."""
+    cost: Col | None = None
+    """What is taken away from each value: what one piece cost, times as many as there are in `pieces`."""
+    pieces: str | None = None
     since: Col | None = None
     """A date that each value, a date as well, is counted from, in days."""
     only: tuple[Filter, ...] = ()
@@ -217,5 +222,6 @@ class Plan:
     compare: tuple[Period, Period] | None = None
     """Two periods side by side, the newer one first."""
     compare_on: Col | None = None
+    along: Along | None = None
     exists: bool = False
     """A yes/no question: answered by a count."""

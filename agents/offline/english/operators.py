@@ -25,6 +25,7 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
         "sum": _phrases("total | sum of | sum | combined | overall total | totals"),
         "max": _phrases("maximum | max"),
         "min": _phrases("minimum | min"),
+        "median": _phrases("median"),
     },
     "distinct": {
         "": _phrases("different | distinct | unique"),

@@ -13,11 +13,26 @@ MONTHS |= {name.lower(): n for n, name in enumerate(calendar.month_abbr) if name
 
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
 _NUMBERS |= {"ten": 10, "twelve": 12, "first": 1, "second": 2, "third": 3, "fourth": 4, "a": 1}
+UNITS = ("day", "week", "month", "quarter", "year")
+"""What days are counted in, the shortest first."""
 _HALVES = {"first": 1, "second": 7, "1st": 1, "2nd": 7}
 
 
 class NoSuchDay(ValueError):
     """A date was written that the calendar does not have, or that may be read in two ways; its words are the text."""
+
+
+@dataclass(frozen=True)
+class Alike:
+    """How days are told by those of another period: "the same month last year", "the period before"."""
+
+    unit: str
+    """What the other period must be, a "month", or "period" for the days that have passed of any."""
+    back: int = 1
+    by: str = ""
+    """A year, a month; empty for as many days as the other period has."""
+    year: int | None = None
+    """The year in which they lie, where it is said instead."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +47,12 @@ class Period:
     """The first and the last part of it, where it was said as "from May to June"."""
     weekdays: tuple[str, ...] = ()
     """The days of the week that alone are meant: "on Mondays"."""
+    alike: Alike | None = None
+    """Set where its days are those of another period, moved: it has none of its own."""
+    passed: date | None = field(default=None, compare=False, repr=False)
+    """The day after today, where the period is not over yet."""
+    to_date: str = field(default="", compare=False, repr=False)
+    """The unit, where it is one "to date"."""
 
     def describe(self) -> str:
         """Return the days in words, both ends included: "1 July to 30 September 2026"."""
@@ -83,7 +104,8 @@ def add_units(day: date, unit: str, count: int) -> date:
     return shift_months(day, count * {"month": 1, "quarter": 3, "year": 12}[unit])
 
 
-def _count(text: str | None) -> int:
+def count_said(text: str | None) -> int:
+    """Return the number of "3 months ago", of "a year ago" 1."""
     return (_NUMBERS.get(text) or int(text)) if text else 1
 
 
@@ -97,26 +119,62 @@ def _unit(match: re.Match[str], today: date) -> Period:
 
 def _rolling(match: re.Match[str], today: date) -> Period:
     """the last N units: up to and with today."""
-    return Period(add_units(today, match["unit"], -_count(match["n"])), today + timedelta(days=1), match[0])
+    return Period(add_units(today, match["unit"], -count_said(match["n"])), today + timedelta(days=1), match[0])
 
 
 def _coming(match: re.Match[str], today: date) -> Period:
     """the next N units: from today on."""
-    return Period(today, add_units(today, match["unit"], _count(match["n"])) + timedelta(days=1), match[0])
+    return Period(today, add_units(today, match["unit"], count_said(match["n"])) + timedelta(days=1), match[0])
 
 
 def _ago(match: re.Match[str], today: date) -> Period:
-    start = unit_start(add_units(today, match["unit"], -_count(match["n"])), match["unit"])
+    start = unit_start(add_units(today, match["unit"], -count_said(match["n"])), match["unit"])
     return Period(start, add_units(start, match["unit"], 1), match[0])
 
 
 def _to_date(match: re.Match[str], today: date) -> Period:
-    unit = {"y": "year", "m": "month", "q": "quarter"}.get((match["short"] or " ")[0]) or match["unit"]
-    return Period(unit_start(today, unit), today + timedelta(days=1), match[0])
+    """year to date, last month to date, YTD 2024: as many days of it as have passed of this one."""
+    short = {"y": "year", "m": "month", "q": "quarter", "w": "week"}.get((match["short"] or " ")[0])
+    unit, when = short or match["unit"], match["when"] or "this"
+    period = Period(unit_start(today, unit), today + timedelta(days=1), match[0], to_date=unit)
+    if when.isdigit():
+        return shifted(period, "year", int(when) - today.year)
+    which, _, of = when.partition(" ")
+    of = of or unit
+    if UNITS.index(of) < UNITS.index(unit):
+        raise ValueError  # a year to date of last month
+    return period if which in {"this", "current"} else shifted(period, of, -1)
+
+
+def _until_today(match: re.Match[str], today: date) -> Period:
+    """2024 to date: not over when 2024 was."""
+    return Period(date(int(match["year"]), 1, 1), today + timedelta(days=1), match[0])
+
+
+def shifted(period: Period, unit: str, count: int) -> Period:
+    """Return the period so many units later: of whole months again whole months, else the same days of the month."""
+    start, end = period.start, period.end
+    assert start is not None and end is not None
+    whole = start.day == end.day == 1 and unit != "week"
+    last = end if whole else add_units(end - timedelta(days=1), unit, count) + timedelta(days=1)
+    return replace(period, start=add_units(start, unit, count), end=add_units(end, unit, count) if whole else last)
+
+
+def _alike(match: re.Match[str], today: date) -> Period:
+    """the same month last year, the same period in 2024, a year earlier, the previous period"""
+    said = match.groupdict()
+    unit = said.get("what") or said.get("time") or ""
+    unit = {"time": "period", "date": "day"}.get(unit, unit)
+    if year := said.get("year"):
+        return Period(None, None, match[0], alike=Alike(unit, year=int(year)))
+    return Period(
+        None, None, match[0], alike=Alike(unit, count_said(said.get("n")), said.get("of") or said.get("by") or "")
+    )
 
 
 def _relative_day(match: re.Match[str], today: date) -> Period:
-    start = today + timedelta(days={"yesterday": -1, "tomorrow": 1}.get(match["day"], 0))
+    away = {"yesterday": -1, "tomorrow": 1}.get(match["day"], 0)
+    start = today + timedelta(days=2 * away if match["twice"] else away)
     return Period(start, start + timedelta(days=1), match[0])
 
 
@@ -202,9 +260,20 @@ _UNIT = r"(?P<unit>day|week|month|quarter|year)s?"
 _DAY = "|".join(calendar.day_name).lower()
 _MONTH = "(?P<month>" + "|".join(sorted(MONTHS, key=len, reverse=True)) + r")\.?"
 _IN_YEAR = r"(?:(?: of| in| ,)? (?P<y>(?:19|20)\d\d|last year|this year|previous year))?"
+_WHEN = r"(?:19|20)\d\d|(?:this|current|last|previous|prior) (?:year|quarter|month|week)"
+_TO_DATE = r"(?:(?P<short>ytd|mtd|qtd|wtd)|(?P<unit>year|month|quarter|week) to date)"
+_SAME = (
+    r"(?:(?:in|during|over|for|at|by|from) )?(?:(?:the |this |that )?(?:same|corresponding|equivalent|comparable)"
+    r" (?P<what>period|time|date|day|week|month|quarter|half)s?|this (?P<time>time))(?: (?:of|in|during))?(?: the)?"
+)
+_EARLIER = r"(?:ago|earlier|before|prior)(?! (?:the|they|he|she|it|that|this|last|\d|in|on))"
 _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Period]], ...] = tuple(
     (re.compile(rf"\b(?:{pattern})(?!\w)"), make)
     for pattern, make in (
+        (rf"{_SAME} (?:last|previous|prior|preceding) (?P<by>year|quarter|month|week)", _alike),
+        (rf"{_SAME}(?: {_N})? (?P<by>year|quarter|month|week|day)s? {_EARLIER}", _alike),
+        (rf"{_SAME} (?:year )?(?P<year>(?:19|20)\d\d)", _alike),
+        (r"(?:the )?(?:previous|prior|preceding) period|(?:the )?period before", _alike),
         (r"(?P<iso>\d{4}([-/])\d{1,2}\2\d{1,2})", _iso),
         (r"(?P<year>\d{4})-(?P<nth>\d{1,2})(?!-)", _iso_month),
         (r"(?P<first_>\d{1,2})(?P<mark>[/.])(?P<second_>\d{1,2})[/.](?P<year>\d{4})", _slashed),
@@ -214,14 +283,23 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], Period]]
         (rf"q(?P<q>[1-4])(?P<nth>)?{_IN_YEAR}", _quarter),
         (rf"(?:the )?(?P<nth>1st|2nd|3rd|4th|first|second|third|fourth)(?P<q>)? quarter{_IN_YEAR}", _quarter),
         (rf"(?:the )?(?P<half>first|second|1st|2nd) half{_IN_YEAR}", _half),
-        (rf"(?:the )?(?:last|past|previous) {_N} {_UNIT}", _rolling),
+        (rf"(?:the )?(?:last|past|previous|prior) {_N} {_UNIT}", _rolling),
         (rf"(?:the )?past(?P<n>) {_UNIT}", _rolling),
         (rf"(?:the )?(?:next|coming) {_N} {_UNIT}", _coming),
         (rf"{_N} {_UNIT} ago", _ago),
-        (r"(?P<short>ytd|mtd|qtd)(?P<unit>)", _to_date),
-        (rf"(?P<short>){_UNIT} to date", _to_date),
-        (rf"(?:the )?(?P<which>this|current|last|previous|next) {_UNIT}", _unit),
-        (r"(?P<day>today|yesterday|tomorrow)", _relative_day),
+        (rf"(?:the|{_N}) (?P<by>day|week|month|quarter|year)s? {_EARLIER}", _alike),
+        (rf"{_TO_DATE}(?: (?:of |in |for )?(?P<when>{_WHEN}))?", _to_date),
+        (rf"(?:the )?(?P<when>{_WHEN}) (?:'s )?{_TO_DATE}", _to_date),
+        (
+            rf"(?P<short>)(?P<when>this|current|last|previous|prior) {_UNIT}(?: up)? (?:to date|until now|to now)",
+            _to_date,
+        ),
+        (rf"(?P<short>)(?P<when>this|current) {_UNIT} so far", _to_date),
+        (rf"(?P<short>)so far (?:in )?(?P<when>this) {_UNIT}", _to_date),
+        (r"(?P<year>(?:19|20)\d\d) (?:to date|until now|to now)", _until_today),
+        (rf"(?:the )?(?P<which>this|current|last|previous|prior|next) {_UNIT}", _unit),
+        (r"(?P<day>today|yesterday|tomorrow)(?P<twice>)", _relative_day),
+        (r"(?:the )?day (?P<twice>before|after) (?P<day>yesterday|tomorrow)", _relative_day),
         (rf"(?:on )?an? (?P<one>{_DAY})(?P<many>)", _weekdays),
         (rf"on a (?P<one>weekend)|(?:(?:on|at) )?(?P<many>{_DAY}|weekend)s|on weekdays", _weekdays),
         (r"(?:the )?(?P<decade>(?:19|20)\d0)s", _decade),
@@ -239,7 +317,7 @@ def read_period(words: tuple[str, ...], today: date) -> tuple[Period, int] | Non
         if words[: len(lead)] != lead:
             continue
         first = _plain_period(words[len(lead) :], today)
-        if first and first[0].weekdays:
+        if first and (first[0].weekdays or first[0].alike):
             return None  # "since Mondays": no one day
         if first:
             return sides(words, len(lead), first, today)
@@ -267,8 +345,14 @@ def _plain_period(words: tuple[str, ...], today: date) -> _Read | None:
             except (ValueError, OverflowError):  # 31 February, or a year past the calendar's end
                 raise NoSuchDay(match[0]) from None
             said = period.words if period.weekdays else match[0]
-            return replace(period, words=said), len(match[0].split())
+            return _not_over(replace(period, words=said), today), len(match[0].split())
     return None
+
+
+def _not_over(period: Period, today: date) -> Period:
+    tomorrow = today + timedelta(days=1)
+    running = period.start is not None and period.end is not None and period.start <= today and tomorrow < period.end
+    return replace(period, passed=tomorrow) if running else period
 
 
 def _since(words: tuple[str, ...], lead: int, first: _Read, today: date) -> _Read:
@@ -303,6 +387,15 @@ def _span(words: tuple[str, ...], lead: int, first: _Read, today: date) -> _Read
     return _since(words, lead, first, today) if words[0] == "from" else _bounded(words, lead, first)
 
 
+def _next_to(words: tuple[str, ...], lead: int, first: _Read, today: date) -> _Read:
+    """the day before 5 May, the month after March 2025: as many days, right beside them"""
+    unit, side = words[1:3]
+    start, end = first[0].start, first[0].end
+    assert start is not None and end is not None
+    days = (add_units(start, unit, -1), start) if side == "before" else (end, add_units(end, unit, 1))
+    return Period(*days, " ".join(words[: lead + first[1]])), lead + first[1]
+
+
 def _bounded(words: tuple[str, ...], lead: int, first: _Read) -> _Read:
     return replace(first[0], words=" ".join(words[: lead + first[1]])), lead + first[1]
 
@@ -323,4 +416,5 @@ _LEADS: tuple[tuple[tuple[str, ...], Callable[[tuple[str, ...], int, _Read, date
     (("till",), _until),
     (("up", "to"), _until),
     (("by", "the", "end", "of"), _until),
+    *((("the", unit, side), _next_to) for unit in UNITS for side in ("before", "after")),
 )

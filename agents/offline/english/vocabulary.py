@@ -219,8 +219,11 @@ COMPARATIVES: dict[str, tuple[str, str]] = {
     "slower": ("<", "slow"), "better": (">", ""), "worse": ("<", ""), "richer": (">", "rich"),
 }  # fmt: skip
 
-MONEY_EARNED = frozenset("revenu sale turnov earn income incom proce spend money amount turnover".split())
+MONEY_EARNED = frozenset("revenu sale turnov earn income incom proce spend money amount turnover profit margin".split())
 """Stems that ask for the money that sales brought in."""
+
+PROFITS = frozenset({"profit", "margin"})
+"""Stems for what is left of the revenue when what was sold has been paid for."""
 
 NOT_ADDED = frozenset(
     "rating score price age rate percent percentage temperature grade rank year height weight".split()

@@ -10,7 +10,20 @@ from agents.offline.english.vocabulary import NOT_ADDED
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood, Resolver
-from agents.offline.plan import Col, Condition, During, Filter, First, Group, Having, Measure, Operand, Operator, Order
+from agents.offline.plan import (
+    Along,
+    Col,
+    Condition,
+    During,
+    Filter,
+    First,
+    Group,
+    Having,
+    Measure,
+    Operand,
+    Operator,
+    Order,
+)
 
 
 @dataclass
@@ -91,6 +104,7 @@ class Reader:
         self.sorts = False
         """Whether the question began with "sort": what by is still to come."""
         self.share = False
+        self.along: Along | None = None
         self.exists = False
         self.versus = False
         self.periods: list[Period] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.offline.english.vocabulary import PEOPLE
 from agents.offline.meaning.lexicon import Lexicon
@@ -21,6 +21,7 @@ from agents.offline.reading.setting_aside import set_aside
 from agents.offline.reading.subject import find_subject, mention_tables
 from agents.offline.reading.superiors import take_superior
 from agents.offline.reading.take_acts import name_acts
+from agents.offline.reading.take_alike import name_alike, refuse_alone
 from agents.offline.reading.take_changes import name_changes
 from agents.offline.reading.take_clauses import (
     take_and,
@@ -49,12 +50,15 @@ from agents.offline.reading.take_new import count_the_first, name_new
 from agents.offline.reading.take_rankings import take_superlative
 from agents.offline.reading.take_rates import name_rates, take_rate
 from agents.offline.reading.take_rivals import name_rivals, name_sides
+from agents.offline.reading.take_sales import name_sales
+from agents.offline.reading.take_series import name_series
 from agents.offline.reading.take_shares import bare_share, shares_first, stated_part, take_share, without_statement
 from agents.offline.reading.take_states import name_room, name_states, take_away, take_free, take_overdue
 from agents.offline.reading.take_ties import name_ties
 from agents.offline.reading.take_times import take_period
 from agents.offline.reading.take_whom import name_whom
 from agents.offline.reading.units_said import in_units
+from agents.offline.reading.wordings import reword
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,10 @@ def _of_whole(items: Sequence[Item], asked: Reading, lexicon: Lexicon) -> Readin
 def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     reader = Reader(lexicon, items)
     set_aside(reader)
+    name_alike(reader)
+    reword(reader)
+    name_sales(reader)
+    name_series(reader)
     name_changes(reader)
     name_rates(reader)
     name_days(reader)
@@ -125,12 +133,13 @@ def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
         mention_tables(reader)
         reader.subject_named = _asks_who(reader)
         walk(reader)
-    plan = in_units(reader, count_the_first(reader, finish(reader)))
+    plan = replace(in_units(reader, count_the_first(reader, finish(reader))), along=reader.along)
     return Reading(plan, tuple(dict.fromkeys(reader.assumptions)))
 
 
 def walk(reader: Reader) -> None:
     """Take every item in turn; each finds its place in the reader or raises NotUnderstood."""
+    refuse_alone(reader)
     last_sentence = 0
     while (item := reader.peek()) is not None:
         if item.sentence != last_sentence:

@@ -55,7 +55,7 @@ def _refuse_sums(r: Reader, measures: Sequence[Measure]) -> None:
         if (
             column is not None
             and measure.since is None
-            and measure.function in {"sum", "avg"}
+            and measure.function in {"sum", "avg", "median"}
             and not r.resolver.is_numeric(column)
         ):
             said = r.naming.say_column(column.table, column.name)
@@ -83,7 +83,7 @@ def refuse_strangers(r: Reader, measures: Sequence[Measure], related: Sequence[s
     for measure in measures:
         tied = r.joins.to_one(measure.table, r.subject) or r.joins.to_one(r.subject, measure.table)
         alone = len(measures) == 1 and not r.groups and r.ranking is None and r.subject_named
-        if alone and not tied and measure.function in {"sum", "avg"}:
+        if alone and not tied and measure.function in {"sum", "avg", "median"}:
             one, other = r.naming.say_table(measure.table), r.naming.say_table(r.subject)
             raise NotUnderstood(f"What you ask to compute belongs to {one}, not to {other}.")
     named = {m.table for i in r.items for m in i.tables}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agents.offline.english.vocabulary import STAFF
+from agents.offline.english.vocabulary import PROFITS, STAFF
 from agents.offline.english.words import singular
 from agents.offline.meaning.lexicon import SYNONYM
 from agents.offline.meaning.linking import Item
@@ -19,7 +19,7 @@ WHO_IS_MEANT = "I did not understand who is meant: name what they are, like “w
 _MOST = frozenset({"most", "fewest", "least"})
 _EARNING = frozenset("bring generat mak earn pull turn tak produc deliver".split())
 """Stems of verbs that say no more of money than whose it is."""
-_MONEY = MONEY_NAMES | {"money"}
+_MONEY = MONEY_NAMES | PROFITS | {"money"}
 
 
 def name_acts(r: Reader) -> None:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import takewhile
 
 from agents.offline.english.times import Period
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.reading.reader import Reader
+from agents.offline.reading.take_series import is_change
 
-_CHANGES = frozenset(
-    """
-    change changed grow grew grown growth increase increased rise rose risen fall fell fallen drop dropped decrease
-    decreased decline declined shrink shrank shrunk improve improved difference
-    """.split()
-)
 _BEFORE = frozenset({"how much", "by", "how", "percentage", "percent"})
 """What stands before a change and asks of it: by how much, the percentage change."""
 
 
 def name_changes(r: Reader) -> None:
     """Read "how did revenue change from May to June" as revenue in June versus May; decline a change since when."""
-    said = next((n for n, i in enumerate(r.items) if _is_change(i)), None)
+    said = next((n for n, i in enumerate(r.items) if is_change(i)), None)
     if said is None:
         return
     spans = [n for n, i in enumerate(r.items) if i.kind == "period" and i.value.sides is not None]
@@ -31,17 +27,13 @@ def name_changes(r: Reader) -> None:
         r.items = [each for n, i in enumerate(r.items) for each in (_rivals(i) if n == spans[0] else [i])]
     elif not (versus and len(periods) == 2):
         raise NotUnderstood(f"Say from when to when “{r.items[said].text}” is meant, like “from 2024 to 2025”.")
-    asked = next(n for n, i in enumerate(r.items) if _is_change(i))
-    around = {n for n in range(asked) if n < 2 and _asks(r.items[n])} | {asked}
+    asked = next(n for n, i in enumerate(r.items) if is_change(i))
+    around = set(takewhile(lambda n: n < 2 and _asks(r.items[n]), range(asked))) | {asked}
     if asked and _asks(r.items[asked - 1]):
         around.add(asked - 1)
     if asked + 1 < len(r.items) and r.items[asked + 1].text in {"in", "of"}:
         around.add(asked + 1)
     r.items = [i for n, i in enumerate(r.items) if n not in around]
-
-
-def _is_change(item: Item) -> bool:
-    return item.kind in {"unknown", "verb"} and not item.meanings and item.text.lower() in _CHANGES
 
 
 def _asks(item: Item) -> bool:

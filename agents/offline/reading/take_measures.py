@@ -231,7 +231,7 @@ def _measure(r: Reader, function: Function, at: int) -> Measure:
         raise NotUnderstood("I did not understand what should be computed.")
     if item.kind == "count":
         return _of_count(r, function)
-    if item.kind == "days" and function in {"avg", "min", "max"}:
+    if item.kind == "days" and function in {"avg", "min", "max", "median"}:
         days = r.take().value
         assert isinstance(days, Measure)
         return replace(days, function=function)
@@ -281,8 +281,8 @@ def _of_table(r: Reader, function: Function, at: int, item: Item) -> Measure | N
     if function == "avg" and following is not None and following.kind == "per" and _is_counted(r, item):
         r.take()
         return Measure("avg", table)  # "average orders per customer": how many
-    if function == "avg" and (worth := _worth_of_one(r, item, table)) is not None:
-        return worth
+    if function in {"avg", "median"} and (worth := _worth_of_one(r, item, table)) is not None:
+        return Measure(function, table, worth.name)
     if function != "sum" or r.resolver.is_money(item.text):
         return None
     before = r.peek(-1)
@@ -315,7 +315,7 @@ def _tied(r: Reader, one: str, other: str) -> bool:
     return r.joins.to_one(one, other) or r.joins.to_one(other, one)
 
 
-def _worth_of_one(r: Reader, item: Item, table: str) -> Measure | None:
+def _worth_of_one(r: Reader, item: Item, table: str) -> Col | None:
     """the average invoice: the average of what one amounts to"""
     amount = main_amount(r, table)
     if amount is None or singular(item.text.lower()) != item.text.lower():
@@ -323,7 +323,7 @@ def _worth_of_one(r: Reader, item: Item, table: str) -> Measure | None:
     if r.naming.column(table, amount.name)[-1] not in {"amount", "total", "value", "sum"}:
         return None
     r.take()
-    return Measure("avg", table, amount.name)
+    return amount
 
 
 def _worth(r: Reader, function: Function) -> Measure:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from agents.offline.english.vocabulary import ADDED, COSTS, NOT_ADDED, OF_ONE, PEOPLE, SOLD, STAFF
+from agents.offline.english.vocabulary import ADDED, COSTS, NOT_ADDED, OF_ONE, PEOPLE, PROFITS, SOLD, STAFF
 from agents.offline.english.words import singular, split, stem
 from agents.offline.meaning.lexicon import EXACT, Meaning
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Col, Function, Measure
 from agents.offline.reading.reader import Reader
+from agents.offline.reading.take_profit import take_profit
 
 MONEY_NAMES = frozenset("revenu sale turnov turnover incom income proce proceed".split())
 """Stems of words that name the sum well: "amount" and "money" do not."""
@@ -22,12 +23,11 @@ _AMOUNTS = frozenset("amount total price cost fee fine value sum".split())
 def take_money(r: Reader, function: Function = "sum") -> Measure:
     """revenue, sales, earned: the sum of what the sales brought in"""
     item = r.take()
+    if item.stem in PROFITS:
+        return take_profit(r, item, function, tables_said(r))
     if item.stem == "spend" and (spent := _spent_on(r)) is not None:
         return replace(spent, function=function)
-    dims = [g.table for g in r.groups] + [
-        m.table for i in r.items for m in i.tables if m.score >= EXACT and not r.resolver.is_money(i.text)
-    ]
-    dims += _tables_grouped_by(r)
+    dims = tables_said(r)
     people = {*dims, r.subject, *(m.table for i in r.items for m in i.values)}
     if item.text.lower().startswith("earn") and any(STAFF & set(r.naming.table(t)) for t in people):
         raise NotUnderstood("I found nothing in this database about what people earn.")
@@ -42,6 +42,13 @@ def take_money(r: Reader, function: Function = "sum") -> Measure:
     said = item.text.lower() if item.kind != "verb" and item.stem in MONEY_NAMES else "revenue"
     r.assumptions.append(f"{said[:1].upper()}{said[1:]} {'are' if said == 'sales' else 'is'} the sum of {parts}.")
     return Measure(function, found.table, found.column, found.times, said=said)
+
+
+def tables_said(r: Reader) -> list[str]:
+    """Return the tables that what sales brought in is asked of, or grouped by."""
+    grouped = [g.table for g in r.groups]
+    named = [m.table for i in r.items for m in i.tables if m.score >= EXACT and not r.resolver.is_money(i.text)]
+    return grouped + named + _tables_grouped_by(r)
 
 
 def _tables_grouped_by(r: Reader) -> list[str]:

@@ -195,7 +195,9 @@ def _with_columns(plan: Plan, columns: Sequence[Col]) -> Plan:
 
 
 def _with_function(plan: Plan, function: Function) -> Plan:
-    measured = [m for m in plan.measures if m.column is not None and m.function in {"sum", "avg", "min", "max"}]
+    measured = [
+        m for m in plan.measures if m.column is not None and m.function in {"sum", "avg", "min", "max", "median"}
+    ]
     if not measured:
         raise NotUnderstood("There is nothing in the question before that this could be computed of.")
     changed = tuple(replace(m, function=function) for m in measured)

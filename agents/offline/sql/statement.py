@@ -24,7 +24,9 @@ from agents.offline.plan import (
 )
 from agents.offline.sql.frame import Frame, Names
 from agents.offline.sql.grains import days_between, place_in_time, truncate
+from agents.offline.sql.medians import middle, numbered
 from agents.offline.sql.predicates import Predicates, is_known
+from agents.offline.sql.series import change_before, refuse_no_series, running_total
 from agents.offline.sql.titles import group_title, measure_title
 
 _PURE_BRIDGE_COLUMNS = 3
@@ -78,6 +80,8 @@ class SQLBuilder:
         return is_known(frame.column(col, optional=True))
 
     def _aggregate(self, plan: Plan) -> exp.Select:
+        if plan.along is not None:
+            refuse_no_series(plan)
         base = self._base(plan)
         frame, predicates = self._frame(base)
         groups = [(g, self._group(frame, g)) for g in plan.groups]
@@ -87,15 +91,38 @@ class SQLBuilder:
         where += [is_known(frame.column(c)) for c in dated if self._may_be_missing(c)]
         if plan.compare is not None:
             return self._periods(frame, predicates, plan, groups, where)
+        if any(m.function == "median" for m in plan.measures):
+            return self._median(frame, plan, groups, where)
         measures = [(m, self._measure(frame, predicates, m)) for m in plan.measures]
         query = frame.select([*self._labelled(groups), *(exp.alias_(e, self._say(m)) for m, e in measures)])
         if plan.share:
             query = self._with_share(query, measures[0][1])
+        if plan.along is not None:
+            query = self._with_neighbours(query, plan, measures[0][1], self._place(frame, plan.groups[0]))
         query = self._grouped(query, frame, groups, where)
         for having in plan.having:
             left = next(e for m, e in measures if m == having.measure)
             query = query.having(predicates.comparison(left.copy(), having.operator, having.values))
         query = query.order_by(*self._orders(frame, plan, groups, measures)) if plan.groups else query
+        return query.limit(plan.limit) if plan.limit is not None else query
+
+    def _median(
+        self,
+        frame: Frame,
+        plan: Plan,
+        groups: Sequence[tuple[Group, list[exp.Expr]]],
+        where: Sequence[exp.Expr],
+    ) -> exp.Select:
+        measure = plan.measures[0]
+        if len(plan.measures) > 1 or plan.having or plan.share or plan.along is not None:
+            raise NotUnderstood("I can only tell the median by itself: ask for the other number on its own.")
+        value = self._value(frame, measure)
+        assert value is not None
+        self._refuse_doubled(frame, measure, frame.base)
+        keys = [key for group, shown in groups for key in self._keys(frame, group, shown)]
+        inner = frame.select(numbered(keys, value)).where(*where, is_known(value.copy()))
+        orders = self._orders(frame, plan, groups, [(measure, value)]) if groups else []
+        query = middle(inner, keys, self._labelled(groups), orders, measure_title(measure, self._lexicon))
         return query.limit(plan.limit) if plan.limit is not None else query
 
     def _grouped(
@@ -186,8 +213,13 @@ class SQLBuilder:
             return days_between(later, frame.column(measure.since), self._dialect)
         value = frame.number(Col(measure.table, measure.column))
         if measure.times is not None:
-            return exp.Mul(this=value, expression=frame.number(Col(measure.table, measure.times)))
-        return value
+            value = exp.Mul(this=value, expression=frame.number(Col(measure.table, measure.times)))
+        if measure.cost is None:
+            return value
+        cost: exp.Expr = frame.number(measure.cost)
+        if measure.pieces is not None:
+            cost = exp.Mul(this=cost, expression=frame.number(Col(measure.table, measure.pieces)))
+        return exp.Sub(this=value, expression=cost)
 
     def _apply(self, frame: Frame, measure: Measure, base: str, value: exp.Expr | None) -> exp.Expr:
         if measure.function == "count":
@@ -195,9 +227,21 @@ class SQLBuilder:
         assert value is not None
         if measure.function == "distinct":
             return exp.Count(this=exp.Distinct(expressions=[value]))
-        if measure.function in {"sum", "avg"} and (measure.table != base or frame.multiplies(_PURE_BRIDGE_COLUMNS)):
-            raise NotUnderstood("A sum would count some rows twice here: ask for it without the other table.")
+        if measure.function in {"sum", "avg", "margin"}:
+            self._refuse_doubled(frame, measure, base)
+        if measure.function == "margin":
+            return self._margin(frame, measure, value)
         return _FUNCTIONS[measure.function](this=value)
+
+    def _refuse_doubled(self, frame: Frame, measure: Measure, base: str) -> None:
+        if measure.table != base or frame.multiplies(_PURE_BRIDGE_COLUMNS):
+            raise NotUnderstood("A sum would count some rows twice here: ask for it without the other table.")
+
+    def _margin(self, frame: Frame, measure: Measure, profit: exp.Expr) -> exp.Expr:
+        """What is left of the price when the cost is paid, in percent of the price."""
+        price = self._value(frame, replace(measure, cost=None))
+        whole = exp.Nullif(this=exp.Sum(this=price), expression=exp.Literal.number(0))
+        return self._rounded(_percent(exp.Sum(this=profit), whole))
 
     def _average_of_each(self, frame: Frame, measure: Measure, each: Group, value: exp.Expr | None) -> exp.Expr:
         """The sum or the count, divided by how many there are of what each of them belongs to."""
@@ -257,6 +301,13 @@ class SQLBuilder:
         share = _percent(measure.copy(), whole)
         return query.select(exp.alias_(self._rounded(share), "share_percent"))
 
+    def _with_neighbours(self, query: exp.Select, plan: Plan, number: exp.Expr, place: exp.Expr | None) -> exp.Select:
+        assert place is not None
+        if plan.along == "running":
+            return query.select(exp.alias_(running_total(number.copy(), place), "running_total"))
+        change = self._rounded(change_before(number.copy(), place))
+        return query.select(exp.alias_(change, f"change_since_{plan.groups[0].grain}_before_percent"))
+
     def _part_of_whole(
         self, frame: Frame, predicates: Predicates, measure: Measure, side: exp.Expr | None = None
     ) -> exp.Expr:
@@ -295,6 +346,8 @@ class SQLBuilder:
         """One column for each of two periods, and the change from the older to the newer."""
         assert plan.compare is not None and plan.compare_on is not None
         measure = plan.measures[0]
+        if measure.function in {"median", "margin"}:
+            raise NotUnderstood("I cannot set medians or margins of two periods beside each other: ask for each.")
         sides = [predicates.filter(During(plan.compare_on, p), plan.subject) for p in plan.compare]
         share = measure.function == "share"
         columns = [

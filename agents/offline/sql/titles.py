@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.plan import Col, Group, Measure
 
-_FUNCTIONS = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest"}
+_FUNCTIONS = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest", "median": "median"}
 _BARE = frozenset({("name",), ("title",)})
 """Names that do not say of what."""
 
@@ -15,6 +15,8 @@ def measure_title(measure: Measure, lexicon: Lexicon) -> str:
     naming = lexicon.naming
     if measure.function == "share":
         return _joined(measure.said or "share", "percent")
+    if measure.function == "margin":
+        return _joined("margin percent")
     if (each := measure.each) is not None:
         column = naming.say_column(measure.table, measure.column) if measure.column is not None else ""
         what = measure.said or column or f"number of {naming.say_table(measure.table)}"

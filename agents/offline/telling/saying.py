@@ -9,7 +9,7 @@ from agents.offline.english.times import MONTHS
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.plan import Col, Condition, During, Filter, Group, Measure, Plan, Related
 
-_FUNCTIONS = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest"}
+_FUNCTIONS = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest", "median": "median"}
 _WORDS = {"=": "", ">": "more than ", ">=": "at least ", "<": "less than ", "<=": "at most "}
 _VAGUE = frozenset({"total", "amount", "value"})
 _OF_THEMSELVES = frozenset("joined started ended arrived departed enrolled visited".split())
@@ -30,7 +30,7 @@ class Speaker:
 
     def questions(self, plan: Plan) -> Iterator[str]:
         """Yield wordings of the plan, the best first; whether one means just this plan, only asking it tells."""
-        if plan.having or plan.distinct or plan.exists or len(plan.measures) > 1:
+        if plan.having or plan.distinct or plan.exists or plan.along or len(plan.measures) > 1:
             return
         for self._fully in (False, True):
             try:
@@ -144,7 +144,7 @@ class Speaker:
 
     def _what(self, measure: Measure) -> str:
         """Return what is computed: "number of orders", "average price", "revenue"."""
-        if measure.function == "share" and measure.said:
+        if measure.function in {"share", "margin"} and measure.said:
             return measure.said
         if measure.only or measure.function == "distinct":
             raise Unsayable

@@ -1,0 +1,66 @@
+"""Puts the items of some wordings in the order of others that mean the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+from agents.offline.meaning.linking import Item
+from agents.offline.reading.reader import Reader
+
+
+def reword(r: Reader) -> None:
+    _average_first(r)
+    _only_so_often(r)
+    _profitable(r)
+    _margin_alone(r)
+
+
+def _average_first(r: Reader) -> None:
+    """how many orders per day on average: the average number of orders per day"""
+    said = next((n for n, i in enumerate(r.items) if i.kind == "aggregate" and i.text == "on average"), None)
+    if said is None or r.items[0].kind != "count":
+        return
+    grain = next((n for n, i in enumerate(r.items[:said]) if i.kind == "grain"), None)
+    if grain is None or said != grain + 1:
+        return
+    average = r.items.pop(said)
+    if r.items[grain - 1].kind not in {"per", "in"}:
+        r.items.insert(grain, Item("per", "per", sentence=average.sentence))  # "how many orders a day"
+    r.items.insert(0, replace(average, text="average", position=0))
+
+
+def _only_so_often(r: Reader) -> None:
+    """ordered only once: exactly one order"""
+    for n, item in enumerate(r.items):
+        often = item.kind == "number" and item.text.lower() in {"once", "twice"}
+        if often and item.only and n and r.items[n - 1].kind == "name" and r.items[n - 1].tables:
+            exactly = [Item("relative", "with"), Item("compare", "exactly", "="), item, r.items[n - 1]]
+            r.items[n - 1 : n + 1] = exactly
+            r.items = [replace(i, only=False) for i in r.items]
+            return
+
+
+def _profitable(r: Reader) -> None:
+    """the most profitable products: those of the highest profit"""
+    for n, (most, item) in enumerate(pairwise(r.items)):
+        graded = most.kind == "superlative" and most.text in {"most", "least"} and item.text.lower() == "profitable"
+        if not graded or item.meanings:
+            continue
+        highest = replace(most, text="highest" if most.text == "most" else "lowest")
+        profit = replace(item, text="profit", stem="profit")
+        after = n + 2 if n + 2 < len(r.items) and r.items[n + 2].kind == "name" else None
+        named = [] if after is None else [r.items.pop(after)]
+        count = [r.items.pop(n - 1)] if named and n and r.items[n - 1].kind == "number" else []
+        at = n - len(count)
+        r.items[at : at + 2] = [*named, *count, highest, profit]
+        return
+
+
+def _margin_alone(r: Reader) -> None:
+    """gross profit, profit margin: one word says it"""
+    for n, (item, following) in enumerate(pairwise(r.items)):
+        profit = item.kind == "unknown" and item.text.lower() in {"profit", "gross"}
+        if (profit and following.stem == "margin") or (item.text.lower() == "gross" and following.stem == "profit"):
+            del r.items[n]
+            return _margin_alone(r)
