@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from langchain.chat_models import init_chat_model
@@ -23,7 +24,7 @@ from llm.chat_faults import check_content, failure_of
 from llm.chat_wire import Patience
 from llm.pool_faults import Breakage, CallFailed, classify
 from llm.pool_turn import Turn
-from llm.spending import spend
+from llm.spending import counted, spend
 
 # OpenAI's words, which other providers have others for. The prompts ask for JSON by themselves.
 _NOT_SENT = ("response_format", "stream_usage", "stream_options", "tools", "tool_choice")
@@ -87,8 +88,8 @@ class ProviderModel:
         if not reason:
             raise CallFailed(classify(Breakage.GARBLED if is_empty else Breakage.UNFINISHED))
         usage = message.usage_metadata
-        spend(usage["output_tokens"] if usage else 0)
-        turn.succeeded(usage["total_tokens"] if usage else None)
+        spend((counted(usage["output_tokens"]) or 0) if usage else 0)
+        turn.succeeded(counted(usage["total_tokens"]) if usage else None)
         check_content(reason, is_empty=is_empty, model=self._endpoint.model)
         check_calls(message)
         return ChatResult(generations=[ChatGeneration(message=message, generation_info={"finish_reason": reason})])
@@ -99,17 +100,18 @@ class ProviderModel:
         before: list[ChatGenerationChunk] = []
         is_empty = True
         try:
-            async for message in self._arriving(ask, patience):
-                calls.add(message)
-                told.add(message)
-                before.append(ChatGenerationChunk(message=message))
-                if is_empty and is_nothing(message):
-                    continue  # As long as nothing was shown, another endpoint may be asked.
-                is_empty = False
-                whole = merge_chat_generation_chunks(before)
-                before = []
-                assert whole is not None
-                yield whole
+            async with aclosing(self._arriving(ask, patience)) as messages:
+                async for message in messages:
+                    calls.add(message)
+                    told.add(message)
+                    before.append(ChatGenerationChunk(message=message))
+                    if is_empty and is_nothing(message):
+                        continue  # As long as nothing was shown, another endpoint may be asked.
+                    is_empty = False
+                    whole = merge_chat_generation_chunks(before)
+                    before = []
+                    assert whole is not None
+                    yield whole
             if not told.finish:
                 raise CallFailed(classify(Breakage.GARBLED if is_empty else Breakage.UNFINISHED))
         finally:
@@ -158,8 +160,8 @@ class _Told:
         self.finish = _finish(message) or self.finish
         usage: UsageMetadata | None = message.usage_metadata
         if usage:
-            self.tokens += usage["output_tokens"]
-            self.total += usage["total_tokens"]
+            self.tokens += counted(usage["output_tokens"]) or 0
+            self.total += counted(usage["total_tokens"]) or 0
 
 
 def _finish(message: BaseMessage) -> str | None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from aiohttp import web
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from pydantic import SecretStr
 
 from endpoints import Endpoint
 from errors import ModelMisbehaved, ModelUnavailable, SettingsInvalid
 from llm.chat import ChatModel, open_chat_model
+from llm.chat_endpoint import Ask
+from llm.chat_provider import ProviderModel
+from llm.chat_wire import Patience
 from llm.spending import spending
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ class Anthropic:
     base_url: str = ""
     stop_reason: str | None = "end_turn"
     blocks: list[dict[str, Any]] = field(default_factory=lambda: [{"type": "text", "text": SAID}])
+    usage: dict[str, int] = field(default_factory=lambda: {"input_tokens": 12, "output_tokens": 7})
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     breaks_off: bool = False
@@ -63,8 +67,7 @@ class Anthropic:
 
     def _whole(self) -> dict[str, Any]:
         about = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-test", "stop_sequence": None}
-        usage = {"input_tokens": 12, "output_tokens": 7}
-        return {**about, "content": self.blocks, "stop_reason": self.stop_reason, "usage": usage}
+        return {**about, "content": self.blocks, "stop_reason": self.stop_reason, "usage": self.usage}
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -78,7 +81,7 @@ class Anthropic:
             request.transport.abort()
             return response
         delta = {"stop_reason": self.stop_reason, "stop_sequence": None}
-        await self._say(response, "message_delta", delta=delta, usage={"output_tokens": 7})
+        await self._say(response, "message_delta", delta=delta, usage={"output_tokens": self.usage["output_tokens"]})
         await self._say(response, "message_stop")
         return response
 
@@ -220,6 +223,33 @@ async def test_where_it_asks_for_rest_another_provider_answers(anthropic: Anthro
     # The package makes no second try of its own, and what the endpoint asked for is kept to.
     assert len(anthropic.requests) == 1
     assert 20 < claude.paused <= 30
+
+
+async def test_whoever_stops_reading_closes_the_stream_himself() -> None:
+    closed_by: list[asyncio.Task[Any] | None] = []
+
+    class Speaking:
+        async def astream(self, *args: object, **options: object) -> AsyncIterator[AIMessageChunk]:
+            try:
+                yield AIMessageChunk(content="There")
+                await asyncio.Event().wait()
+            finally:
+                closed_by.append(asyncio.current_task())
+
+    model = ProviderModel(Endpoint("", "m", provider="any"), cast(Any, Speaking()))
+    patience = Patience(asyncio.get_running_loop().time() + 60, 60)
+    async with aclosing(model.speak(cast(Any, None), Ask([], None, {}), patience)) as chunks:
+        assert (await anext(chunks)).text == "There"
+    assert closed_by == [asyncio.current_task()]
+
+
+async def test_a_count_of_tokens_that_cannot_be_is_not_believed(anthropic: Anthropic) -> None:
+    anthropic.usage = {"input_tokens": 12, "output_tokens": 10**12}
+    async with opened(anthropic) as model:
+        with spending() as spent:
+            await model.ainvoke(ASKED)
+            await streamed(model)
+    assert spent.tokens == 0
 
 
 async def test_one_that_hangs_is_left_in_time(anthropic: Anthropic) -> None:
