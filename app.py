@@ -21,6 +21,7 @@ from chat.answer import Answer, greet
 from chat.doubt import keep_doubt
 from chat.download import as_csv
 from chat.greeting import greeting, log_line
+from chat.heard import hear_questions
 from chat.login import ask_for_password, ensure_secret
 from chat.presence import attend, leave
 from chat.reviewing import TOO_OLD, Keeps, Reviewers, save
@@ -63,6 +64,7 @@ config.project.allow_origins[:] = settings.allow_origins
 
 
 desk = desk_of(settings)
+hear_questions()
 
 
 @cl.on_app_startup

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -127,9 +128,18 @@ def _stop_waiting(session: WebsocketSession) -> None:
         waiting.cancel()
 
 
+_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+"""What a page names its session, and a conversation; `uuid` makes them."""
+
+
 async def on_connect(sid: str, environ: dict[str, Any], auth: Any = None) -> bool:
-    """Do what Chainlit does; who brings what no page sends is turned away, where its own fails with a traceback."""
+    """Do what Chainlit does; who brings what no page sends is turned away, where its own fails with a traceback.
+
+    Chainlit names a folder after the session and removes it at the end: `../..` or `/srv` would be one, too.
+    """
     try:
+        if not _ID.fullmatch(auth["sessionId"]) or not _ID.fullmatch(auth.get("threadId") or "none"):
+            raise ValueError
         return bool(await chainlit.socket.connect(sid, environ, auth))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         log.warning("a page was turned away: it did not say who it is (%s)", type(error).__name__)

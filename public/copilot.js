@@ -3,6 +3,8 @@
   const { src, dataset } = document.currentScript;
   const quaestor = new URL(src).origin;
 
+  const AGAIN = 30_000; // Milliseconds between two tries to renew a login.
+
   const call = (path, options) => fetch(quaestor + path, { credentials: 'include', ...options });
 
   /** What a person is told who cannot be let in. */
@@ -40,9 +42,26 @@
     const answer = await call('/auth/jwt', { method: 'POST', headers: { Authorization: `Bearer ${token}` } });
     const told = await answer.json();
     if (!answer.ok) throw new Trouble(told.detail);
-    const person = JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'))).identifier;
+    const person = read(token).identifier;
     if (localStorage.getItem('quaestor-person') !== person) localStorage.removeItem('chainlit-copilot-thread-id');
     localStorage.setItem('quaestor-person', person);
+  }
+
+  const read = (token) => JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')));
+
+  /** Keep the person logged in for as long as the page's own server does: the login ends when its token does. */
+  function stayLoggedIn(token) {
+    const { identifier } = read(token);
+    const halfway = (token) => Date.now() + Math.max((read(token).exp * 1000 - Date.now()) / 2, AGAIN);
+    let due = halfway(token);
+    // It looks at the time: while a computer sleeps, timers do not run.
+    setInterval(async () => {
+      if (Date.now() < due) return;
+      due = Date.now() + AGAIN;
+      const next = await tokenOfThisPage().catch(() => undefined);
+      // Another person gets a chat of their own when the page is loaded anew.
+      if (next && read(next).identifier === identifier) await show(next).then(() => (due = halfway(next)), () => {});
+    }, 1000);
   }
 
   function load() {
@@ -91,6 +110,7 @@
     try {
       const [token] = await Promise.all([logIn(), load()]);
       await mount(token);
+      if (token) stayLoggedIn(token);
     } catch (error) {
       if (!(error instanceof Trouble)) console.error(error);
       explain(error instanceof Trouble ? error.message : 'Quaestor cannot be asked here just now. Reload this page.');

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import stat
+import time
 import warnings
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import jwt
 import pytest
 from fastapi import HTTPException
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # What Chainlit imports is written for older versions of what that imports.
+    from chainlit.config import config
+
     from chat.login import SECRET, ensure_secret, whom_it_names
     from chat.presence import on_connect
+    from tests.login_fixture import chat_of
+
+from web.brake import Brake
+from web.guests import Guests
 
 KEY = "of thirty-two bytes, as one should be"
 
@@ -47,6 +58,60 @@ def test_a_pages_token_names_a_person_and_may_hold_what_other_servers_read(monke
     assert (person.identifier, person.metadata) == ("ann", {})
 
 
+@pytest.fixture
+async def chat(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
+    monkeypatch.setenv(SECRET, KEY)
+    monkeypatch.setattr(config.code, "password_auth_callback", None)
+    async with chat_of(Guests("ann:plum", Brake())) as chat:
+        yield chat
+
+
+async def shows(chat: httpx.AsyncClient, token: str) -> tuple[int, int]:
+    """Show a page's token; return when the login ends that comes for it, and for how long a browser keeps it."""
+    response = await chat.post("/auth/jwt", headers={"authorization": f"Bearer {token}"})
+    response.raise_for_status()
+    kept = re.search(r"Max-Age=(\d+)", response.headers["set-cookie"])
+    assert kept is not None
+    login = jwt.decode(response.cookies["access_token"], KEY, algorithms=["HS256"])
+    assert login["identifier"] == "ann"
+    return login["exp"], int(kept[1])
+
+
+async def test_a_login_by_a_pages_token_ends_when_the_token_does_if_not_before(chat: httpx.AsyncClient) -> None:
+    soon, late = int(time.time()) + 300, int(time.time()) + 10**9
+    ends, lasts = await shows(chat, jwt.encode({"identifier": "ann", "exp": soon}, KEY))
+    assert ends == soon
+    assert 0 < lasts <= 300
+    days = config.project.user_session_timeout
+    ends, lasts = await shows(chat, jwt.encode({"identifier": "ann", "exp": late}, KEY))
+    assert lasts <= days
+    assert ends < late - days
+
+
+async def test_a_login_is_none_that_makes_itself_last_longer(chat: httpx.AsyncClient) -> None:
+    soon = int(time.time()) + 300
+    await shows(chat, jwt.encode({"identifier": "ann", "exp": soon}, KEY))
+    ends, _ = await shows(chat, chat.cookies["access_token"])
+    assert ends == soon
+
+
+async def test_after_its_end_a_login_opens_nothing_also_where_it_is_still_sent(chat: httpx.AsyncClient) -> None:
+    await shows(chat, jwt.encode({"identifier": "ann", "exp": int(time.time()) + 3}, KEY))
+    login = {"cookie": f"access_token={chat.cookies['access_token']}"}
+    assert (await chat.get("/user", headers=login)).json()["identifier"] == "ann"
+    async with asyncio.timeout(10):
+        while (await chat.get("/user", headers=login)).status_code != 401:  # noqa: ASYNC110  # Time passes by itself.
+            await asyncio.sleep(0.1)
+
+
+async def test_a_login_by_a_password_lasts_as_long_as_the_settings_say(chat: httpx.AsyncClient) -> None:
+    response = await chat.post("/login", data={"username": "ann", "password": "plum"})
+    days = config.project.user_session_timeout
+    assert (
+        f"Max-Age={days}" in response.headers["set-cookie"] or f"Max-Age={days - 1}" in response.headers["set-cookie"]
+    )
+
+
 @pytest.mark.parametrize(
     ("token", "sentence"),
     [
@@ -71,7 +136,20 @@ def test_a_token_that_names_nobody_is_refused_in_one_sentence(
     assert sentence in refused.value.detail
 
 
-@pytest.mark.parametrize("brought", [None, {}, [], "x", {"sessionId": [1]}, {"sessionId": "new", "userEnv": "{"}])
+@pytest.mark.parametrize(
+    "brought",
+    [
+        None,
+        {},
+        [],
+        "x",
+        {"sessionId": [1]},
+        {"sessionId": "new", "userEnv": "{"},
+        {"sessionId": "/srv", "clientType": "webapp"},
+        {"sessionId": "../..", "clientType": "webapp"},
+        {"sessionId": "new", "clientType": "webapp", "threadId": ["x"]},
+    ],
+)
 async def test_who_joins_without_saying_who_it_is_is_turned_away_in_a_line(
     brought: object, caplog: pytest.LogCaptureFixture
 ) -> None:

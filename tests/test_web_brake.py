@@ -6,16 +6,14 @@ import asyncio
 import logging
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from ipaddress import IPv6Address
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 
 from errors import TooManyTries
-from server import configure, listen
 from tests.asked import offline_settings
 from tests.web_fixture import Web, running, small_shop
 from web.brake import AT_A_SITE, HOUR, IN_A_NETWORK, MOST_REMEMBERED, ON_A_NAME, Brake
@@ -23,10 +21,10 @@ from web.guests import Guests
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # What Chainlit imports is written for older versions of what that imports.
-    import chainlit.server
     from chainlit.config import config
 
-    from chat.login import SECRET, ask_for_password
+    from chat.login import SECRET
+    from tests.login_fixture import chat_of
 
 HERE, THERE = "192.0.2.1", "198.51.100.7"
 
@@ -153,23 +151,6 @@ async def test_the_log_names_who_is_guessed_at_and_no_password_also_where_it_was
 
 
 # --- the chat's own login
-
-
-@asynccontextmanager
-async def chat_of(guests: Guests) -> AsyncIterator[httpx.AsyncClient]:
-    """Serve Chainlit's app as `chainlit run` does, without what starts and ends with it: its end ends the process."""
-    ask_for_password(guests.know)
-    served = configure(chainlit.server.app)
-    served.lifespan = "off"
-    with listen("127.0.0.1", 0) as listening:
-        server = uvicorn.Server(served)
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        try:
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}") as client:
-                yield client
-        finally:
-            server.should_exit = True
-            await serving
 
 
 @pytest.fixture

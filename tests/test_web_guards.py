@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Literal
 
 import httpx
@@ -14,7 +15,17 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from web.guards import OriginCheck, PathCheck, SafeCookies, ScriptsKept, SecurityHeaders
+from web.guards import (
+    LONGEST_BODY,
+    LONGEST_OTHER,
+    UNUSED,
+    BodyLimit,
+    OriginCheck,
+    PathCheck,
+    SafeCookies,
+    ScriptsKept,
+    SecurityHeaders,
+)
 
 INTRANET = "https://intranet.example"
 
@@ -81,6 +92,20 @@ async def test_polling_is_refused_like_the_socket_and_pages_are_not() -> None:
         assert (await client.get("/", headers=headers)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"), [("https://evil.example", 403), ("null", 403), (INTRANET, 200), ("http://chat.example", 200)]
+)
+async def test_another_page_cannot_log_its_visitor_in_under_a_name_of_its_own(origin: str, status: int) -> None:
+    app = OriginCheck(
+        Starlette(routes=[Route("/login", _page, methods=["GET", "POST"])]),
+        allow_origins=(INTRANET,),
+        loopback_only=False,
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://chat.example") as client:
+        assert (await client.post("/login", headers={"origin": origin})).status_code == status
+        assert (await client.get("/login", headers={"origin": origin})).status_code == 200
+
+
 async def test_every_response_says_what_it_may_load_and_who_may_frame_it() -> None:
     app = SecurityHeaders(_app(), allow_origins=(INTRANET,))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://chat.example") as client:
@@ -140,3 +165,33 @@ def test_a_path_that_can_name_no_file_is_turned_away() -> None:
         response = client.get("/public/elements/%00")
         assert response.status_code == 404
         assert response.json() == {"detail": "There is nothing here."}
+
+
+@pytest.mark.parametrize(("path", "methods"), UNUSED.items())
+async def test_what_no_page_of_ours_asks_for_is_turned_away(path: str, methods: str) -> None:
+    app = PathCheck(Starlette(routes=[Route(path, _page, methods=["GET", "POST", "PUT", "DELETE"])]))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://chat.example") as client:
+        for method in methods.split():
+            assert (await client.request(method, path)).status_code == 404
+        assert (await client.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "limit"), [("/api/ask", LONGEST_BODY), ("/project/threads", LONGEST_OTHER)])
+async def test_a_body_that_is_too_long_is_not_kept_also_where_its_length_is_not_told(path: str, limit: int) -> None:
+    async def length(request: Request) -> PlainTextResponse:
+        return PlainTextResponse(str(len(await request.body())))
+
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 100 * limit:
+            sent += 10_000
+            yield b"x" * 10_000
+
+    app = BodyLimit(Starlette(routes=[Route(path, length, methods=["POST"])]))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://chat.example") as client:
+        assert (await client.post(path, content=b"x" * limit)).text == str(limit)
+        assert (await client.post(path, content=b"x" * (limit + 1))).status_code == 413
+        assert (await client.post(path, content=endless())).status_code == 413
+    assert sent < 2 * limit

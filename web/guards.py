@@ -21,6 +21,17 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 LONGEST_BODY = 64 * 1024
 """Bytes of a request to the API."""
 
+LONGEST_OTHER = 1024 * 1024
+"""Bytes of any other: a page's action comes with the SQL of its answer."""
+
+UNUSED = {
+    "/project/element": "PUT DELETE",  # It writes into any conversation whose address somebody knows.
+    "/project/file": "POST",
+    "/project/thread/share": "PUT",
+    "/mcp": "POST DELETE",
+}
+"""What Chainlit answers though no page of ours asks for it, and though its settings say that it is off."""
+
 # Chainlit runs an element's code with `new Function` and sets its theme in an inline script. Everything else may
 # come from here only, so a picture that a database's value smuggles into a text is never fetched.
 POLICY = (
@@ -64,13 +75,15 @@ class SecurityHeaders:
 
 
 class PathCheck:
-    """Turns away a path with a NUL in it: what looks for a file of that name fails with a traceback."""
+    """Turns away what no page asks for, and a path with a NUL in it: looking for that file fails with a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and "\0" in scope["path"]:
+        if scope["type"] == "http" and (
+            "\0" in scope["path"] or scope["method"] in UNUSED.get(scope["path"], "").split()
+        ):
             await refusal(404, "There is nothing here.")(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -123,7 +136,10 @@ class ScriptsKept:
 
 
 class OriginCheck:
-    """Lets only our own page and the allowed origins open the chat's socket, which checks no origin itself, and ask."""
+    """Lets only our own page and the allowed origins open the chat's socket, which checks no origin itself, and ask.
+
+    Nor may another page do anything else: it could log its visitor in under a name of its own, and read what they ask.
+    """
 
     def __init__(self, app: ASGIApp, allow_origins: tuple[str, ...], loopback_only: bool) -> None:
         self._app = app
@@ -131,7 +147,9 @@ class OriginCheck:
         self._loopback_only = loopback_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_guarded = scope["type"] != "lifespan" and scope["path"].startswith((SOCKET, API))
+        is_guarded = scope["type"] != "lifespan" and (
+            scope["path"].startswith((SOCKET, API)) or scope.get("method", "GET") not in ("GET", "HEAD", "OPTIONS")
+        )
         if not is_guarded or self._may_enter(Headers(scope=scope)):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
@@ -183,21 +201,20 @@ def may_know(guests: Guests | None, request: HTTPConnection) -> bool:
 
 
 class BodyLimit:
-    """Reads a request to the API whole before it is looked at, and turns away one that is too long."""
+    """Reads a request whole before it is looked at, and turns away one that is too long."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(API):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = await _read(Headers(scope=scope), receive)
+        limit = LONGEST_BODY if scope["path"].startswith(API) else LONGEST_OTHER
+        body = await _read(Headers(scope=scope), receive, limit)
         if body is None:
-            limit = LONGEST_BODY // 1024
-            await refusal(413, f"The request is longer than {limit} KiB.", {"connection": "close"})(
-                scope, receive, send
-            )
+            sentence = f"The request is longer than {limit // 1024:,} KiB."
+            await refusal(413, sentence, {"connection": "close"})(scope, receive, send)
             return
         waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -207,13 +224,13 @@ class BodyLimit:
         await self._app(scope, receive_again, send)
 
 
-async def _read(headers: Headers, receive: Receive) -> bytes | None:
-    """Return the body, or None where it is too long."""
+async def _read(headers: Headers, receive: Receive, limit: int) -> bytes | None:
+    """Return the body, or None where it is longer than so many bytes."""
     said = headers.get("content-length", "")
-    if said.isdigit() and int(said) > LONGEST_BODY:
+    if said.isdigit() and int(said) > limit:
         return None
     body = bytearray()
-    while len(body) <= LONGEST_BODY:
+    while len(body) <= limit:
         message = await receive()
         body += message.get("body", b"")
         if not message.get("more_body", False):
