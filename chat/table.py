@@ -21,6 +21,9 @@ ROWS_SHOWN = 1_000
 _NAMES_A_THING = re.compile(r"(^|_)(id|key|code|number|year|zip|phone)$|[a-z](Id|ID|Key|Code|Year)$")
 """Columns whose numbers are names rather than amounts: 2026 is a year, not 2,026."""
 
+_TELLS_A_PERIOD = re.compile(r"(this|last|previous|prior|current)_year$")
+"""Columns that say how much there was in a year, not which year it was."""
+
 
 def table(rows: Rows) -> dict[str, Any]:
     """Return the rows as the page's table: `columns` (name, label, numeric), `cells` and a `note` on their number.
@@ -69,7 +72,7 @@ class _Column:
         return text if len(text) <= CELL_LENGTH else text[:CELL_LENGTH] + "…"
 
     def _number(self, value: float | Decimal) -> str:
-        if not self.decimals and _NAMES_A_THING.search(self.name):
+        if not self.decimals and _NAMES_A_THING.search(self.name) and not _TELLS_A_PERIOD.search(self.name):
             return f"{value:.0f}"
         return f"{value:,.{self.decimals}f}"
 

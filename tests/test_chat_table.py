@@ -24,6 +24,7 @@ def rows(name: str, *values: Any, truncated: bool = False) -> Rows:
         ("revenue", (Decimal("12.30"), None), ["12.30", None]),
         ("share", (0.1234567, 0.5), ["0.1235", "0.5000"]),
         ("order_year", (2026,), ["2026"]),
+        ("last_year", (1832,), ["1,832"]),
         ("customer_id", (10432,), ["10432"]),
         ("CustomerId", (10432,), ["10432"]),
         ("paid", (1500,), ["1,500"]),

@@ -77,6 +77,8 @@ def say_condition(condition: exp.Expr) -> str | None:
             return clean(f"{left} is {' or '.join(str(option) for option in options)}")
     if asks_for_missing(condition) and (left := _side(sides[0])):
         return clean(f"{left} is missing")
+    if asks_for_known(condition) and (left := _side(condition.find(exp.Column))):
+        return clean(f"{left} is known")
     return None
 
 
@@ -110,6 +112,16 @@ def asks_for_missing(condition: exp.Expr) -> bool:
     """Whether it is an IS NULL; sqlglot reads PostgreSQL's IS NOT NULL as an Is too, one that is negated."""
     is_null = isinstance(condition, exp.Is) and isinstance(condition.expression, exp.Null)
     return is_null and not condition.args.get("negate")
+
+
+def asks_for_known(condition: exp.Expr) -> bool:
+    """Whether it is an IS NOT NULL, which is a NOT before an IS NULL or an Is that is negated."""
+    inner = condition.this if isinstance(condition, exp.Not) else condition
+    if not (
+        isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Null) and isinstance(inner.this, exp.Column)
+    ):
+        return False
+    return isinstance(condition, exp.Not) is not bool(inner.args.get("negate"))
 
 
 def _side(node: exp.Expr | None) -> str | None:
