@@ -201,7 +201,6 @@ class Answer:
             "tokens": 0,
             **_spent(told),
             "receipt": self._receipt,
-            "rows": count(self._rows) if self._rows else None,
             "save": self._offer_saving() if status == "answered" else None,
         }
         self._is_whole, self._rows = True, None

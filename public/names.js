@@ -13,6 +13,7 @@
     '.edit-message': 'Edit the question',
     '[class*=positive-feedback]': 'Good answer',
     '[class*=negative-feedback]': 'Bad answer',
+    '.qs-sql :has(> .lucide-copy)': 'Copy the SQL',
     ':has(> .lucide-copy)': 'Copy the answer',
     ':has(> .lucide-arrow-down)': 'Go to the end'
   };

@@ -6,6 +6,10 @@ import { ChevronLeft, ChevronRight, Code2, Download, ListChecks, Rows3 } from 'l
 import { Fragment, useMemo, useState } from 'react';
 
 const ROWS_A_PAGE = 8;
+const ROWS_A_LONG_PAGE = 50;
+
+// Text that is longer than its cell is wide opens at a click.
+const LONG = 45;
 
 // Chainlit builds an element anew whenever the chat starts or ends a task, so what was opened is remembered here.
 function useKept(name, initial) {
@@ -60,10 +64,31 @@ function Spreadsheet({ sql, reading }) {
   );
 }
 
+function LongText({ text }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <button type="button" className="qs-long" aria-expanded={open} title={open ? undefined : text} onClick={() => setOpen(!open)}>
+      {text}
+    </button>
+  );
+}
+
+function Cell({ text }) {
+  if (text && text.length > LONG) return <LongText text={text} />;
+  return text || <span className="qs-quiet">{text === null ? '–' : '(empty)'}</span>;
+}
+
 function Rows({ table, sql, reading }) {
   const [page, setPage] = useKept('page', 0);
-  const pages = Math.max(1, Math.ceil(table.cells.length / ROWS_A_PAGE));
-  const shown = table.cells.slice(page * ROWS_A_PAGE, (page + 1) * ROWS_A_PAGE);
+  const [isLong, setLong] = useKept('long-page', false);
+  const height = isLong ? ROWS_A_LONG_PAGE : ROWS_A_PAGE;
+  const pages = Math.max(1, Math.ceil(table.cells.length / height));
+  const shown = table.cells.slice(page * height, (page + 1) * height);
+  function turnLong() {
+    // The first row that is seen stays among those that are.
+    setPage(Math.floor((page * height) / (isLong ? ROWS_A_PAGE : ROWS_A_LONG_PAGE)));
+    setLong(!isLong);
+  }
   if (!table.cells.length) return <p className="qs-quiet px-1 py-3">The query ran and found no rows.</p>;
   return (
     <div>
@@ -80,10 +105,10 @@ function Rows({ table, sql, reading }) {
           </TableHeader>
           <TableBody>
             {shown.map((cells, i) => (
-              <TableRow key={i}>
+              <TableRow key={`${page}/${i}`}>
                 {cells.map((cell, j) => (
                   <TableCell key={j} className={table.columns[j].numeric ? 'text-right tabular-nums' : ''}>
-                    {cell || <span className="qs-quiet">{cell === null ? '–' : '(empty)'}</span>}
+                    <Cell text={cell} />
                   </TableCell>
                 ))}
               </TableRow>
@@ -95,6 +120,11 @@ function Rows({ table, sql, reading }) {
         <span className="qs-foot">
           <span className="qs-count">{table.note}</span>
           {table.cells.length > 1 ? <Spreadsheet sql={sql} reading={reading} /> : null}
+          {table.cells.length > 2 * ROWS_A_PAGE ? (
+            <button type="button" className="qs-more" onClick={turnLong}>
+              {isLong ? `${ROWS_A_PAGE} a page` : `${Math.min(table.cells.length, ROWS_A_LONG_PAGE)} a page`}
+            </button>
+          ) : null}
         </span>
         {pages > 1 ? (
           <span className="flex items-center gap-1">

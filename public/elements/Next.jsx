@@ -6,7 +6,7 @@ import { BadgeCheck, CalendarDays, ChevronDown, CornerDownRight, Filter, Info, L
 import { useState } from 'react';
 
 const ENDED = {
-  declined: 'Not answered, rather than guessed.',
+  declined: 'No query was run, and nothing guessed.',
   refused: 'Nothing was run.',
   failed: 'Not answered.',
   stopped: 'Stopped, and the statement in the database with it.'
@@ -43,13 +43,12 @@ function span(seconds) {
   return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(2)} s`;
 }
 
-function summary({ status, asks, seconds, analyst, rows, receipt, tokens, coming }) {
+function summary({ status, asks, seconds, analyst, receipt, tokens, coming }) {
   // What an answer cost is told when its next questions are paid, too.
   const cost = tokens && !coming ? ` · ${tokens.toLocaleString('en-US')} tokens` : '';
   if (asks) return `Asked back, rather than guessed${cost}.`;
   if (ENDED[status]) return ENDED[status];
   const said = [`Answered in ${seconds || 'under 0.01'} s${analyst ? ` by ${analyst === 'offline analyst' ? 'the offline analyst' : analyst}` : ''}`];
-  if (rows) said.push(rows);
   if (receipt?.newest) said.push(`data up to ${day(receipt.newest)}`);
   return said.join(' · ') + cost;
 }
@@ -120,7 +119,7 @@ function Saving({ turn, question, close, done }) {
   return (
     <form className="qs-save" onSubmit={save}>
       <label>
-        Who asks this from now on gets this SQL, as reviewed:
+        From now on this question is answered with exactly this SQL, marked as reviewed:
         <Input value={words} onChange={(event) => setWords(event.target.value)} autoFocus />
       </label>
       <Button type="submit" disabled={!words.trim()}>Save</Button>

@@ -204,6 +204,8 @@ async def test_the_phone_shows_all_of_it_without_sideways_scrolling(browser: Bro
         chat = ChatPage(page)
         await chat.is_ready()
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        await expect(page.locator("#starters button:visible")).to_have_count(4)
+        assert await page.locator("#starters").evaluate("e => e.getBoundingClientRect().bottom") <= 844
         answer = await chat.ask(FIVE)
         await expect(answer.chart).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -52,7 +52,7 @@ async def test_the_receipt_tells_how_new_the_data_is_and_where_the_time_went(bro
         chat = ChatPage(page)
         await chat.is_ready()
         answer = await chat.ask("Which five products earned the most last quarter?")
-        await expect(answer.receipt).to_contain_text(re.compile(r"5 rows · data up to \d+ \w+ 2026"))
+        await expect(answer.receipt).to_contain_text(re.compile(r"offline analyst · data up to \d+ \w+ 2026"))
         await answer.receipt.get_by_role("button", name="Details").click()
         details = answer.root.locator(".qs-details")
         await expect(details).to_contain_text(re.compile(r"Read from .*order_items \([\d,]+ rows\)"))
@@ -113,6 +113,37 @@ async def test_an_empty_text_is_told_from_no_value(browser: Browser, offline: Se
         await chat.is_ready()
         answer = await chat.ask("SELECT '' AS a, NULL AS b, 0 AS c")
         assert await answer.rows.locator("td").all_inner_texts() == ["(empty)", "\N{EN DASH}", "0"]
+
+
+async def test_a_text_longer_than_its_cell_opens_at_a_click(browser: Browser, offline: Served) -> None:
+    async with opened(browser, offline.url) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        answer = await chat.ask(f"SELECT '{'beans ' * 40}' AS note, 'short' AS word")
+        await expect(answer.rows.get_by_role("button")).to_have_count(1)
+        row, note = answer.rows.first, answer.rows.get_by_role("button", name="beans")
+        closed = await chat.is_still(answer.note) and await row.bounding_box()
+        await note.click()
+        await expect(note).to_have_attribute("aria-expanded", "true")
+        opened_up = await row.bounding_box()
+        assert closed and opened_up and opened_up["height"] > 2 * closed["height"], "all its lines are seen"
+        await note.click()
+        await expect(note).to_have_attribute("aria-expanded", "false")
+
+
+async def test_many_rows_are_turned_over_in_long_pages_where_that_is_wanted(browser: Browser, offline: Served) -> None:
+    async with opened(browser, offline.url) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        answer = await chat.ask("SELECT order_id FROM orders ORDER BY order_id LIMIT 120")
+        await expect(answer.root).to_contain_text("page 1 of 15")
+        for _ in range(7):
+            await answer.root.get_by_role("button", name="Next rows").click()
+        await expect(answer.rows.first).to_have_text("57")
+        await answer.root.get_by_role("button", name="50 a page").click()
+        await expect(answer.root).to_contain_text("page 2 of 3")
+        await expect(answer.rows).to_have_count(50)
+        await expect(answer.rows.nth(6)).to_have_text("57")
 
 
 async def test_an_investigation_shows_each_of_its_queries(browser: Browser, modelled: Served) -> None:
