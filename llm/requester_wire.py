@@ -220,6 +220,7 @@ class _Connection(asyncio.Protocol):
 
     def _reply(self, *, may_stay: bool) -> None:
         waiter, self.waiter = self.waiter, None
+        self._ends_with_connection = False  # A 204 says nothing of its length either, and has ended.
         if waiter is None or waiter.done():
             # Nobody waits for it, so what follows could not be trusted to be anybody's.
             self.close()

@@ -80,6 +80,14 @@ async def test_a_connection_that_the_endpoint_closes_is_not_used_again(endpoint:
     assert endpoint.connections == 3
 
 
+async def test_a_reply_without_a_body_is_not_the_next_requests_too(endpoint: RawEndpoint) -> None:
+    endpoint.will_say([b"HTTP/1.1 204 No Content\r\n\r\n"], [CLOSE])
+    async with wire_to(endpoint) as wire:
+        assert (await wire.post(b"{}")).status == 204
+        assert await breakage_of(wire) is Breakage.RESET
+    assert endpoint.connections == 1
+
+
 async def test_what_nobody_asked_for_is_nobodys_answer(endpoint: RawEndpoint) -> None:
     endpoint.will_say(reply(b"mine") + reply(b"whose?"))
     async with wire_to(endpoint) as wire:
