@@ -20,7 +20,7 @@ from agents.offline.english.operators import (
     ROLES,
     SORTINGS,
 )
-from agents.offline.english.times import NoSuchDay, Period, read_period
+from agents.offline.english.times import UNITS, NoSuchDay, Period, read_period
 from agents.offline.english.vocabulary import COMPARATIVES, CURRENCIES, MONEY_EARNED, SUPERLATIVES
 from agents.offline.english.words import Word, singular, split
 from agents.offline.meaning.lexicon import EXACT, SYNONYM, Lexicon, Meaning
@@ -31,6 +31,8 @@ _COMPARING = frozenset("over above below under more less greater higher lower is
 _PARTICLES = frozenset("back again away off out".split())
 """Words that change a verb, but not one that asks: "find out"."""
 _ASKING = frozenset("find figur point pull list giv tell show pick break work get mak check turn".split())
+_BESIDE = frozenset({"versus", "relative", "than", "and", "or", "period"})
+"""What a period stands after that is told by another one: "versus the year before"."""
 _FILLERS = frozenset({"of", "in", "and", "or", "by", "relative", "but", "not", "per", "than"})
 """Operators of one word that a value or name of the same word never replaces."""
 
@@ -194,6 +196,8 @@ def _ranks(rest: Sequence[Word], before: Item | None, lexicon: Lexicon) -> bool:
     after = rest[1] if len(rest) > 1 else None
     if after is None or named:
         return False
+    if len(rest) > 2 and after.number is not None and singular(rest[2].lower) in UNITS:
+        return False  # "revenue last 30 days": no ranking of days
     tables = [m for used, m in lexicon.names_at(rest[1:]) if m.column is None and m.score >= SYNONYM]
     return after.number is not None or bool(tables)
 
@@ -273,6 +277,8 @@ def _time(
     if read is None:
         return None
     period, used = read
+    if period.alike is not None and not period.alike.unit and (before is None or before.kind not in _BESIDE):
+        return None  # "shipped a day earlier": of nothing that is said
     if period.weekdays and _named(rest[used - 1 :], lexicon, extra):
         return None  # "on Mondays" where a column holds the days by their names
     return Item("period", " ".join(w.text for w in rest[:used]), period), used

@@ -51,6 +51,8 @@ def _days(shape: Shape, today: date) -> tuple[date, date] | None:
             read = read_period(tuple(words[n:]), today)
         except NoSuchDay:
             return None
+        if read is not None and read[0].alike is not None:
+            return None  # "the same month last year": of whichever year is compared
         if read is not None and not read[0].weekdays:
             return read[0].start or date.min, read[0].end or date.max
     return None
