@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from agents.offline.analyst import Analyst
 from agents.offline.narrator import OfflineNarrator
 from agents.offline.writer import OfflineWriter
 from agents.question import Draft, Question
+from errors import QuestionDeclined
 from tests.sqlite_files import write
 from tools.catalog import Found
 from tools.reflection import read_catalog
@@ -37,6 +38,35 @@ PERIODS = (
     "October 2025", "November 2025", "March", "the last 30 days", "yesterday", "2026-11-05", "3 months ago",
     "the second half of 2025", "before 2025", "since 2025", "this week",
 )  # fmt: skip
+
+
+BESIDE = {  # what is compared: the days of the newer period and of the older one, both ends included
+    "year to date versus the same period last year": "2026-01-01/2026-11-20 2025-01-01/2025-11-20",
+    "this year versus the same period last year": "2026-01-01/2026-11-20 2025-01-01/2025-11-20",
+    "YTD vs last year YTD": "2026-01-01/2026-11-20 2025-01-01/2025-11-20",
+    "YTD vs last year": "2026-01-01/2026-11-20 2025-01-01/2025-11-20",
+    "this year to date vs last year to date": "2026-01-01/2026-11-20 2025-01-01/2025-11-20",
+    "so far this year vs the same time in 2024": "2026-01-01/2026-11-20 2024-01-01/2024-11-20",
+    "MTD compared with last month": "2026-11-01/2026-11-20 2026-10-01/2026-10-20",
+    "this month vs the same period last month": "2026-11-01/2026-11-20 2026-10-01/2026-10-20",
+    "last month compared to the same month last year": "2026-10-01/2026-10-31 2025-10-01/2025-10-31",
+    "last month vs a year ago": "2026-10-01/2026-10-31 2025-10-01/2025-10-31",
+    "the same quarter last year vs last quarter": "2026-07-01/2026-09-30 2025-07-01/2025-09-30",
+    "yesterday vs the same day last week": "2026-11-19/2026-11-19 2026-11-12/2026-11-12",
+    "this week vs the same week last year": "2026-11-16/2026-11-22 2025-11-17/2025-11-23",
+    "in 2024 compared to the previous year": "2024-01-01/2024-12-31 2023-01-01/2023-12-31",
+    "in March 2025 compared with the month before": "2025-03-01/2025-03-31 2025-02-01/2025-02-28",
+    "in the last 30 days vs the previous 30 days": "2026-10-21/2026-11-20 2026-09-20/2026-10-20",
+    "last quarter vs the previous period": "2026-07-01/2026-09-30 2026-04-01/2026-06-30",
+    "last month, year over year": "2026-10-01/2026-10-31 2025-10-01/2025-10-31",
+    "this month yoy": "2026-11-01/2026-11-20 2025-11-01/2025-11-20",
+}
+LEAP = {
+    "YTD vs last year YTD": "2028-01-01/2028-02-29 2027-01-01/2027-02-28",
+    "MTD vs the same period last month": "2028-02-01/2028-02-29 2028-01-01/2028-01-31",
+    "today vs the same day last year": "2028-02-29/2028-02-29 2027-02-28/2027-02-28",
+    "this month vs the same month last year": "2028-02-01/2028-02-29 2027-02-01/2027-02-28",
+}
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +139,47 @@ async def test_the_largest_rise_of_a_group_is_from_the_older_period_to_the_newer
     name, (move, older, newer) = max(moves.items(), key=lambda each: each[1])
     assert move > 0
     assert f"The largest rise is {name}: from {older:,.2f} to {newer:,.2f}" in text
+
+
+def days(analyst: Analyst, question: str, today: date) -> str:
+    compared = analyst.understand(question, today).plan.compare
+    assert compared is not None
+    ends = [(p.start, p.end - timedelta(days=1)) for p in compared if p.start is not None and p.end is not None]
+    return " ".join(f"{start}/{end}" for start, end in ends)
+
+
+@pytest.mark.parametrize("periods", BESIDE)
+def test_a_period_is_set_beside_the_one_that_it_tells(analyst: Analyst, periods: str) -> None:
+    assert days(analyst, f"revenue {periods}", TODAY) == BESIDE[periods]
+
+
+@pytest.mark.parametrize("periods", LEAP)
+def test_the_same_days_of_another_year_are_those_that_it_has(analyst: Analyst, periods: str) -> None:
+    assert days(analyst, f"revenue {periods}", date(2028, 2, 29)) == LEAP[periods]
+
+
+async def test_the_days_that_are_compared_are_said(analyst: Analyst) -> None:
+    assumed = (await draft(analyst, "revenue this year vs the same period last year")).assumptions
+    assert "This year to date means 1 January to 20 November 2026." in assumed
+    assert "The same period last year means 1 January to 20 November 2025." in assumed
+
+
+@pytest.mark.parametrize(
+    "question",
+    (
+        "revenue the same period last year",
+        "revenue since 2024 vs the same period last year",
+        "revenue this year vs the same month last year",
+        "revenue this year to date vs a month earlier",
+        "revenue this year versus 2026",
+    ),
+)
+async def test_days_that_nothing_tells_are_not_guessed(analyst: Analyst, question: str) -> None:
+    with pytest.raises(QuestionDeclined):
+        await draft(analyst, question)
+
+
+async def test_the_last_days_are_a_period_and_no_ranking(analyst: Analyst, path: Path) -> None:
+    (row,) = rows(path, (await draft(analyst, "revenue last 30 days")).sql).values
+    expected = "SELECT SUM(total) FROM orders WHERE ordered_on BETWEEN '2026-10-21' AND '2026-11-20'"
+    assert row == rows(path, expected).values[0]

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
+from agents.offline.english.calendar_units import UNITS, add_units, shift_months, unit_start
+
 MONTHS = {name.lower(): n for n, name in enumerate(calendar.month_name) if name}
 MONTHS |= {name.lower(): n for n, name in enumerate(calendar.month_abbr) if name} | {"sept": 9}
 
 _NUMBERS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
 _NUMBERS |= {"ten": 10, "twelve": 12, "first": 1, "second": 2, "third": 3, "fourth": 4, "a": 1}
-UNITS = ("day", "week", "month", "quarter", "year")
-"""What days are counted in, the shortest first."""
 _HALVES = {"first": 1, "second": 7, "1st": 1, "2nd": 7}
 
 
@@ -82,28 +82,6 @@ def _day(day: date, year: bool = True) -> str:
     return f"{day.day} {calendar.month_name[day.month]}" + (f" {day.year}" if year else "")
 
 
-def shift_months(day: date, months: int) -> date:
-    """Return the same day so many months on, or the month's last day where it is shorter."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
-
-
-def unit_start(day: date, unit: str) -> date:
-    if unit == "week":
-        return day - timedelta(days=day.weekday())
-    if unit == "month":
-        return day.replace(day=1)
-    if unit == "quarter":
-        return date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
-    return date(day.year, 1, 1) if unit == "year" else day
-
-
-def add_units(day: date, unit: str, count: int) -> date:
-    if unit in {"day", "week"}:
-        return day + timedelta(days=count * (7 if unit == "week" else 1))
-    return shift_months(day, count * {"month": 1, "quarter": 3, "year": 12}[unit])
-
-
 def count_said(text: str | None) -> int:
     """Return the number of "3 months ago", of "a year ago" 1."""
     return (_NUMBERS.get(text) or int(text)) if text else 1
@@ -148,6 +126,8 @@ def _to_date(match: re.Match[str], today: date) -> Period:
 
 def _until_today(match: re.Match[str], today: date) -> Period:
     """2024 to date: not over when 2024 was."""
+    if int(match["year"]) > today.year:
+        raise ValueError
     return Period(date(int(match["year"]), 1, 1), today + timedelta(days=1), match[0])
 
 
@@ -167,9 +147,7 @@ def _alike(match: re.Match[str], today: date) -> Period:
     unit = {"time": "period", "date": "day"}.get(unit, unit)
     if year := said.get("year"):
         return Period(None, None, match[0], alike=Alike(unit, year=int(year)))
-    return Period(
-        None, None, match[0], alike=Alike(unit, count_said(said.get("n")), said.get("of") or said.get("by") or "")
-    )
+    return Period(None, None, match[0], alike=Alike(unit, count_said(said.get("n")), said.get("by") or ""))
 
 
 def _relative_day(match: re.Match[str], today: date) -> Period:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from agents.offline.english.calendar_units import UNITS
 from agents.offline.english.compounds import COMPOUNDS, with_compounds
 from agents.offline.english.operators import (
     GRADED,
@@ -20,8 +21,8 @@ from agents.offline.english.operators import (
     ROLES,
     SORTINGS,
 )
-from agents.offline.english.times import UNITS, NoSuchDay, Period, read_period
-from agents.offline.english.vocabulary import COMPARATIVES, CURRENCIES, MONEY_EARNED, SUPERLATIVES
+from agents.offline.english.times import NoSuchDay, Period, read_period
+from agents.offline.english.vocabulary import COMPARATIVES, CURRENCIES, MONEY_EARNED, STAFF, SUPERLATIVES
 from agents.offline.english.words import Word, singular, split
 from agents.offline.meaning.lexicon import EXACT, SYNONYM, Lexicon, Meaning
 from agents.offline.meaning.units import unit_of, unit_said
@@ -289,9 +290,10 @@ def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra, noun: bool = F
     first = rest[0]
     if _is_noise(first):
         names = []
-    if (first.stem in LIGHT_VERBS and not _is_verb(first) and not noun) or first.lower in NOUNS:
+    light = first.stem in LIGHT_VERBS and not _is_verb(first) and singular(first.lower) not in STAFF
+    if (light and not noun) or first.lower in NOUNS:
         names = [n for n in names if n[0] > 1 or n[1].score >= EXACT]
-    names = [n for n in names if n[0] == 1 or not _is_noise(rest[n[0] - 1])]
+    names = [n for n in names if n[0] == 1 or n[1].score >= EXACT or not _is_noise(rest[n[0] - 1])]
     if rest[1:2] and rest[1].lower == "by" and not _is_verb(first):
         names = [n for n in names if n[0] != 2]  # "days to close by trade": not who closed
     values = lexicon.values_at(rest, extra.get(first.stem, ()))

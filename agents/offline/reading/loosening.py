@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from agents.offline.english.times import Period, add_units, unit_start
+from agents.offline.english.calendar_units import add_units, unit_start
+from agents.offline.english.times import Period
 from agents.offline.english.words import split
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.plan import AnyOf, Col, Condition, During, Filter, Plan, Related, Through
