@@ -150,7 +150,7 @@ function Understood({ tables, attempts, reading, assumptions, seconds }) {
       {assumptions.length ? (<><dt>Assumed</dt><dd>{assumptions.join(' ')}</dd></>) : null}
       {tables.length ? (
         <>
-          <dt>Tables found</dt>
+          <dt>Tables considered</dt>
           <dd className="flex flex-wrap gap-1">
             {tables.map((table) => (
               <span key={table.name} className="qs-chip">

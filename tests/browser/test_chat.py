@@ -57,7 +57,7 @@ async def test_a_question_gets_words_a_chart_rows_sql_and_next_questions(browser
         words = await answer.words.inner_text()
         assert any(cell in words for cell in await answer.rows.first.locator("td").all_inner_texts())
         assert re.search(r"select\b", await answer.sql(), re.IGNORECASE)
-        assert "Tables found" in await answer.understood()
+        assert "Tables considered" in await answer.understood()
         await expect(answer.followups).to_have_count(3)
         await expect(answer.receipt).to_have_text(re.compile(r"Answered in [\d.]+ s by the offline analyst"))
 
