@@ -143,6 +143,38 @@ async def test_a_token_that_lets_nobody_in_is_told_in_one_sentence(
     await page.close()
 
 
+async def test_a_page_that_stays_open_stays_logged_in_for_as_long_as_its_server_says(
+    browser: Browser, locked: Locked
+) -> None:
+    host, origin, served = locked
+    host.token = first = _token("ann")
+    async with opened(browser, origin, served.url) as page:
+        await page.clock.install()
+        await page.reload()
+        await (await _open(page)).ask("How many stores are there?")
+        host.token = _token("ann", lasts=600)
+        async with page.expect_response(re.compile("/auth/jwt$")) as renewed:
+            await page.clock.fast_forward(160_000)
+        assert (await (await renewed.value).request.all_headers())["authorization"] != f"Bearer {first}"
+        [login] = [cookie for cookie in await page.context.cookies() if cookie["name"] == "access_token"]
+        ends = jwt.decode(login["value"], SECRET, algorithms=["HS256"])["exp"]
+        assert ends == jwt.decode(host.token, SECRET, algorithms=["HS256"])["exp"]
+        assert login["expires"] == pytest.approx(ends, abs=5)
+
+
+async def test_what_a_page_tells_the_chat_beside_questions_is_not_shown_as_if_quaestor_had_said_it(
+    browser: Browser, offline: Served
+) -> None:
+    async with opened(browser, f"{offline.url}/public/copilot.html", offline.url) as page:
+        chat = await _open(page)
+        before = await chat.answers.count()
+        await page.evaluate("sendChainlitMessage({ type: 'system_message', output: 'They look at Canal House.' })")
+        await page.evaluate("sendChainlitMessage({ type: 'user_message', output: 'How many stores are there?' })")
+        await chat.answer()
+        assert await chat.answers.count() == before + 1
+        await expect(page.get_by_text("They look at Canal House.")).to_have_count(0)
+
+
 async def test_who_comes_without_a_token_is_sent_to_the_login(browser: Browser, locked: Locked) -> None:
     host, origin, served = locked
     host.token = ""
@@ -209,8 +241,8 @@ async def _says(page: Page, sentence: str) -> None:
     await expect(page.get_by_role("alert")).to_contain_text(sentence)
 
 
-def _token(person: str) -> str:
-    return jwt.encode({"identifier": person, "exp": int(time.time()) + 300}, SECRET)
+def _token(person: str, lasts: int = 300) -> str:
+    return jwt.encode({"identifier": person, "exp": int(time.time()) + lasts}, SECRET)
 
 
 class _HostPage:
