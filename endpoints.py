@@ -135,8 +135,9 @@ def is_address(base_url: str) -> bool:
     """Return whether it can be the address of an endpoint."""
     try:
         parts = urlsplit(base_url.strip())
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # A port that is none.
+        host = (parts.hostname or "").encode("idna")  # As it will be looked up: http://a..b/v1 names nobody.
+        return parts.scheme in ("http", "https") and bool(host) and parts.port != 0
+    except ValueError:  # A port that is none, or a host.
         return False
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from endpoints import OPENAI, Endpoint, read_endpoints
+from endpoints import OPENAI, Endpoint, is_address, read_endpoints
 from errors import SettingsInvalid
 from settings import Settings
 
@@ -34,28 +34,22 @@ def chosen_endpoints(settings: Settings, written: Sequence[str], model: str | No
 
 
 def _checked(endpoint: Endpoint) -> Endpoint:
-    """Return the endpoint; raises SettingsInvalid where its address or its key cannot stand in a request's head."""
+    """Return the endpoint; raises SettingsInvalid where its address is none, or its key cannot stand in a head."""
     key = endpoint.key.get_secret_value() if endpoint.key is not None else ""
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise SettingsInvalid(f"The key of {endpoint.name} holds characters that no key has: copy it again.")
-    try:
-        (urlsplit(endpoint.base_url).hostname or "").encode("idna")
-    except UnicodeError:
-        raise SettingsInvalid(f"The address of {endpoint.name} has no host that could be looked up.") from None
+    if not is_address(endpoint.base_url):
+        raise SettingsInvalid(f"{endpoint.settings.base_url} is no address: write it like http://localhost:11434/v1.")
     return endpoint
 
 
 def _written(written: str, model: str, settings: Settings) -> Endpoint:
     url, weight = _split(written.strip())
-    try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # A port that is none.
-        is_address = False
-    if not is_address or not 0 < weight < math.inf:
+    if not is_address(url) or not 0 < weight < math.inf:
         raise SettingsInvalid(
             "An --endpoint is written wrongly: write its address and its weight, like http://localhost:8000/v1=3."
         )
+    parts = urlsplit(url)
     if parts.username or parts.password:
         raise SettingsInvalid("An --endpoint holds a password: keys are taken from OPENAI_API_KEY alone.")
     return Endpoint(url, model, settings.openai_api_key, weight, name=f"{parts.netloc}{parts.path.rstrip('/')}")

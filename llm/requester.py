@@ -18,7 +18,7 @@ from endpoints import Endpoint
 from llm.pool import CallFailed, Pool, Turn, open_pool
 from llm.requester_reply import Answer, read_answer
 from llm.requester_wire import Wire
-from llm.wire_proxies import proxy_of
+from llm.wire_proxies import check_proxies, proxy_of
 
 if TYPE_CHECKING:
     from llm.requester_proxied import ProxiedWire
@@ -149,8 +149,12 @@ async def open_requester(
     max_requests_per_second: float | None = None,
     redis_url: SecretStr | None = None,
 ) -> AsyncIterator[Requester]:
-    """Yield a requester that waits until an endpoint is well again rather than fail; `seconds` are for one attempt."""
+    """Yield a requester that waits until an endpoint is well again rather than fail; `seconds` are for one attempt.
+
+    Raises SettingsInvalid where the environment names a proxy that is none.
+    """
     endpoints = tuple(endpoints)
+    check_proxies()
     async with open_pool(
         endpoints,
         redis_url=redis_url,

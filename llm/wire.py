@@ -20,7 +20,7 @@ from yarl import URL
 from endpoints import Endpoint, is_address
 from errors import SettingsInvalid
 from llm.pool_faults import Breakage, CallFailed, Fault, classify
-from llm.wire_proxies import proxy_of
+from llm.wire_proxies import check_proxies, proxy_of
 
 CONNECT_SECONDS = 5.0
 ANSWER_LARGEST = 16 * 2**20
@@ -118,7 +118,11 @@ def _fault_in(answer: dict[str, Any] | None, reply: aiohttp.ClientResponse) -> F
 
 @asynccontextmanager
 async def open_wire(connect: float = CONNECT_SECONDS) -> AsyncIterator[Wire]:
-    """Yield a wire; its connections close at the end. `connect` is the seconds that a connection may take."""
+    """Yield a wire; its connections close at the end. `connect` is the seconds that a connection may take.
+
+    Raises SettingsInvalid where the environment names a proxy or certificates that cannot be used.
+    """
+    check_proxies()
     verified_by = await asyncify(certificates)()
     async with aiohttp.ClientSession(
         # How many may be under way is the pool's to say, and the line's before the questions.
@@ -133,8 +137,16 @@ async def open_wire(connect: float = CONNECT_SECONDS) -> AsyncIterator[Wire]:
 
 @cache
 def certificates() -> ssl.SSLContext:
-    """Return what certificates are checked against: what the SDK's client takes, which finds more than Python does."""
-    return httpx2.create_ssl_context()
+    """Return what certificates are checked against: what the SDK's client takes, which finds more than Python does.
+
+    Raises SettingsInvalid where the environment names some that cannot be read.
+    """
+    try:
+        return httpx2.create_ssl_context()
+    except OSError:
+        raise SettingsInvalid(
+            "SSL_CERT_FILE or SSL_CERT_DIR names certificates that cannot be read: name a PEM file, or unset it."
+        ) from None
 
 
 def breakage_of(error: Exception) -> Breakage:

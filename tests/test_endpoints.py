@@ -85,6 +85,7 @@ def test_another_provider_has_an_address_of_its_own(tmp_path: Path) -> None:
         ('[[endpoints]]\nmodel = "m"\nkey = "sk-hunter2"', "key: "),
         ('[[endpoints]]\nmodel = "m"\nkey = "NOT_SET"', "takes its key from NOT_SET, and that is not set"),
         ('[[endpoints]]\nmodel = "m"\nbase_url = "localhost:1"', "has no address"),
+        ('[[endpoints]]\nmodel = "m"\nbase_url = "http://a..b/v1"', "has no address"),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence_that_names_it(tmp_path: Path, text: str, complaint: str) -> None:

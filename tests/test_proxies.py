@@ -11,6 +11,7 @@ import pytest
 from yarl import URL
 
 from endpoints import Endpoint
+from errors import SettingsInvalid
 from llm.pool_faults import Breakage, CallFailed
 from llm.requester import Request, open_requester
 from llm.wire import certificates, open_wire
@@ -51,6 +52,23 @@ def went_through(proxy: RawEndpoint) -> bool:
 async def test_a_file_of_requests_goes_through_it(proxy: RawEndpoint) -> None:
     assert await ask(ELSEWHERE) == "well"
     assert went_through(proxy)
+
+
+@pytest.mark.parametrize("written", ["localhost:port", "http://proxy.example:port", "http://a..b:3128", "http://[::1"])
+async def test_one_that_is_no_address_is_a_sentence(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    monkeypatch.setenv("https_proxy", written)
+    for opening in (open_wire(), open_requester([Endpoint("https://models.example/v1", "m")], seconds=1)):
+        with pytest.raises(SettingsInvalid, match=r"^HTTPS_PROXY is no address: write it like http://proxy"):
+            async with opening:
+                pass
+
+
+async def test_certificates_that_are_not_there_are_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    certificates.cache_clear()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with pytest.raises(SettingsInvalid, match=r"^SSL_CERT_FILE or SSL_CERT_DIR names certificates that cannot be"):
+        async with open_wire():
+            pass
 
 
 async def test_the_chat_goes_through_it(proxy: RawEndpoint) -> None:
