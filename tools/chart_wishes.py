@@ -9,6 +9,8 @@ from typing import Literal
 Kind = Literal["bar", "line", "area", "scatter", "pie", "heatmap", "number"]
 
 _NOUN = r"(?:charts?|graphs?|plots?|diagrams?)"
+_ONE_NOUN = r"(?:chart|graph|diagram)"
+_ASKED = r"(?:(?:please |can you |could you )*(?:show|give|draw|make|create|plot)(?: me)? )?"
 _NAMES: tuple[tuple[Kind, str], ...] = (
     ("pie", r"pies?|doughnuts?|donuts?"),
     ("heatmap", r"heat ?maps?"),
@@ -90,7 +92,11 @@ def without_wish(text: str) -> str:
     rest = re.sub(_PHRASE.format(how=_HOW, names=names, noun=_NOUN), " ", text, flags=re.I)
     rest = re.sub(rf"[,;]?\s*\b(?:on|with|in) an? {_LOG.pattern}", " ", rest, flags=re.I)
     rest = re.sub(rf"[,;]?\s*{_NONE.pattern}", " ", rest, flags=re.I)
-    rest = re.sub(rf"^\s*(?:an? |the )?{_HOW}(?:{names}) {_NOUN} (?:of|showing|with) ", "", rest, flags=re.I)
+    # "A chart" alone is drawn as the rows suggest; "plots of land" and "the charts with most sales" are rows.
+    a_chart = rf"(?:an? |the )?{_HOW}(?:{names}) {_NOUN}|an? {_HOW}{_ONE_NOUN}"
+    rest = re.sub(rf"^\s*{_ASKED}(?:{a_chart}) (?:of|showing|with) ", "", rest, flags=re.I)
+    rest = re.sub(r"^\s*(?:please )?(?:plot|graph|visuali[sz]e) (?!of\b)(?=\w)", "", rest, flags=re.I)
+    rest = re.sub(rf"[,;]?\s+(?:as|in|with) an? {_ONE_NOUN}(?=[\s.?!]*$)", "", rest, flags=re.I)
     rest = re.sub(r"\s+([?.!,])", r"\1", re.sub(r"\s+", " ", rest)).strip()
     return rest or text
 
