@@ -67,11 +67,12 @@ function Stage({ stage, detail }) {
 
 function Assumed({ kind, text, instead }) {
   const { loading } = useChatData();
+  const [open, setOpen] = useKept(`instead of ${text}`, false);
   const Icon = KINDS[kind] || Info;
   const words = (<><Icon className="h-3.5 w-3.5 shrink-0" aria-hidden="true" /><span>{text}</span></>);
   if (!instead.length) return <span className="qs-premise">{words}</span>;
   return (
-    <DropdownMenu>
+    <DropdownMenu open={open} onOpenChange={setOpen}>
       <DropdownMenuTrigger asChild>
         <button type="button" className="qs-premise" disabled={loading} title="Ask again with another choice">
           {words}

@@ -40,6 +40,7 @@ class ChatPage:
     async def edit(self, question: str) -> None:
         """Change the conversation's last question, and return at once."""
         asked = self._page.locator("[data-step-type=user_message]").last
+        await self.is_still(asked)  # The pencil is there for as long as the pointer is over the question.
         await asked.hover()
         await asked.locator(".edit-message").click()
         await self._page.locator("#edit-chat-input").fill(question)
@@ -60,8 +61,13 @@ class ChatPage:
         return seen[-1]
 
     async def answer(self, number: int = 0) -> Answered:
-        """Return an answer when it stands: 0 is the conversation's first."""
+        """Return an answer when it stands: 0 is the conversation's first.
+
+        Its rows, its chart and its next questions may be drawn a moment later: each part is loaded by itself. All of
+        them are built anew when the question ends, and a click right then is lost, so its end is waited for.
+        """
         await self.receipts.nth(number).wait_for()
+        await expect(self.stop_button).to_have_count(0)
         return Answered(self._page, self.answers.filter(has=self._page.locator(".qs-receipt")).nth(number))
 
 

@@ -20,7 +20,7 @@ from agents.question import Draft, Followup, Question
 from benchmarks.model_command import open_analyst
 from benchmarks.model_server import MODEL, ModelServer, Received, serving
 from settings import Settings
-from tests.browser.chat_page import ChatPage
+from tests.browser.chat_page import Answered, ChatPage
 from tests.browser.conftest import copied_home, opened, serve
 from tests.browser.test_chat import FIVE, FOREVER
 from tests.browser.test_history import history_url
@@ -38,8 +38,11 @@ class Slow:
 
     suggester: Suggester
     may: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it is asked for some."""
 
     async def suggest(self, question: Question, draft: Draft, rows: Rows, found: Found) -> list[Followup]:
+        self.asked.set()
         await self.may.wait()
         return await self.suggester.suggest(question, draft, rows, found)
 
@@ -81,12 +84,21 @@ async def by(built_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Asyn
 @asynccontextmanager
 async def asking(browser: Browser, by: Told) -> AsyncIterator[tuple[Page, ChatPage]]:
     by.slow.may.clear()
+    by.slow.asked.clear()
     by.model.received.clear()
     async with opened(browser, by.url) as page:
         chat = ChatPage(page)
         await chat.is_ready()
         yield page, chat
     by.slow.may.set()  # Else a page that has gone might hold the one place for ten seconds.
+
+
+async def ask_first(chat: ChatPage, by: Told) -> Answered:
+    """Return the answer to a first question, when its next questions are being written."""
+    answer = await chat.ask(FIVE)
+    async with asyncio.timeout(20):
+        await by.slow.asked.wait()
+    return answer
 
 
 async def is_dropped(by: Told) -> None:
@@ -99,7 +111,7 @@ async def test_the_next_question_is_answered_while_the_next_questions_of_the_fir
     browser: Browser, by: Told
 ) -> None:
     async with asking(browser, by) as (_, chat):
-        first = await chat.ask(FIVE)
+        first = await ask_first(chat, by)
         await expect(first.rows).to_have_count(5)
         await expect(first.receipt).to_contain_text("Answered in")
         await expect(first.root.locator(".qs-coming")).to_be_visible()
@@ -119,7 +131,7 @@ async def test_the_next_question_is_answered_while_the_next_questions_of_the_fir
 
 async def test_stop_stops_the_question_that_is_asked_meanwhile(browser: Browser, by: Told) -> None:
     async with asking(browser, by) as (page, chat):
-        first = await chat.ask(FIVE)
+        first = await ask_first(chat, by)
         await chat.type(FOREVER)
         await expect(page.locator(".qs-stage")).to_contain_text("Running the query")
         await is_dropped(by)
@@ -133,7 +145,7 @@ async def test_stop_stops_the_question_that_is_asked_meanwhile(browser: Browser,
 
 async def test_who_waits_gets_the_next_questions_and_may_click_one(browser: Browser, by: Told) -> None:
     async with asking(browser, by) as (_, chat):
-        first = await chat.ask(FIVE)
+        first = await ask_first(chat, by)
         await first.root.get_by_role("button", name="Details").click()
         await expect(first.root.locator(".qs-waterfall")).to_contain_text("Telling the answer")
         await expect(first.root.locator(".qs-waterfall")).not_to_contain_text("Next questions")
@@ -150,7 +162,7 @@ async def test_what_a_person_looks_at_stays_where_it_is_when_the_next_questions_
 ) -> None:
     async with asking(browser, by) as (page, chat):
         await page.set_viewport_size({"width": 390, "height": 844})
-        first = await chat.ask(FIVE)
+        first = await ask_first(chat, by)
         tab = first.root.get_by_role("tab", name="Understood")
         await chat.is_still(tab)  # The page brings the question to its top first.
         await tab.click()
@@ -161,9 +173,22 @@ async def test_what_a_person_looks_at_stays_where_it_is_when_the_next_questions_
         await expect(tab).to_be_in_viewport(ratio=1)
 
 
+async def test_a_choice_that_is_open_stays_open_when_the_next_questions_come(browser: Browser, by: Told) -> None:
+    async with asking(browser, by) as (page, chat):
+        first = await ask_first(chat, by)
+        await first.premises.nth(0).click()
+        choice = page.get_by_role("menuitem", name="last year")
+        await expect(choice).to_be_visible()
+        by.slow.may.set()
+        await expect(first.followups).to_have_count(3)
+        await choice.click()
+        await expect((await chat.answer(1)).premises.nth(0)).to_contain_text("1 January 2025 to 31 December 2025")
+        await expect(choice).to_have_count(0)
+
+
 async def test_an_edited_question_is_answered_while_its_next_questions_are_written(browser: Browser, by: Told) -> None:
     async with asking(browser, by) as (_, chat):
-        await chat.ask(FIVE)
+        await ask_first(chat, by)
         await chat.edit("How many customers are there?")
         await expect(chat.answers.last).to_contain_text("1,900 customers")
         await is_dropped(by)
@@ -175,7 +200,7 @@ async def test_an_edited_question_is_answered_while_its_next_questions_are_writt
 @pytest.mark.parametrize("leave", ["new chat", "close"])
 async def test_nothing_more_is_written_for_a_page_that_has_gone(leave: str, browser: Browser, by: Told) -> None:
     async with asking(browser, by) as (page, chat):
-        await chat.ask(FIVE)
+        await ask_first(chat, by)
         if leave == "new chat":
             await page.locator("#new-chat-button").click()
             await chat.is_ready()
@@ -193,7 +218,7 @@ async def test_next_questions_reach_a_conversation_that_was_loaded_anew_and_are_
         chat = ChatPage(page)
         await chat.sign_in("ann", "plum")
         await chat.is_ready()
-        await chat.ask(FIVE)
+        await ask_first(chat, by)
         await expect(page).to_have_url(re.compile("/thread/"))
         await page.reload()
         answer = await chat.answer()
