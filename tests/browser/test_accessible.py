@@ -10,10 +10,9 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import Served, copied_home, opened, serve
+from tests.browser.test_chat import FIVE, FOREVER
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-FIVE = "Which five products earned the most last quarter?"
 
 NOT_OURS = {
     # Chainlit's page has one on its greeting only.
@@ -84,19 +83,21 @@ async def test_every_button_has_a_name_also_after_the_page_has_been_drawn_anew(
         for _ in range(2):
             await expect(page.get_by_role("button", name="Send")).to_be_visible()
             await chat.ask(FIVE)
-            await page.locator("[data-step-type=user_message]").hover()
+            asked = page.locator("[data-step-type=user_message]")
+            await chat.is_still(asked)
+            await asked.hover()
             await expect(page.get_by_role("button", name="Edit the question")).to_be_visible()
             assert await page.evaluate(NAMELESS) == []
             await page.get_by_role("button", name="New chat").click()
-            await expect(page.locator("#starters")).to_be_visible()
+            await chat.is_ready()
             assert await page.evaluate(NAMELESS) == []
 
 
-async def test_a_running_answer_can_be_stopped_by_name(browser: Browser, modelled: Served) -> None:
-    async with opened(browser, modelled.url) as page:
+async def test_a_running_answer_can_be_stopped_by_name(browser: Browser, offline: Served) -> None:
+    async with opened(browser, offline.url) as page:
         chat = ChatPage(page)
         await chat.is_ready()
-        await chat.type(FIVE)
+        await chat.type(FOREVER)
         await page.get_by_role("button", name="Stop").click()
         await expect(page.get_by_role("button", name="Send")).to_be_visible()
 

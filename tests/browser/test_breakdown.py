@@ -36,6 +36,7 @@ async def test_an_answer_is_worked_out_step_by_step_when_somebody_asks(browser: 
         chat = ChatPage(page)
         await chat.is_ready()
         answer = await chat.ask(FIVE)
+        await expect(answer.rows).to_have_count(5)
         shown = await answer.rows.all_inner_texts()
         assert calls == [], "the steps ran before anybody asked for them"
 

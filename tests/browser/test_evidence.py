@@ -88,7 +88,7 @@ async def test_an_empty_answer_says_which_filter_empties_it_and_what_there_is(
         await expect(empty.root).to_contain_text(re.compile("Without the filter “city is Lisbonn” there would be"))
         await expect(empty.root).to_contain_text("does hold “Lisbon”")
         await empty.followups.filter(has_text="city = 'Lisbon'").click()
-        assert await (await chat.answer(1)).rows.count() > 0
+        await expect((await chat.answer(1)).rows.first).to_be_visible()
 
 
 async def test_the_rows_come_down_as_a_file_whole_and_unrounded(browser: Browser, offline: Served) -> None:
@@ -112,7 +112,7 @@ async def test_an_empty_text_is_told_from_no_value(browser: Browser, offline: Se
         chat = ChatPage(page)
         await chat.is_ready()
         answer = await chat.ask("SELECT '' AS a, NULL AS b, 0 AS c")
-        assert await answer.rows.locator("td").all_inner_texts() == ["(empty)", "\N{EN DASH}", "0"]
+        await expect(answer.rows.locator("td")).to_have_text(["(empty)", "\N{EN DASH}", "0"])
 
 
 async def test_a_text_longer_than_its_cell_opens_at_a_click(browser: Browser, offline: Served) -> None:

@@ -42,6 +42,7 @@ async def test_a_conversation_can_be_taken_up_again_with_its_evidence(
         await chat.sign_in("ann", "plum")
         await chat.is_ready()
         asked = await chat.ask("Which five products earned the most last quarter?")
+        await expect(asked.rows).to_have_count(5)
         rows = await asked.rows.all_inner_texts()
         await expect(page).to_have_url(re.compile("/thread/"))
         await expect(asked.root.locator(".positive-feedback-off")).to_be_visible()
@@ -49,6 +50,7 @@ async def test_a_conversation_can_be_taken_up_again_with_its_evidence(
 
         await page.reload()
         again = await chat.answer()
+        await expect(again.rows).to_have_count(5)
         assert await again.rows.all_inner_texts() == rows
         await expect(again.chart).to_be_visible()
         await expect(again.followups).to_have_count(3)

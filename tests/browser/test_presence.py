@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, WebSocketRoute, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import Served, copied_home, falls_idle, opened, serve
+from tests.browser.line import Line
 from tests.browser.test_chat import FIVE, FOREVER
 from tests.browser.test_history import history_url
 
@@ -20,38 +20,12 @@ __all__ = ["history_url"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-IS_TOLD = "() => document.querySelector('.qs-stage')?.innerText.startsWith('Telling the answer')"
-
-
-class Line:
-    """The page's connection to its server, which a test may cut."""
-
-    def __init__(self) -> None:
-        self._ends: list[tuple[WebSocketRoute, WebSocketRoute]] = []
-        self._opened = asyncio.Event()
-
-    def take(self, page_end: WebSocketRoute) -> None:
-        self._ends.append((page_end, page_end.connect_to_server()))
-        self._opened.set()
-
-    async def cut(self) -> None:
-        """Cut it; it is open again when the page has noticed and come back."""
-        self._opened.clear()
-        while self._ends:
-            for end in self._ends.pop():
-                await end.close()
-
-    async def is_back(self) -> None:
-        async with asyncio.timeout(20):
-            await self._opened.wait()
-
 
 @asynccontextmanager
 async def chatting(browser: Browser, served: Served) -> AsyncIterator[tuple[Page, ChatPage, Line]]:
     async with opened(browser, served.url) as page:
         line = Line()
-        await page.route_web_socket(re.compile("/ws/socket.io/"), line.take)
-        await page.reload()
+        await line.put_into(page)
         chat = ChatPage(page)
         await chat.is_ready()
         yield page, chat, line
@@ -62,8 +36,9 @@ async def test_an_answer_that_ends_while_the_line_is_cut_is_there_when_it_is_bac
 ) -> None:
     async with chatting(browser, modelled) as (page, chat, line):
         whole = await (await chat.ask(FIVE)).words.inner_text()
+        line.hold_after("Telling the answer")  # Else the words may have come when the page is looked at.
         await chat.type(FIVE)
-        await page.wait_for_function(IS_TOLD)  # It looks at every frame: words last less than a second.
+        await expect(page.locator(".qs-stage")).to_contain_text("Telling the answer")
         await line.cut()
         answer = await chat.answer(1)
         await expect(answer.words).to_have_text(whole)
