@@ -12,19 +12,20 @@ from random import Random
 
 import pytest
 
-from benchmarks.bench_servers import LOOPBACK, RunFailed, free_port, surroundings
+from benchmarks.bench_servers import LOOPBACK, RunFailed, surroundings
 from benchmarks.fast_model import Manner, serving_fast
 from benchmarks.killing import Figures, Job, count_lines, kill_often
 from benchmarks.kills import FAILS, table
+from tests.ports import kept_port
 
 KILLS = 3
 
 
 @pytest.fixture
 async def model_url() -> AsyncIterator[str]:
-    port = free_port()
-    async with serving_fast([port], Manner(failed=0.02)):
-        yield f"http://{LOOPBACK}:{port}/v1"
+    with kept_port() as port:
+        async with serving_fast([port], Manner(failed=0.02)):
+            yield f"http://{LOOPBACK}:{port}/v1"
 
 
 def job_over(folder: Path, name: str, command: tuple[str, ...], output: str, inputs: list[object]) -> Job:
