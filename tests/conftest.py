@@ -14,5 +14,8 @@ __all__ = ["mariadb_url", "postgres_url", "pytest_runtest_protocol"]
 pytest.register_assert_rewrite("tests.model_fixture", "tests.web_fixture")
 
 # The same examples on every run: what a search finds new is for who looks for it, not for who changed something else.
-hypothesis.settings.register_profile("same", derandomize=True)
+# However long they take: how busy the machine is, is no fault of the code.
+hypothesis.settings.register_profile(
+    "same", derandomize=True, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))

@@ -123,14 +123,15 @@ async def test_nothing_of_a_call_sleeps_or_waits_on_the_loop(pieces: Pieces) -> 
 
 async def test_more_calls_than_threads_wait_in_line() -> None:
     running = most = 0
-    lock = threading.Lock()
+    lock, three = threading.Lock(), threading.Barrier(3)
 
     def count(n: int) -> int:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
-        time.sleep(0.01)
+        three.wait(10)
+        time.sleep(0.01)  # in which a fourth would come
         with lock:
             running -= 1
         return n
