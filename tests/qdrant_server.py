@@ -9,14 +9,16 @@ from typing import Any
 from aiohttp import web
 from qdrant_client import QdrantClient, models
 
+from tests.ports import kept_port
+
 
 class QdrantServer:
     """Answers what the index asks a server; it keeps its collections while it is stopped."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int) -> None:
+        self._port = port
         self._kept = QdrantClient(":memory:")
         self._runner: web.AppRunner | None = None
-        self._port = 0
 
     @property
     def url(self) -> str:
@@ -34,7 +36,6 @@ class QdrantServer:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-        self._port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         if self._runner is not None:
@@ -90,10 +91,11 @@ def _told(result: Any) -> web.Response:
 
 @asynccontextmanager
 async def qdrant_server() -> AsyncIterator[QdrantServer]:
-    server = QdrantServer()
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.stop()
-        server.close()
+    with kept_port() as port:
+        server = QdrantServer(port)
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.stop()
+            server.close()

@@ -18,6 +18,8 @@ from urllib.parse import quote
 import pymysql
 import pytest
 
+from tests.ports import kept_port
+
 PASSWORD = "p@ss:w/rd"
 """Needs escaping in a URL, and must never turn up in a message."""
 
@@ -54,8 +56,7 @@ def mariadb_url() -> Iterator[str]:
             check=True,
             capture_output=True,
         )
-        port = _free_port()
-        with _mariadb([server, *common, f"--port={port}"], folder):
+        with kept_port() as port, _mariadb([server, *common, f"--port={port}"], folder):
             yield f"mariadb://owner:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/shop"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -98,9 +99,3 @@ def _program(name: str) -> str:
     if found is None:
         pytest.fail(f"{name} is missing. Install MariaDB's server: apt-get install mariadb-server")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

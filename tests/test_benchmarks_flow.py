@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.bench_servers import LOAD_CORE, RunFailed, free_port, run, serving
+from benchmarks.bench_servers import LOAD_CORE, RunFailed, run, serving
 from benchmarks.flow import VARIANTS, Variant, figures_of
 from benchmarks.flow_app import GUARDRAILS
+from tests.ports import kept_port
 
 FORKING = """
 import http.server, pathlib, subprocess, sys
@@ -33,14 +34,15 @@ def ask(url: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_guardrails_run_side_by_side_and_the_chat_node_after_them(variant: Variant, tmp_path: Path) -> None:
-    port, api_port = free_port(), free_port()
-    api = ["-m", "benchmarks.flow_api", "--port", str(api_port), "--seconds", "0.01"]
-    app = ["-m", "benchmarks.flow_app", variant, "--port", str(port), "--api-url", f"http://127.0.0.1:{api_port}/chat"]
-    with (
-        serving(api, port=api_port, core=LOAD_CORE, log=tmp_path / "api.log"),
-        serving(app, port=port, core=LOAD_CORE, log=tmp_path / "app.log") as server,
-    ):
-        answer = ask(server.url)
+    with kept_port() as port, kept_port() as api_port:
+        api = ["-m", "benchmarks.flow_api", "--port", str(api_port), "--seconds", "0.01"]
+        there = ["--port", str(port), "--api-url", f"http://127.0.0.1:{api_port}/chat"]
+        app = ["-m", "benchmarks.flow_app", variant, *there]
+        with (
+            serving(api, port=api_port, core=LOAD_CORE, log=tmp_path / "api.log"),
+            serving(app, port=port, core=LOAD_CORE, log=tmp_path / "app.log") as server,
+        ):
+            answer = ask(server.url)
     assert answer["answer"] == "You asked: why?"
     spans = answer["nodes"]
     assert set(spans) == {*GUARDRAILS, "chat"}
@@ -74,10 +76,12 @@ def test_a_run_without_any_answer_has_no_percentiles() -> None:
 
 @pytest.mark.parametrize("fails", [False, True], ids=["at its end", "when the block fails"])
 def test_a_server_is_stopped_with_all_that_it_started(fails: bool, tmp_path: Path) -> None:
-    port, noted = free_port(), tmp_path / "child"
-    command = ["-c", FORKING, str(port), str(noted)]
+    noted = tmp_path / "child"
     try:
-        with serving(command, port=port, core=LOAD_CORE, log=tmp_path / "log") as server:
+        with (
+            kept_port() as port,
+            serving(["-c", FORKING, str(port), str(noted)], port=port, core=LOAD_CORE, log=tmp_path / "log") as server,
+        ):
             started = [server.pid, int(noted.read_text())]
             assert all(is_running(pid) for pid in started)
             if fails:
@@ -92,8 +96,9 @@ def test_a_server_is_stopped_with_all_that_it_started(fails: bool, tmp_path: Pat
 
 def test_a_server_that_does_not_start_is_told_with_its_last_words(tmp_path: Path) -> None:
     with (
+        kept_port() as port,
         pytest.raises(RunFailed, match="the port is taken"),
-        serving(["-c", "raise SystemExit('the port is taken')"], port=free_port(), core=0, log=tmp_path / "log"),
+        serving(["-c", "raise SystemExit('the port is taken')"], port=port, core=0, log=tmp_path / "log"),
     ):
         pass
 

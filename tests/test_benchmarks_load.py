@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +20,7 @@ from benchmarks.chat import Plan, measure_chat
 from benchmarks.model_command import open_analyst
 from benchmarks.model_server import ModelServer, Pace, serving
 from tests.asked import offline_settings
+from tests.ports import kept_port
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = ["How many customers are there per country?", "Which stores had the most visitors last month?"]
@@ -36,17 +36,15 @@ class Served:
 @contextmanager
 def quaestor(home: Path, log: Path, **settings: str) -> Iterator[Served]:
     """Run server.py until the block is left."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     surroundings = {k: v for k, v in os.environ.items() if not k.startswith(("QUAESTOR_", "OPENAI_"))}
-    surroundings |= {"QUAESTOR_HOME": str(home), "QUAESTOR_PORT": str(port), **settings}
-    with log.open("wb") as out:
+    with kept_port() as port, log.open("wb") as out:
+        surroundings |= {"QUAESTOR_HOME": str(home), "QUAESTOR_PORT": str(port), **settings}
         process = subprocess.Popen([sys.executable, "server.py"], cwd=ROOT, env=surroundings, stdout=out, stderr=out)
-    try:
-        yield Served(f"http://127.0.0.1:{port}", process.pid)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+        try:
+            yield Served(f"http://127.0.0.1:{port}", process.pid)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
 
 async def healthy(served: Served) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from benchmarks import requester_peers
-from benchmarks.bench_servers import LOOPBACK, RunFailed, free_port
+from benchmarks.bench_servers import LOOPBACK, RunFailed
 from benchmarks.fast_model import PATH, Endpoints, Manner, serving_fast
 from benchmarks.peers.openai_client import open_openai
 from benchmarks.peers.side_by_side import ANSWER, QUESTION
@@ -23,6 +23,7 @@ from benchmarks.report_requester_verdicts import requester_targets
 from benchmarks.requester_bare import BODY, CLIENTS
 from benchmarks.requester_figures import Saved, counted, rate_off, read_saved, weights_off
 from benchmarks.requester_runs import Bench
+from tests.ports import kept_port
 from tests.requester_figures import FIGURES, our_run
 
 AT_ONCE = Manner()
@@ -30,9 +31,10 @@ AT_ONCE = Manner()
 
 @asynccontextmanager
 async def stand_in(manner: Manner = AT_ONCE, ports: int = 1) -> AsyncIterator[tuple[list[str], Endpoints]]:
-    places = [free_port() for _ in range(ports)]
-    async with serving_fast(places, manner) as endpoints:
-        yield [f"http://{LOOPBACK}:{port}{PATH.decode()}" for port in places], endpoints
+    with ExitStack() as keeping:
+        places = [keeping.enter_context(kept_port()) for _ in range(ports)]
+        async with serving_fast(places, manner) as endpoints:
+            yield [f"http://{LOOPBACK}:{port}{PATH.decode()}" for port in places], endpoints
 
 
 def came_in(endpoints: Endpoints) -> list[int]:
@@ -105,7 +107,7 @@ async def test_every_bare_loop_asks_all_endpoints_until_its_time_is_over(
     post: Callable[[list[str], int, float], Coroutine[Any, Any, None]],
 ) -> None:
     async with stand_in(ports=2) as (urls, endpoints):
-        await post(urls, 4, time.monotonic() + 0.1)
+        await post(urls, 4, time.monotonic() + 1.0)  # Of which a busy machine may take most.
     assert all(count > 2 for count in came_in(endpoints))
     assert all(set(tally.statuses) == {200} for tally in endpoints.tallies.values())
 

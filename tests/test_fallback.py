@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -28,6 +27,7 @@ from bootstrap import OFFLINE, open_asker
 from errors import SettingsInvalid
 from settings import Settings
 from tests.asked import offline_settings
+from tests.ports import kept_port
 from tests.redis_server import redis_server
 from tools.reflection import read_catalog
 
@@ -38,14 +38,14 @@ TODAY = date(2026, 11, 20)
 class Model:
     """A model over real HTTP that can be stopped, and started again at the same address."""
 
-    def __init__(self, server: ModelServer) -> None:
+    def __init__(self, server: ModelServer, port: int) -> None:
         self.server = server
-        self.base_url = ""
+        self.base_url = f"http://127.0.0.1:{port}/v1"
+        self._port = port
         self._running = AsyncExitStack()
 
     async def start(self) -> None:
-        port = urlsplit(self.base_url).port or 0
-        self.base_url = await self._running.enter_async_context(serving(self.server, port=port))
+        await self._running.enter_async_context(serving(self.server, port=self._port))
 
     async def stop(self) -> None:
         await self._running.aclose()
@@ -77,14 +77,15 @@ async def models_of(shop: str, count: int) -> AsyncIterator[list[Model]]:
     catalog = read_catalog(shop)
     rules = Analyst(catalog)
     analyst = ModelAnalyst(catalog, OfflineWriter(rules), OfflineNarrator(), OfflineSuggester(rules))
-    models = [Model(ModelServer(analyst)) for _ in range(count)]
-    try:
-        for model in models:
-            await model.start()
-        yield models
-    finally:
-        for model in models:
-            await model.stop()
+    with ExitStack() as keeping:
+        models = [Model(ModelServer(analyst), keeping.enter_context(kept_port())) for _ in range(count)]
+        try:
+            for model in models:
+                await model.start()
+            yield models
+        finally:
+            for model in models:
+                await model.stop()
 
 
 @asynccontextmanager

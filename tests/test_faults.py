@@ -14,7 +14,6 @@ from typing import Any, Literal
 import pytest
 
 from agents.events import Event, Failed, FellBack, Finished, RowsFound, TextChunk
-from benchmarks.bench_servers import free_port
 from benchmarks.model_faults import FAULTS, FaultPicker
 from benchmarks.model_server import MODEL, serving
 from benchmarks.model_wire import ToolCall
@@ -27,6 +26,7 @@ from llm.chat_faults import address_of
 from llm.requester import open_requester
 from tests.certificate import make_certificate, tls_with
 from tests.model_fixture import KEY, StandIn, stand_in
+from tests.ports import kept_port
 from tests.shop_asker import ROWS, open_shop, told
 from web.api import Told
 
@@ -96,7 +96,7 @@ async def failing(model: StandIn, fault: str, calls: Calls, folder: Path) -> Asy
     async with AsyncExitStack() as closing:
         endpoint = Endpoint(model.base_url, MODEL, model.endpoint().key, weight=1_000, name="first")
         if fault == "nobody":
-            endpoint = replace(endpoint, base_url=f"http://127.0.0.1:{free_port()}/v1")
+            endpoint = replace(endpoint, base_url=f"http://127.0.0.1:{closing.enter_context(kept_port())}/v1")
         elif fault == "certificate":
             tls = tls_with(make_certificate(folder))
             endpoint = replace(endpoint, base_url=await closing.enter_async_context(serving(model.server, tls=tls)))

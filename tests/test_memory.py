@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.ports import kept_port
 
 HOUSE = Path(__file__).resolve().parent.parent
 
@@ -17,25 +18,21 @@ A_VISIT = 5_000
 """Bytes that may be left of a visit, more than what comes and goes by itself; its session and answer are far more."""
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def visits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """What is left after three hundred visits; see memory_of_visits.py."""
     strange = ("QUAESTOR_", "OPENAI_", "CHAINLIT_", "QDRANT_", "DATABASE_URL")
     home = tmp_path_factory.mktemp("home")
-    settings = {"QUAESTOR_HOME": str(home), "QUAESTOR_PORT": str(free_port()), "QUAESTOR_TODAY": "2026-11-20"}
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.memory_of_visits", "3"],
-        cwd=HOUSE,
-        env={name: value for name, value in os.environ.items() if not name.startswith(strange)} | settings,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    with kept_port() as port:
+        settings = {"QUAESTOR_HOME": str(home), "QUAESTOR_PORT": str(port), "QUAESTOR_TODAY": "2026-11-20"}
+        ended = subprocess.run(
+            [sys.executable, "-m", "tests.memory_of_visits", "3"],
+            cwd=HOUSE,
+            env={name: value for name, value in os.environ.items() if not name.startswith(strange)} | settings,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
     assert ended.returncode == 0, ended.stderr
     found: dict[str, object] = json.loads(ended.stdout.splitlines()[-1])
     return found

@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from benchmarks.model_command import open_analyst
 from benchmarks.model_server import MODEL, ModelServer, Pace, serving
 from bootstrap import open_asker
 from settings import Settings
+from tests.ports import kept_port
 
 # A busy machine takes longer to draw a page; what is wrong stays wrong for as long as we wait.
 expect.set_options(timeout=20_000)
@@ -80,17 +80,15 @@ class Window:
             self.troubles.append(f"request to a stranger: {request.url}")
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
-
-
 @contextmanager
 def serve(home: Path, *command: str, **settings: str) -> Iterator[Served]:
     """Start a server with these settings, and end it afterwards; `command` replaces `python server.py`."""
-    port = settings.get("QUAESTOR_PORT") or str(free_port())
-    settings |= {"QUAESTOR_PORT": port, "CHAINLIT_PORT": port}
-    settings |= {"QUAESTOR_HOME": str(home), "QUAESTOR_TODAY": TODAY.isoformat()}
+    if "QUAESTOR_PORT" not in settings:
+        with kept_port() as free, serve(home, *command, QUAESTOR_PORT=str(free), **settings) as served:
+            yield served
+        return
+    port = settings["QUAESTOR_PORT"]
+    settings |= {"CHAINLIT_PORT": port, "QUAESTOR_HOME": str(home), "QUAESTOR_TODAY": TODAY.isoformat()}
     strange = ("QUAESTOR_", "OPENAI_", "CHAINLIT_", "QDRANT_", "DATABASE_URL")
     log = home.parent / f"server-{port}.log"
     with log.open("w") as written:

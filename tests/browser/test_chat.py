@@ -11,7 +11,9 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import ROOT, Served, copied_home, falls_idle, free_port, opened, serve
+from tests.browser.conftest import ROOT, Served, copied_home, falls_idle, opened, serve
+from tests.browser.line import Line
+from tests.ports import kept_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -21,13 +23,6 @@ FOREVER = (
     "JOIN orders c ON b.quantity <= c.order_id"
 )
 """Within the rules, and far beyond the time that anybody has."""
-
-FIRST_WORDS = """() => {
-    const words = document.querySelector('.ai-message [role=article]')?.innerText;
-    const stage = document.querySelector('.qs-stage')?.innerText;
-    return words ? { words, stage, stoppable: !!document.querySelector('#stop-button') } : null;
-}"""
-"""What is on the page in the very frame in which the answer's first words are."""
 
 
 async def test_the_first_page_says_what_this_is_on_which_database_and_who_answers(
@@ -71,7 +66,7 @@ async def test_a_click_on_a_next_question_asks_it(browser: Browser, offline: Ser
         await first.followups.first.click()
         second = await chat.answer(1)
         await expect(page.locator("[data-step-type=user_message]").nth(1)).to_have_text(offered.strip())
-        assert await second.rows.count() > 0
+        await expect(second.rows.first).to_be_visible()
 
 
 async def test_and_by_store_is_understood_from_the_question_before(browser: Browser, offline: Served) -> None:
@@ -89,30 +84,27 @@ async def test_a_starter_asks_its_question(browser: Browser, offline: Served) ->
         chat = ChatPage(page)
         await chat.is_ready()
         await page.locator("#starters button").first.click()
-        assert await (await chat.answer()).rows.count() > 0
-
-
-CHART_AND_WORDS = """() => {
-    const chart = document.querySelector('.js-plotly-plot');
-    const words = document.querySelector('.ai-message [role=article]')?.innerText;
-    return chart && words ? chart.getBoundingClientRect().top : null;
-}"""
-"""Where the chart stands, once there are words above it."""
+        await expect((await chat.answer()).rows.first).to_be_visible()
 
 
 async def test_a_models_words_are_seen_while_they_come(browser: Browser, modelled: Served) -> None:
     async with opened(browser, modelled.url) as page:
-        chat = ChatPage(page)
+        line, chat = Line(), ChatPage(page)
+        await line.put_into(page)
         await chat.is_ready()
         await expect(page.locator("#welcome-screen")).to_contain_text("writes the SQL and tells the answer")
+        line.hold_after("Telling the answer", "stream_token")
         await chat.type(FIVE)
-        early = await (await page.wait_for_function(FIRST_WORDS)).json_value()
-        assert early["stage"].startswith("Telling the answer")
-        assert early["stoppable"]
+        await expect(page.locator(".qs-stage")).to_contain_text("Telling the answer")
+        await expect(chat.stop_button).to_be_visible()
+        early = chat.answers.locator("[role=article]")
+        await expect(early).to_have_text(re.compile(r"\w"))
+        first_words = (await early.inner_text()).strip()
+        line.let_go()
         answer = await chat.answer()
         words = await answer.words.inner_text()
-        assert words.startswith(early["words"])
-        assert len(words) > len(early["words"])
+        assert words.startswith(first_words)
+        assert len(words) > len(first_words)
         await expect(answer.rows).to_have_count(5)
         await expect(answer.chart).to_be_visible()
         await expect(answer.followups).to_have_count(3)
@@ -120,12 +112,17 @@ async def test_a_models_words_are_seen_while_they_come(browser: Browser, modelle
 
 async def test_words_that_come_do_not_push_the_chart_down(browser: Browser, modelled: Served) -> None:
     async with opened(browser, modelled.url) as page:
-        chat = ChatPage(page)
+        line, chat = Line(), ChatPage(page)
+        await line.put_into(page)
         await chat.is_ready()
+        line.hold_after('"plotly"', "stream_token")
         await chat.type(FIVE)
-        early = await (await page.wait_for_function(CHART_AND_WORDS)).json_value()
-        await chat.answer()
-        assert await page.evaluate(CHART_AND_WORDS) <= early
+        await expect(chat.answers.locator("[role=article]")).to_have_text(re.compile(r"\w"))
+        stood = await chat.is_still(chat.answers.locator(".js-plotly-plot"))
+        line.let_go()
+        answer = await chat.answer()
+        await expect(answer.followups).to_have_count(3)
+        assert await chat.is_still(answer.chart) <= stood
 
 
 async def test_stop_stops_the_statement_in_the_database(browser: Browser, offline: Served) -> None:
@@ -181,7 +178,7 @@ async def test_values_are_shown_as_text_whatever_they_hold(browser: Browser, off
         chat = ChatPage(page)
         await chat.is_ready()
         answer = await chat.ask("SELECT " + ", ".join(f"'{trick}' AS c{i}" for i, trick in enumerate(tricks)))
-        assert await answer.rows.first.locator("td").all_inner_texts() == list(tricks)
+        await expect(answer.rows.first.locator("td")).to_have_text(list(tricks))
         words = (await answer.words.inner_text()).replace("\u2060", "")
         assert all(trick in words for trick in tricks)
         await answer.sql()
@@ -230,8 +227,12 @@ async def test_a_model_that_was_never_there_is_told_and_no_key_is_shown(
     browser: Browser, built_home: Path, tmp_path: Path
 ) -> None:
     key = "sk-this-must-stay-hidden"
-    endpoint = f"http://127.0.0.1:{free_port()}/v1"
-    with serve(copied_home(built_home, tmp_path), OPENAI_BASE_URL=endpoint, OPENAI_API_KEY=key) as served:
+    with (
+        kept_port() as nobodys,
+        serve(
+            copied_home(built_home, tmp_path), OPENAI_BASE_URL=f"http://127.0.0.1:{nobodys}/v1", OPENAI_API_KEY=key
+        ) as served,
+    ):
         async with opened(browser, served.url) as page:
             chat = ChatPage(page)
             await chat.is_ready()

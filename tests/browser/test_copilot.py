@@ -20,8 +20,9 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import CHROMIUM_FLAGS, ROOT, Served, copied_home, free_port, opened, serve
+from tests.browser.conftest import CHROMIUM_FLAGS, ROOT, Served, copied_home, opened, serve
 from tests.browser.test_history import history_url
+from tests.ports import kept_port
 
 __all__ = ["history_url"]  # A fixture.
 
@@ -308,17 +309,21 @@ def _guides_page(folder: Path) -> Iterator[tuple[str, str]]:
     code = re.search(r"```python\n(.+?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     assert code is not None
     (folder / "intranet.py").write_text(code[1], encoding="utf-8")
-    port, quaestor = free_port(), free_port()
-    names = {"PORT": str(port), "QUAESTOR": f"http://127.0.0.1:{quaestor}", "CHAINLIT_AUTH_SECRET": SECRET}
-    with (folder / "intranet.log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "intranet.py"], cwd=folder, env=os.environ | names, stdout=log, stderr=subprocess.STDOUT
-        )
-    try:
-        origin = f"http://127.0.0.1:{port}"
-        with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:
-            assert client.get(origin).is_success
-        yield origin, str(quaestor)
-    finally:
-        process.terminate()
-        process.wait(10)
+    with kept_port() as port, kept_port() as quaestor:
+        names = {"PORT": str(port), "QUAESTOR": f"http://127.0.0.1:{quaestor}", "CHAINLIT_AUTH_SECRET": SECRET}
+        with (folder / "intranet.log").open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "intranet.py"],
+                cwd=folder,
+                env=os.environ | names,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            origin = f"http://127.0.0.1:{port}"
+            with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:
+                assert client.get(origin).is_success
+            yield origin, str(quaestor)
+        finally:
+            process.terminate()
+            process.wait(10)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -18,19 +18,27 @@ from benchmarks.model_server import MODEL, ModelServer, serving
 from settings import Settings
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import Served, copied_home, opened, serve
+from tests.ports import kept_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 QUESTION = "How many customers are there by city?"
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    """The model's port, which nobody else may take while it is away."""
+    with kept_port() as kept:
+        yield kept
+
+
 async def test_the_page_says_who_answers_while_the_model_is_away(
-    browser: Browser, built_home: Path, tmp_path: Path
+    browser: Browser, built_home: Path, tmp_path: Path, port: int
 ) -> None:
     home = copied_home(built_home, tmp_path)
     model = ModelServer(open_analyst(Settings.model_validate({"database_url": f"sqlite:///{home / 'sample.sqlite'}"})))
     async with AsyncExitStack() as running:
-        base_url = await running.enter_async_context(serving(model))
+        base_url = await running.enter_async_context(serving(model, port=port))
         with serve(home, OPENAI_BASE_URL=base_url, OPENAI_API_KEY="sk-none-of-this", QUAESTOR_MODEL=MODEL) as served:
             async with opened(browser, served.url) as page:
                 chat = ChatPage(page)
@@ -43,7 +51,7 @@ async def test_the_page_says_who_answers_while_the_model_is_away(
                 )
                 await expect(away.receipt).to_contain_text("by the offline analyst")
 
-                await running.enter_async_context(serving(model, port=urlsplit(base_url).port or 0))
+                await running.enter_async_context(serving(model, port=port))
                 await is_asked_again(served)
                 back = await chat.ask(QUESTION)
                 await expect(back.receipt).to_contain_text(f"by {MODEL}")
