@@ -30,6 +30,8 @@ from llm.embeddings import Embedder, open_embedder
 from settings import Settings
 from tools.breakdown import Breakdown
 from tools.catalog import Catalog
+from tools.connections.address import names_files
+from tools.files import files_url
 from tools.freshness import Freshness
 from tools.knowledge import Knowledge, open_knowledge
 from tools.line import Line
@@ -129,9 +131,10 @@ class _Database:
 
 
 async def _database(settings: Settings) -> _Database:
-    """Return the database to ask, building the sample database where none is set."""
+    """Return the database to ask: of files one that holds them, and the sample database where none is set."""
     if settings.database_url is not None:
-        return _Database(settings.database_url.get_secret_value(), settings.descriptions)
+        url = settings.database_url.get_secret_value()
+        return _Database(await files_url(url, settings.home) if names_files(url) else url, settings.descriptions)
     sample = settings.home / "sample.sqlite"
     await asyncify(ensure_sample)(sample, settings.today or date.today())
     return _Database(f"sqlite:///{sample}", DESCRIPTIONS, STARTERS)

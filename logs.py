@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import SecretStr
 
 from settings import Settings
+from tools.connections.address import names_files
 
 HIDDEN = "•••"
 SHORTEST = 4
@@ -52,7 +53,7 @@ def _secrets_of(settings: Settings) -> Iterator[str]:
     """Yield each secret as it is set, and the passwords inside it as a driver would spell them."""
     for name in type(settings).model_fields:
         value = getattr(settings, name)
-        if isinstance(value, SecretStr):
+        if isinstance(value, SecretStr) and not (name == "database_url" and names_files(value.get_secret_value())):
             yield value.get_secret_value()
     if settings.users is not None:
         yield from (pair.partition(":")[2].strip() for pair in settings.users.get_secret_value().split(","))

@@ -28,13 +28,20 @@ _EXAMPLES = (
 )
 
 
+def names_files(database_url: str) -> bool:
+    """Whether it is no URL but the path of files to ask; what may hold a password never is."""
+    return "://" not in database_url and not ("@" in database_url and ":" in database_url)
+
+
 def read_url(database_url: str) -> URL:
     """Return the parts of the URL; raises SettingsInvalid where it is none, or names a database we do not speak."""
     try:
         url = make_url(database_url.strip())
     except (ArgumentError, ValueError):
         # The URL may hold a password, so nothing of it is repeated.
-        raise SettingsInvalid(f"QUAESTOR_DATABASE_URL is not a database URL. Write it like {_EXAMPLES}.") from None
+        raise SettingsInvalid(
+            f"QUAESTOR_DATABASE_URL is not a database URL and no path of a file. Write it like {_EXAMPLES}."
+        ) from None
     if url.drivername not in _DIALECTS:
         raise SettingsInvalid(f"QUAESTOR_DATABASE_URL names a database Quaestor does not speak. It speaks {_EXAMPLES}.")
     if url.host and _is_cut_at_an_at(url, database_url.strip().partition("?")[0]):

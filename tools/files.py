@@ -1,0 +1,114 @@
+"""Makes a DuckDB database of the files that a person named, anew only where they have changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+from asyncer import asyncify
+
+from errors import DatabaseUnavailable
+from tools.files_found import Found, find_files
+
+log = logging.getLogger("quaestor.files")
+
+FORMAT = 1
+"""Raised whenever reading a file gives something else than before."""
+
+_ROOT = Path(__file__).parents[1]
+"""Where the process finds this package."""
+
+_INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT")
+"""What it sees of our environment: no key and no password."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """The database of what a person named, and what it was made of."""
+
+    found: Found
+    home: Path
+    folder: Path
+
+    @classmethod
+    def of(cls, named: str, home: Path) -> Database:
+        """Return the database of these files, made or not; raises DatabaseUnavailable like `find_files`."""
+        found = find_files(named)
+        key = hashlib.sha256(os.fsencode(found.path)).hexdigest()[:12]
+        home = home.absolute()
+        return cls(found, home, home / "files" / key)
+
+    @property
+    def file(self) -> Path:
+        # Its name is what the page calls the database. A URL reads three of the signs otherwise.
+        return self.folder / f"{re.sub(r'[?%#]', '_', self.found.path.name)}.duckdb"
+
+    @property
+    def stamp_file(self) -> Path:
+        return self.folder / "made_of.json"
+
+    def stamp(self) -> str:
+        """Return what changes with the files."""
+        states = [(file.path.name, file.path.stat()) for file in self.found.files]
+        return json.dumps([FORMAT, *((name, state.st_size, state.st_mtime_ns) for name, state in states)])
+
+    def is_fresh(self) -> bool:
+        """Whether the database holds the files as they are now."""
+        try:
+            return self.file.is_file() and self.stamp_file.read_text(encoding="utf-8") == self.stamp()
+        except OSError:
+            return False
+
+
+async def files_url(named: str, home: Path) -> str:
+    """Return the URL of a database that holds the files at the path `named`, a table each.
+
+    A SQLite or DuckDB file is one already. Raises DatabaseUnavailable with a sentence that names the file and the line.
+    """
+    database = await asyncify(Database.of)(named, home)
+    if (kind := database.found.files[0].kind) in ("sqlite", "duckdb"):
+        return f"{kind}:///{_in_url(database.found.path)}"
+    if not await asyncify(database.is_fresh)():
+        for name in database.found.left_out:
+            log.warning("%s is left out: save its sheets as CSV to ask them, too.", name)
+        log.info("Reading %s; this is done once, until it changes.", database.found.path.name)
+        await _import(database)
+    return f"duckdb:///{_in_url(database.file)}"
+
+
+def _in_url(path: Path) -> str:
+    return str(path).replace("%", "%25").replace("?", "%3F")
+
+
+async def _import(database: Database) -> None:
+    """Let a process of its own make the database; a cancel ends it."""
+    command = [sys.executable, "-m", "tools.files_import", str(database.found.path), str(database.home)]
+    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    async with await anyio.open_process(
+        command,
+        cwd=_ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,  # Closes when we die, however we die; it ends with that.
+        stderr=None,  # What nobody foresaw stands in our own log.
+    ) as process:
+        assert process.stdout is not None
+        said = b"".join([piece async for piece in process.stdout])
+        await process.wait()
+    try:
+        told = json.loads(said)
+    except ValueError:
+        raise DatabaseUnavailable(
+            f"The import of {database.found.path.name} ended before it was done: it may have had too little memory."
+        ) from None
+    if "unavailable" in told:
+        raise DatabaseUnavailable(told["unavailable"])
+    for notice in told["notices"]:
+        log.info("%s", notice)

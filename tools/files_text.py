@@ -1,0 +1,143 @@
+"""Reads how a file of lines is written: its encoding, what parts its values, and where its header stands.
+
+DuckDB sniffs all but the encoding, too, but takes a file with one ragged row for one of a single column, and 03/04 for
+the third of April.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from errors import DatabaseUnavailable
+
+DELIMITERS = ",;\t|"
+_LOOKED_AT = 256 * 1024
+"""Characters from which the delimiter and the header are told."""
+_LINES = 200
+_PIECE = 1 << 20
+
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_DATA = re.compile(r"[-+]?[\d.,]+|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}.*")
+_YEAR = re.compile(r"(19|20)\d\d")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A file in UTF-8, and how to read it."""
+
+    path: Path
+    delimiter: str
+    skipped: int
+    """Rows before the first one of values: what stands above the header, and the header."""
+    header: tuple[str, ...]
+    """The columns' names as the file has them; empty texts where it names none."""
+
+
+def _from_windows(error: UnicodeError) -> tuple[str, int]:
+    """Read what is no UTF-8 as Windows' Western European, of which Latin-1 is a part but for control characters."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    odd = error.object[error.start : error.end]
+    return odd.decode("cp1252", "replace"), error.end
+
+
+codecs.register_error("quaestor-windows", _from_windows)
+
+
+def read_text(file: Path, spare: Path) -> Text:
+    """Return how to read the file; where it is no plain UTF-8, it is written anew to `spare` in UTF-8.
+
+    Raises DatabaseUnavailable where it holds no text, no row, or nothing but a header.
+    """
+    encoding = _encoding(file)
+    is_plain = encoding == "utf-8" and _is_utf8(file)
+    if not is_plain:
+        _write_anew(file, spare, encoding)
+    path = file if is_plain else spare
+    with path.open(encoding="utf-8", newline="") as opened:
+        sample = opened.read(_LOOKED_AT)
+        is_whole = not opened.read(1)
+    if "\0" in sample:
+        raise DatabaseUnavailable(f"{file.name} holds no text. Save it as CSV in UTF-8, and name that file.")
+    if not sample.strip():
+        raise DatabaseUnavailable(f"{file.name} is empty. Export it again, or name another file.")
+    return _dialect(file.name, path, sample, is_whole)
+
+
+def _encoding(file: Path) -> str:
+    with file.open("rb") as opened:
+        head = opened.read(4096)
+    for mark, encoding in _MARKS.items():
+        if head.startswith(mark):
+            return encoding
+    if b"\0" not in head:
+        return "utf-8"
+    # Western text in UTF-16 has a zero in every other byte, and nowhere else.
+    for encoding, zeros, others in (("utf-16-le", head[1::2], head[::2]), ("utf-16-be", head[::2], head[1::2])):
+        if zeros.count(0) > 0.7 * len(zeros) and 0 not in others:
+            return encoding
+    raise DatabaseUnavailable(f"{file.name} holds no text. Save it as CSV in UTF-8, and name that file.")
+
+
+def _is_utf8(file: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with file.open("rb") as opened:
+            while piece := opened.read(_PIECE):
+                decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _write_anew(file: Path, spare: Path, encoding: str) -> None:
+    errors = "replace" if encoding.startswith("utf-16") else "quaestor-windows"
+    with (
+        file.open(encoding=encoding, errors=errors, newline="") as read,
+        spare.open("w", encoding="utf-8", newline="") as written,
+    ):
+        while piece := read.read(_PIECE):
+            written.write(piece)
+
+
+def _dialect(name: str, path: Path, sample: str, is_whole: bool) -> Text:
+    csv.field_size_limit(2 * _LOOKED_AT)
+    lines = list(io.StringIO(sample, newline=""))
+    if not is_whole and len(lines) > 1:
+        lines.pop()
+    delimiter = max(DELIMITERS, key=lambda candidate: _agreement(lines, candidate))
+    rows = list(islice(csv.reader(lines, delimiter=delimiter), _LINES))
+    width = _usual_width(rows)
+    above, header = next((place, row) for place, row in enumerate(rows) if len(row) == width)
+    if not _is_header(header):
+        return Text(path, delimiter, above, ("",) * width)
+    if is_whole and not any(any(row) for row in rows[above + 1 :]):
+        raise DatabaseUnavailable(f"{name} holds a header and no rows below it. Export it again with its rows.")
+    return Text(path, delimiter, above + 1, tuple(cell.strip() for cell in header))
+
+
+def _agreement(lines: list[str], delimiter: str) -> tuple[bool, float]:
+    """Return whether all of the first rows are as wide as most of them, and how many are, weighed by the width."""
+    rows = [row for row in islice(csv.reader(lines, delimiter=delimiter), _LINES) if any(row)]
+    width = _usual_width(rows)
+    part = sum(len(row) == width for row in rows) / max(1, len(rows))
+    return width > 1 and part == 1, part * (width - 1)
+
+
+def _usual_width(rows: list[list[str]]) -> int:
+    widths = Counter(len(row) for row in rows if any(row))
+    return max(widths, key=lambda width: (widths[width], width), default=1)
+
+
+def _is_header(row: list[str]) -> bool:
+    """Whether a row names columns: it holds no number and no date but years, which may be columns of a wide table."""
+    cells = [cell.strip() for cell in row]
+    return any(cells) and not any(_DATA.fullmatch(cell) and not _YEAR.fullmatch(cell) for cell in cells)
