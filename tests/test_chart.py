@@ -163,6 +163,13 @@ def test_a_timestamp_that_was_cut_to_its_month_is_said_as_a_month() -> None:
     assert figure(choose_chart("x", of), of)["data"][0]["hovertext"][0] == "January 2026 · Orders: 1"
 
 
+def test_an_axis_of_bars_names_its_months_in_short_and_the_hover_whole() -> None:
+    of = rows("month orders", ("2025-11", 1), ("2025-12", 2), ("2026-01", 3), ("2026-02", 4))
+    bars = figure(choose_chart("as bars", of), of)
+    assert bars["layout"]["xaxis"]["ticktext"] == ["Nov 2025", "Dec", "Jan 2026", "Feb"]
+    assert bars["data"][0]["hovertext"][1] == "December 2025 · Orders: 2"
+
+
 def test_two_things_of_one_name_stay_two() -> None:
     of = rows("name revenue", ("Ann", 3), ("Ann", 2), ("Bo", 1))
     bars = figure(choose_chart("x", of), of)

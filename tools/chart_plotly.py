@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import calendar
 import math
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tools.columns import Shape, direction, read_columns
@@ -24,6 +27,9 @@ CLEAR = "rgba(0,0,0,0)"
 AIR = {"ticks": "outside", "ticklen": 6, "tickcolor": CLEAR}
 """Keeps labels from touching the bars."""
 
+_MONTH = re.compile(rf"\b({'|'.join(calendar.month_name[1:])})(?= \d{{4}})")
+MANY_TICKS = 40
+"""Where there are more, some are left out."""
 LABEL = 32
 """Characters of a label on an axis; the hover shows more of it."""
 LONG_LABEL = 12
@@ -144,8 +150,8 @@ class _Drawing:
             "colorbar": {"title": {"text": escape(shape.words)}, "outlinewidth": 0, **_ticks([shape])},
         }
         layout = _layout(
-            xaxis=_label_axis(self._x.words, [self._x.say(x) for x in across]),
-            yaxis=_label_axis(self._series.words, [self._series.say(y) for y in down]) | {"autorange": "reversed"},
+            xaxis=_label_axis(self._x.words, _named(self._x, across)),
+            yaxis=_label_axis(self._series.words, _named(self._series, down)) | {"autorange": "reversed"},
             height=max(320, 90 + 26 * len(down)),
         )
         return {"data": [trace], "layout": layout}
@@ -229,7 +235,7 @@ class _Drawing:
         """Return the label at each position of x. Without a series each row has its own, so equal labels stay apart."""
         if self._series is None and self._x.role != "time":
             return self._labels
-        return [self._x.say(value) for value in self._order()]
+        return _named(self._x, self._order())
 
     def _traces_by_position(self) -> list[dict[str, Any]]:
         """Return one trace for each measure, or for each value of the series: name, positions, values, hover."""
@@ -287,6 +293,17 @@ def _said(shape: Shape, value: Any) -> str:
     return "no value" if value is None else shape.say(value)
 
 
+def _named(shape: Shape, values: Sequence[Any]) -> list[str]:
+    """Return the values as an axis names them, "Dec 2025", "Jan 2026", "Feb": whole months would stand aslant."""
+    said = [shape.say(value) for value in values]
+    if shape.role != "time":
+        return said
+    short = [_MONTH.sub(lambda name: name[1][:3], each) for each in said]
+    if shape.grain != "month" or len(short) > MANY_TICKS:
+        return short
+    return short[:1] + [each[:3] if each[3:] == before[3:] else each for before, each in pairwise(short)]
+
+
 def _short(text: str) -> str:
     return clean(text, LABEL)
 
@@ -340,7 +357,7 @@ def _axis(words: str) -> dict[str, Any]:
 def _label_axis(words: str, labels: list[str]) -> dict[str, Any]:
     # The places are numbers and the names only their ticks: no name is taken for a date or a number,
     # and two things of one name stay two.
-    step = max(1, math.ceil(len(labels) / 40))
+    step = max(1, math.ceil(len(labels) / MANY_TICKS))
     shown = list(range(0, len(labels), step))
     texts = [escape(_short(labels[n])) for n in shown]
     return _axis(words) | {"tickmode": "array", "tickvals": shown, "ticktext": texts, "showgrid": False} | AIR
