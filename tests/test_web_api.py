@@ -253,7 +253,7 @@ async def test_the_description_names_what_can_be_asked_and_how_it_can_fail(web: 
     described = (await web.client.get("/openapi.json")).json()
     assert set(described["paths"]) == {"/api/ask", "/api/breakdown", "/healthz", "/readyz", "/metrics"}
     asking = described["paths"]["/api/ask"]["post"]
-    assert {"200", "401", "403", "413", "422", "500", "503"} == set(asking["responses"])
+    assert {"200", "401", "403", "413", "422", "429", "500", "503"} == set(asking["responses"])
     example = described["components"]["schemas"]["Asked"]["example"]
     response = await web.client.post("/api/ask", json=example)
     assert response.status_code == 200

@@ -66,6 +66,7 @@ ANSWER: JsonDict = {
         "tables": [{"name": "customers", "rows": 1900}],
         "newest": "2026-11-19",
         "trusted": False,
+        "names_only": False,
     },
     "seconds": {"judge": 0.0, "find": 0.008, "write": 0.006, "check": 0.002, "run": 0.001, "tell": 0.001},
     "tokens": 0,
@@ -185,6 +186,10 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     403: {"model": Problem, "description": "The question may not be asked, or not by a page of this origin."},
     413: {"model": Problem, "description": "The request is longer than 64 KiB."},
     422: {"model": Problem, "description": "The request is not as described here."},
+    429: {
+        "model": Problem,
+        "description": "Too many passwords were wrong. `Retry-After` says when one is looked at again.",
+    },
     500: {"model": Problem, "description": "The question failed; asked again it would most likely fail again."},
     503: {"model": Problem, "description": "Something is away or busy. `Retry-After` says when to ask again."},
 }

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from errors import TooManyTries
 
@@ -103,6 +104,7 @@ class Brake:
         yield self._at_a_site, site
 
 
+@lru_cache(maxsize=4_096)
 def networks_of(address: str) -> tuple[str, str]:
     """Return the network that one person has, and the site it is part of, which may be the same.
 
