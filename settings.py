@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="QUAESTOR_", extra="ignore", frozen=True, env_ignore_empty=True)
 
     database_url: SecretStr | None = None
-    """The database to ask, as SQLAlchemy writes it; None asks the sample database. It may hold a password."""
+    """The database to ask, as SQLAlchemy writes it (it may hold a password), or a path; None asks the sample."""
     descriptions: Path | None = None
     """A TOML file that describes tables and columns in the words of the people who ask."""
     knowledge: Path = Path("knowledge")
