@@ -15,6 +15,9 @@ Verdict = Literal["yes", "no", "not measured"]
 Pair = tuple[float | None, float | None]
 """Ours, then the reference's."""
 
+Of = Callable[[Figures | None], float | None]
+"""Reads one number out of a run's figures."""
+
 MISSING = "-"
 
 CPU_AT = {
@@ -79,52 +82,56 @@ def number(value: float | None, unit: str = "") -> str:
 
 def targets(measured: Measured) -> list[Target]:
     """Return every target of the benchmark, in the order of the report; a smaller run than was asked for is none."""
-
-    def chats(load: str, of: Callable[[Figures | None], float | None], **size: float) -> Pair:
-        ours, theirs = (_sized(measured.figures(f"{load}-{app}"), size) for app in ("ours", "reference"))
-        return of(ours), of(theirs)
-
-    is_whole_flow = _sized(measured.figures("flow"), {"users": 1_000, "rate": 200})
-
-    def flows(load: str, of: Callable[[Figures | None], float | None]) -> Pair:
-        ours, theirs = (measured.flow(variant, load) if is_whole_flow else None for variant in ("async", "sync"))
-        return of(ours), of(theirs)
-
-    crowd, rush = {"users": 1_500, "over": 60}, {"users": 500, "over": 10}
-
-    ours, theirs = measured.cost("ours"), measured.cost("reference")
-    per_token = (ours.per_token_us if ours else None, theirs.per_token_us if theirs else None)
     grown = (at(_sized(measured.figures("visits"), {"minutes": 10}), "memory_grown_percent"), None)
-    added, whole = _number("added_ms", "p99"), _number("ms", "p99")
     return [
-        *(
-            Target(what, chats(load, _number("cpu_per_question_ms")), "ms", "5 times less", 5, RATIO)
-            for load, what in CPU_AT.items()
-        ),
-        Target("CPU per token", per_token, "µs", "8 times less", 8, RATIO),
-        Target("1,500 people within 60 s: lost", chats("crowd", lost, **crowd), "", "none", 0, "ours at most"),
-        Target(
-            "… first token, added by the app, p99",
-            chats("crowd", added, **crowd),
-            "ms",
-            "under 500 ms",
-            500,
-            "ours below",
-        ),
-        Target("500 people within 10 s: lost", chats("rush", lost, **rush), "", "none", 0, "ours at most"),
-        Target(
-            "… first token, added by the app, p99",
-            chats("rush", added, **rush),
-            "ms",
-            "under 1.5 s",
-            1_500,
-            "ours below",
-        ),
-        Target("Flow at 200 requests/s: failed", flows("paced", flow_failed), "", "none", 0, "ours at most"),
-        Target("… whole, p99", flows("paced", whole), "ms", "at most 1,375 ms", 1_375, "ours at most"),
-        Target("Flow: throughput", flows("saturated", _number("per_s")), "/s", "5.4 times more", 5.4, RATIO),
+        *_costs(measured),
+        *_arrivals(measured, "crowd", {"users": 1_500, "over": 60}, 500, "under 500 ms"),
+        *_arrivals(measured, "rush", {"users": 500, "over": 10}, 1_500, "under 1.5 s"),
+        *_flows(measured),
         Target("Ten minutes of visits: memory grown", grown, "%", "at most 5%", 5, "ours at most"),
     ]
+
+
+def _costs(measured: Measured) -> list[Target]:
+    cost, per_question = (measured.cost("ours"), measured.cost("reference")), _number("cpu_per_question_ms")
+    per_token = [one.per_token_us if one else None for one in cost]
+    return [
+        *(
+            Target(what, _chats(measured, load, per_question), "ms", "5 times less", 5, RATIO)
+            for load, what in CPU_AT.items()
+        ),
+        Target("CPU per token", (per_token[0], per_token[1]), "µs", "8 times less", 8, RATIO),
+    ]
+
+
+def _arrivals(measured: Measured, load: str, size: dict[str, float], limit: float, target: str) -> list[Target]:
+    """Return what is asked of so many people who come within so many seconds."""
+    name = f"{size['users']:,} people within {size['over']} s: lost"
+    added = _chats(measured, load, _number("added_ms", "p99"), size)
+    return [
+        Target(name, _chats(measured, load, lost, size), "", "none", 0, "ours at most"),
+        Target("… first token, added by the app, p99", added, "ms", target, limit, "ours below"),
+    ]
+
+
+def _flows(measured: Measured) -> list[Target]:
+    is_whole = _sized(measured.figures("flow"), {"users": 1_000, "rate": 200})
+
+    def flows(load: str, of: Of) -> Pair:
+        ours, theirs = (measured.flow(variant, load) if is_whole else None for variant in ("async", "sync"))
+        return of(ours), of(theirs)
+
+    whole = flows("paced", _number("ms", "p99"))
+    return [
+        Target("Flow at 200 requests/s: failed", flows("paced", flow_failed), "", "none", 0, "ours at most"),
+        Target("… whole, p99", whole, "ms", "at most 1,375 ms", 1_375, "ours at most"),
+        Target("Flow: throughput", flows("saturated", _number("per_s")), "/s", "5.4 times more", 5.4, RATIO),
+    ]
+
+
+def _chats(measured: Measured, load: str, of: Of, size: Mapping[str, float] | None = None) -> Pair:
+    ours, theirs = (_sized(measured.figures(f"{load}-{app}"), size or {}) for app in ("ours", "reference"))
+    return of(ours), of(theirs)
 
 
 def _sized(figures: Figures | None, size: Mapping[str, float]) -> Figures | None:
@@ -132,5 +139,5 @@ def _sized(figures: Figures | None, size: Mapping[str, float]) -> Figures | None
     return figures if figures and all(figures.get(name) == value for name, value in size.items()) else None
 
 
-def _number(*names: str) -> Callable[[Figures | None], float | None]:
+def _number(*names: str) -> Of:
     return lambda figures: at(figures, *names)

@@ -6,8 +6,8 @@ import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from multiprocessing.connection import Connection, wait
@@ -19,7 +19,7 @@ from jobs.lines import Counts
 from jobs.lines_files import Share, claim_files
 
 SECONDS_TO_END = 10.0
-"""How long processes that are no longer wanted may take to write what they have."""
+"""How long processes that are no longer wanted may take, all together, to write what they have."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,19 @@ def run_job(run: Run, files: Files, engine: Engine, workers: int | None, tell: T
 
 
 def _run_in_processes(run: Run, files: Files, workers: int, tell: Tell) -> None:
-    with claim_files(files.requests, files.save, files.errors, resume=files.resume), ExitStack() as closing:
-        pipes = dict(_start(run, replace(files, share=(k, workers)), workers, closing) for k in range(workers))
+    pipes: dict[Connection, BaseProcess] = {}
+    with claim_files(files.requests, files.save, files.errors, resume=files.resume):
         try:
+            for k in range(workers):
+                receive, process = _start(run, replace(files, share=(k, workers)), workers)
+                pipes[receive] = process
             _listen(pipes, tell)
         except KeyboardInterrupt:
             # Ctrl-C has reached them too; they write what they have.
-            for process in pipes.values():
-                process.join(SECONDS_TO_END)
+            _join(pipes.values())
             raise
+        finally:
+            _end(pipes.values())
 
 
 def _listen(pipes: dict[Connection, BaseProcess], tell: Tell) -> None:
@@ -104,22 +108,31 @@ def together(told: list[Counts]) -> Counts:
     return Counts(**sums)
 
 
-def _start(run: Run, files: Files, workers: int, closing: ExitStack) -> tuple[Connection, BaseProcess]:
+def _start(run: Run, files: Files, workers: int) -> tuple[Connection, BaseProcess]:
     # Not forked: threads and an event loop's descriptors do not survive that.
     spawning = multiprocessing.get_context("spawn")
     receive, send = spawning.Pipe(duplex=False)
     process = spawning.Process(target=_work, args=(run, files, workers, send), name=f"share {files.share[0]}")
     process.start()
     send.close()
-    closing.callback(_end, process)
     return receive, process
 
 
-def _end(process: BaseProcess) -> None:
-    process.terminate()
-    process.join(SECONDS_TO_END)
-    process.kill()
-    process.join()
+def _end(processes: Collection[BaseProcess]) -> None:
+    """End them; all are told so before any is waited for, because a job that has ended asks for nothing more."""
+    for process in processes:
+        process.terminate()
+    _join(processes)
+    for process in processes:
+        process.kill()
+        process.join()
+
+
+def _join(processes: Collection[BaseProcess]) -> None:
+    """Return when all have ended, or when their time to do so is over."""
+    until = time.monotonic() + SECONDS_TO_END
+    for process in processes:
+        process.join(max(0.0, until - time.monotonic()))
 
 
 def _check_ended_well(process: BaseProcess) -> None:

@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from errors import SettingsInvalid
 from jobs.bars import bars
 from jobs.evaluation.baseline import compare_with, keep_baseline
 from jobs.evaluation.cases import Case, choose_cases, read_cases
@@ -69,14 +68,8 @@ def evaluate(
     if doubtful:
         print_drafts(settings.doubtful)
         return
-    if not files:
-        raise SettingsInvalid("Name a file of cases, e.g. tests/questions/sample.jsonl.")
-    cases = choose_cases(read_cases(files), only or (), database or ())
-    report = _ask(cases, settings, databases, concurrency)
-    if baseline and baseline.exists():
-        report = replace(report, compared=compare_with(baseline, report.outcomes))
-    elif baseline:
-        keep_baseline(baseline, report.outcomes)
+    cases = choose_cases(read_cases(files or ()), only or (), database or ())
+    report = _compared(_ask(cases, settings, databases, concurrency), baseline)
     if folder:
         write_report(folder, report)
     _print(report)
@@ -100,6 +93,16 @@ def _ask(cases: Sequence[Case], settings: Settings, databases: str | None, at_on
             )
         )
     return Report(analyst, settings.today or date.today(), tuple(outcomes))
+
+
+def _compared(report: Report, baseline: Path | None) -> Report:
+    """Return the report with what changed since the baseline, where one is named; where there is none yet, keep it."""
+    if baseline is None:
+        return report
+    if baseline.exists():
+        return replace(report, compared=compare_with(baseline, report.outcomes))
+    keep_baseline(baseline, report.outcomes)
+    return report
 
 
 def _print(report: Report) -> None:

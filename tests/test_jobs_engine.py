@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,38 @@ def test_what_one_process_says_ends_the_job(files: Files) -> None:
     write(files, ["a", "b", "away", "c"])
     with pytest.raises(ModelUnavailable, match=r"The model is away\."):
         run_job(partial(shout, "!"), files, Engine.LOCAL, 2, lambda counts: None)
+
+
+def leave_together(folder: Path, files: Files, at_once: int, tell: Tell) -> None:
+    """A job whose first process fails; each of the others, asked to end, waits until all of them are asked."""
+    place, others = files.share[0], range(1, at_once)
+
+    def say(what: str) -> None:
+        (folder / f"{what} {place}").touch()
+
+    def wait_for(what: str) -> None:
+        while not all((folder / f"{what} {other}").exists() for other in others):
+            time.sleep(0.01)
+
+    def end(*_: object) -> None:
+        say("asked")
+        wait_for("asked")
+        say("ended")
+        sys.exit(0)
+
+    if place == 0:
+        wait_for("ready")
+        raise ModelUnavailable("The model is away.")
+    signal.signal(signal.SIGTERM, end)
+    say("ready")
+    while True:
+        time.sleep(1)
+
+
+def test_processes_that_are_no_longer_wanted_are_told_so_at_the_same_time(files: Files, tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable):
+        run_job(partial(leave_together, tmp_path), files, Engine.LOCAL, 3, lambda counts: None)
+    assert {path.name for path in tmp_path.glob("ended *")} == {"ended 1", "ended 2"}
 
 
 def test_a_process_that_is_killed_ends_the_job_with_a_sentence(files: Files) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +36,13 @@ class Case:
 _CASE = TypeAdapter(Case)
 
 
-def read_cases(files: Iterable[Path]) -> list[Case]:
-    """Return the files' cases in their order; raises SettingsInvalid where a line is none, or an id is there twice."""
+def read_cases(files: Sequence[Path]) -> list[Case]:
+    """Return the files' cases in their order.
+
+    Raises SettingsInvalid where there is no file, a line is no case, or an id is there twice.
+    """
+    if not files:
+        raise SettingsInvalid("Name a file of cases, e.g. tests/questions/sample.jsonl.")
     cases: dict[str, Case] = {}
     for file in files:
         for number, line in enumerate(_lines(file), 1):
