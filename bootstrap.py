@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from agents.doubt import DoubtingWriter
 from agents.extension import extend
 from agents.guardrails import RuleGuardrails
 from agents.knowing import KnowingSchema
+from agents.names_only import NamesOnlySuggester, NamesOnlyWriter
 from agents.offline.analyst import Analyst
 from agents.offline.followups import OfflineSuggester
 from agents.offline.knowing import KnowingWriter
@@ -26,6 +27,7 @@ from agents.parts import Check, Endpoints, Guardrails, Investigator, Narrator, S
 from agents.together import together
 from data import DESCRIPTIONS, STARTERS, ensure_sample
 from endpoints import OPENAI, Endpoint, read_endpoints, read_hedging
+from errors import SettingsInvalid
 from llm.embeddings import Embedder, open_embedder
 from settings import Settings
 from tools.breakdown import Breakdown
@@ -82,6 +84,7 @@ async def open_asker(settings: Settings, *, progress: Progress | None = None) ->
             explainer=ZeroRows(guard, runner, schema.catalog),
             freshness=Freshness(guard, runner, schema.catalog),
             breakdown=Breakdown(guard, runner, schema.catalog),
+            names_only=people.names_only,
             starters=database.starters or first_questions(analyst, settings.today or date.today()),
             checks={**checks, **people.checks},
             endpoints=people.endpoints,
@@ -172,6 +175,11 @@ async def _open_knowledge(
 
 
 def _embedder(settings: Settings) -> Embedder | None:
+    if settings.embedding_model and settings.model_sees == "names":
+        raise SettingsInvalid(
+            "QUAESTOR_EMBEDDING_MODEL sends values of the database to its endpoint, which QUAESTOR_MODEL_SEES=names "
+            "forbids: take one of the two settings back."
+        )
     return open_embedder(
         settings.home / "models",
         model=settings.embedding_model,
@@ -192,6 +200,7 @@ class _People:
     checks: Mapping[str, Check] = field(default_factory=dict)
     endpoints: Endpoints = tuple
     investigating: Callable[[KnowingSchema, Guard, SQLRunner], Investigator] | None = None
+    names_only: bool = False
 
 
 async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closing: AsyncExitStack) -> _People:
@@ -220,7 +229,7 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
     )
     writer = SQLWriter(model, catalog.dialect, settings.context_tokens)
     check = ChatCheck(model)
-    return _People(
+    people = _People(
         " or ".join(dict.fromkeys(endpoint.model for endpoint in endpoints)),
         ModelGuardrails(rules, model),
         FallbackWriter(writer, offline, OFFLINE),
@@ -229,6 +238,17 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
         {"model": check},
         check.endpoints,
         lambda schema, guard, runner: ModelInvestigator(model, schema, guard, runner, catalog.dialect),
+    )
+    if settings.model_sees == "all":
+        return people
+    # Whoever needs rows to do their work has no model: they are told by rules, and nobody finds out why.
+    return replace(
+        people,
+        writer=FallbackWriter(NamesOnlyWriter(writer, catalog), offline, OFFLINE),
+        narrator=OfflineNarrator(analyst.lexicon.naming),
+        suggester=NamesOnlySuggester(OfflineSuggester(analyst), catalog),
+        investigating=None,
+        names_only=True,
     )
 
 

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """Seconds for one whole call of the model."""
     context_tokens: int = Field(16_000, ge=2_000)
     """How much of the model's context a prompt may fill."""
+    model_sees: Literal["all", "names"] = "all"
+    """What of the database is shown to the models: `names` keeps rows and values from them; see docs/privacy.md."""
 
     config: Path = Path("quaestor.toml")
     """A TOML file that names the model endpoints (`[[endpoints]]`); none need be there, unless it is named."""

@@ -97,12 +97,13 @@ class Answer:
 
 
 def receipt_as_json(receipt: Receipt) -> dict[str, Any]:
-    """Return {"assumed": [{"kind", "text", "instead"}], "tables": [{"name", "rows"}], "newest", "trusted"}."""
+    """Return {"assumed": [{"kind", "text", "instead"}], "tables": [{"name", "rows"}], "newest", "trusted", …}."""
     return {
         "assumed": [{**asdict(one), "instead": list(one.instead)} for one in receipt.assumed],
         "tables": [{"name": name, "rows": rows} for name, rows in receipt.tables],
         "newest": receipt.newest.isoformat() if receipt.newest else None,
         "trusted": receipt.trusted,
+        "names_only": receipt.names_only,
     }
 
 

@@ -80,6 +80,11 @@ NO_INVESTIGATOR = (
     "Ask for one number after the other instead, split by what may explain it."
 )
 
+NO_ROWS = (
+    "To find out why takes a model that reads rows, and the model is shown names only here (QUAESTOR_MODEL_SEES). "
+    "Ask for one number after the other instead, split by what may explain it."
+)
+
 BUSY_FROM = 0.02
 """From this share of the questions that may be answered at once, follow-ups are offered as they were proposed."""
 
@@ -119,6 +124,8 @@ class Asker:
     """Knows how new the data is; None leaves that out of the receipt."""
     breakdown: Breakdown | None = None
     """Shows a query step by step, when somebody wants to see that."""
+    names_only: bool = False
+    """Whether the model is shown names only: no question is then offered that names a value found in the database."""
     starters: tuple[str, ...] = ()
     """Questions to begin with."""
     line: Line = field(default_factory=lambda: Line(500))
@@ -222,7 +229,8 @@ class _Asking:
 
     async def _investigate(self) -> None:
         if self.asker.investigator is None:
-            raise QuestionDeclined(NO_INVESTIGATOR, self.asker.starters[:FOLLOWUPS_SHOWN])
+            why = NO_ROWS if self.asker.names_only else NO_INVESTIGATOR
+            raise QuestionDeclined(why, self.asker.starters[:FOLLOWUPS_SHOWN])
         await self._judge()
         with self._stage("investigate"):
             tables = await self.asker.investigator.investigate(self.question, self.tell, self._say)
@@ -240,7 +248,8 @@ class _Asking:
         if why := say_why(emptying.value):
             await self.tell(TextChunk(why))
         await self._write_receipt(self._receipt(draft, query, newest.value))
-        instead = ask_instead(self.question, draft, emptying.value)
+        # Offered, a value would come back as the question of whoever clicks on it; the words above tell it.
+        instead = [] if self.asker.names_only else ask_instead(self.question, draft, emptying.value)
         await self._offer(unlike(instead) if instead else await self._suggest(draft, rows, found))
 
     async def _newest(self, tables: Sequence[str]) -> date | None:
@@ -253,7 +262,8 @@ class _Asking:
         await self.tell(ReceiptWritten(receipt, ended, spent_so_far(), dict(self.began)))
 
     def _receipt(self, draft: Draft, query: SafeQuery, newest: date | None) -> Receipt:
-        return Receipt(read_assumed(query.premises), self._sizes(query.tables), newest, draft.trusted)
+        asker, assumed = self.asker, read_assumed(query.premises)
+        return Receipt(assumed, self._sizes(query.tables), newest, draft.trusted, asker.names_only)
 
     def _sizes(self, tables: Iterable[str]) -> tuple[tuple[str, int | None], ...]:
         known = map(self.asker.catalog.table, tables)

@@ -41,6 +41,8 @@ class Receipt:
     """The latest day in their dates; None where there is none."""
     trusted: bool
     """Whether the SQL is one that a person has reviewed."""
+    names_only: bool = False
+    """Whether the model was shown names only, and nothing that the database holds."""
 
 
 def read_assumed(premises: Sequence[Premise]) -> tuple[Assumed, ...]:

@@ -22,7 +22,8 @@ def greeting(asker: Asker | None, trouble: AskError | None) -> str:
         "The **offline analyst** answers: it works by rules, without a model, understands English only, and says so "
         "when it does not understand."
         if asker.analyst == OFFLINE
-        else f"The model **{as_markdown(asker.analyst)}** writes the SQL and tells the answer."
+        else f"The model **{as_markdown(asker.analyst)}** writes the SQL and "
+        + ("is shown names only, no data; the answer is told by rules." if asker.names_only else "tells the answer.")
     )
     return f"{what}\n\nThe database is **{as_markdown(asker.catalog.name)}**, {_size(asker)}{_about(asker)}. {who}"
 

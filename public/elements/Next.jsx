@@ -50,6 +50,7 @@ function summary({ status, asks, seconds, analyst, receipt, tokens, coming }) {
   if (ENDED[status]) return ENDED[status];
   const said = [`Answered in ${seconds || 'under 0.01'} s${analyst ? ` by ${analyst === 'offline analyst' ? 'the offline analyst' : analyst}` : ''}`];
   if (receipt?.newest) said.push(`data up to ${day(receipt.newest)}`);
+  if (receipt?.names_only) said.push('the model saw names only, no data');
   return said.join(' · ') + cost;
 }
 
