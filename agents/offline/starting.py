@@ -47,10 +47,11 @@ def _asked(plan: Plan, analyst: Analyst, today: date) -> str | None:
 def _entities(analyst: Analyst) -> list[Table]:
     """Return the tables that a person would ask about: what happens on dates first, then what others refer to.
 
-    Left out are views, empty tables and those that only link others, unless there is nothing else.
+    Left out are views, empty tables, those without a key and those that only link others, unless there is nothing else.
     """
     naming = analyst.lexicon.naming
-    tables = [t for t in analyst.lexicon.catalog if naming.key(t.name) and not t.is_view and t.row_count != 0]
+    filled = [t for t in analyst.lexicon.catalog if not t.is_view and t.row_count != 0]
+    tables = [t for t in filled if naming.key(t.name)] or filled  # A file of rows has no key.
 
     referred = _referred(analyst)
 
