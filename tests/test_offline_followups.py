@@ -127,12 +127,13 @@ async def test_first_questions_are_varied_and_answered(catalog: Catalog) -> None
 async def test_a_file_of_rows_without_a_key_has_varied_first_questions_too(tmp_path: Path) -> None:
     file = tmp_path / "rows.sqlite"
     with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("CREATE TABLE sales (sold_on DATE, region TEXT, units INTEGER, unit_price REAL)")
+        connection.execute("CREATE TABLE sales_2026 (sold_on DATE, region TEXT, units INTEGER, unit_price REAL)")
         days = [(f"2026-{1 + n % 9:02}-{1 + n % 28:02}", ("North", "South")[n % 2], n, n / 7) for n in range(60)]
-        connection.executemany("INSERT INTO sales VALUES (?, ?, ?, ?)", days)
+        connection.executemany("INSERT INTO sales_2026 VALUES (?, ?, ?, ?)", days)
     analyst = Analyst(read_catalog(f"sqlite:///{file}"))
     questions = first_questions(analyst, TODAY)
     assert len(questions) >= 4
+    assert questions[0] == "How many sales 2026 are there?"
     for text in questions:
         assert (await OfflineWriter(analyst).write(Question(text, TODAY), NOTHING_FOUND, None)).sql
 

@@ -218,8 +218,8 @@ def _as_written(name: str) -> tuple[str, ...]:
 
 
 def plural(word: str) -> str:
-    """Return a noun's plural, for sentences."""
-    if word.endswith("s") and not word.endswith("ss"):
+    """Return a noun's plural, for sentences; a file's year, as in "sales 2026", has none."""
+    if word[-1:].isdigit() or (word.endswith("s") and not word.endswith("ss")):
         return word
     if word in {"person", "child", "man", "woman"}:
         return {"person": "people", "child": "children", "man": "men", "woman": "women"}[word]
