@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import gzip
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from chat.download import as_csv
+from chat.download import packed_csv
 from tools.sql_runner import Rows
+
+
+def as_csv(rows: Rows) -> str:
+    return gzip.decompress(base64.b64decode(packed_csv(rows)["packed"])).decode("utf-8-sig")
 
 
 def read_back(*values: Any) -> list[str]:
@@ -51,3 +57,14 @@ def test_a_text_that_only_looks_like_one_is_left_alone(text: str) -> None:
 
 def test_a_columns_name_is_no_formula_either() -> None:
     assert as_csv(Rows(("=1+1",), ((1,),), truncated=False, seconds=0.0)) == "'=1+1\r\n1\r\n"
+
+
+def test_a_file_that_does_not_hold_all_rows_is_told() -> None:
+    rows = Rows(("a",), ((1,), (2,)), truncated=True, seconds=0.0)
+    assert packed_csv(rows)["told"] == "The file holds the first 2 rows; the query finds more."
+    assert packed_csv(Rows(("a",), ((1,),), truncated=False, seconds=0.0))["told"] == ""
+
+
+def test_excel_is_told_that_it_is_utf8() -> None:
+    packed = packed_csv(Rows(("ä",), (), truncated=False, seconds=0.0))["packed"]
+    assert gzip.decompress(base64.b64decode(packed)) == b"\xef\xbb\xbf\xc3\xa4\r\n"

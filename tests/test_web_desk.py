@@ -81,6 +81,19 @@ def test_the_same_settings_lead_to_the_same_desk() -> None:
 
 async def test_a_querys_rows_are_fetched_behind_the_guard(shop: Path, tmp_path: Path) -> None:
     async with desk_for(shop, tmp_path / "home") as desk:
-        assert (await desk.rows("SELECT name FROM products")).values == (("Tea",),)
+        assert await desk.download("SELECT name FROM products", lambda rows: rows.values) == (("Tea",),)
         with pytest.raises(SQLRefused, match="DELETE is not allowed"):
-            await desk.rows("DELETE FROM products")
+            await desk.download("DELETE FROM products", repr)
+
+
+async def test_a_file_holds_more_rows_than_an_answer_and_says_where_it_was_cut(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(shop)) as connection:
+        connection.executemany("INSERT INTO products (name) VALUES (?)", [(f"Tea {i}",) for i in range(2_999)])
+        connection.commit()
+    async with desk_for(shop, tmp_path / "home") as desk:
+        sql = "SELECT * FROM products"
+        assert await desk.download(sql, lambda rows: (len(rows.values), rows.truncated)) == (3_000, False)
+        monkeypatch.setattr(desk_module, "DOWNLOADED", 2_000)
+        assert await desk.download(sql, lambda rows: (len(rows.values), rows.truncated)) == (2_000, True)

@@ -6,9 +6,12 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, aclosing, suppress
 from functools import cache
+from typing import TypeVar
+
+from asyncer import asyncify
 
 from agents.ask import Asker
 from agents.events import Event, RowsFound
@@ -21,6 +24,11 @@ from tools.sql_runner import Rows, SQLRunner
 from web.metrics import Metrics
 
 log = logging.getLogger("quaestor.desk")
+
+T = TypeVar("T")
+
+DOWNLOADED = 100_000
+"""Rows of a file, which nobody reads on the page: about 120 MB while it is written, and one is written at a time."""
 
 
 class Desk:
@@ -35,6 +43,7 @@ class Desk:
         self._settings = settings
         self._asker: Asker | None = None
         self._opening = asyncio.Lock()
+        self._downloading = asyncio.Lock()
         self._closing = AsyncExitStack()
 
     async def ready(self) -> Asker | None:
@@ -77,11 +86,17 @@ class Desk:
         """Return the steps of a query; raises AskError as `Asker.steps`, and where the Asker cannot be opened."""
         return await (await self.asker()).steps(sql)
 
-    async def rows(self, sql: str) -> Rows:
-        """Return the rows of a query, run now; raises AskError as `steps` does, and where the query fails."""
+    async def download(self, sql: str, write: Callable[[Rows], T]) -> T:
+        """Return what `write` makes, in a thread, of the rows of a query that is run now, DOWNLOADED at most.
+
+        Raises AskError as `steps` does, and where the query fails.
+        """
         asker = await self.asker()
-        async with asker.line.turn():
-            return await asker.runner.run(await asker.guard.check(sql))
+        query = await asker.guard.check(sql)
+        async with self._downloading:
+            async with asker.line.turn():
+                rows = await asker.runner.run(query, limit=DOWNLOADED)
+            return await asyncify(write)(rows)
 
     async def close(self) -> None:
         self._asker = None

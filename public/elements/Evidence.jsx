@@ -38,14 +38,18 @@ function Sql({ attempts }) {
 // The rows as the database has them, unrounded: the page holds only what is shown.
 function Spreadsheet({ sql, reading }) {
   const [trouble, setTrouble] = useState('');
+  const [told, setTold] = useState('');
   async function download() {
     try {
       const { response } = await callAction({ name: 'download_rows', payload: { sql } });
       setTrouble(response.trouble || '');
+      setTold(response.told || '');
       if (response.trouble) return;
+      const packed = Uint8Array.from(atob(response.packed), (letter) => letter.charCodeAt(0));
+      const lines = new Blob([packed]).stream().pipeThrough(new DecompressionStream('gzip'));
+      const file = await new Response(lines, { headers: { 'content-type': 'text/csv' } }).blob();
       const link = document.createElement('a');
-      // The mark at its beginning tells Excel that it is UTF-8.
-      link.href = URL.createObjectURL(new Blob(['\ufeff', response.csv], { type: 'text/csv' }));
+      link.href = URL.createObjectURL(file);
       link.download = `${(reading || 'rows').replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '').slice(0, 60)}.csv`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10000);
@@ -60,6 +64,7 @@ function Spreadsheet({ sql, reading }) {
         CSV
       </button>
       {trouble ? <span className="qs-complaint" role="alert">{trouble}</span> : null}
+      {told ? <span role="status">{told}</span> : null}
     </>
   );
 }
@@ -131,7 +136,7 @@ function Rows({ table, sql, reading }) {
             <Button variant="ghost" size="icon" className="h-7 w-7" aria-label="Previous rows" disabled={page === 0} onClick={() => setPage(page - 1)}>
               <ChevronLeft className="h-4 w-4" />
             </Button>
-            page {page + 1} of {pages}
+            <span className="whitespace-nowrap"><span className="qs-page">page </span>{page + 1} of {pages}</span>
             <Button variant="ghost" size="icon" className="h-7 w-7" aria-label="Next rows" disabled={page + 1 === pages} onClick={() => setPage(page + 1)}>
               <ChevronRight className="h-4 w-4" />
             </Button>

@@ -107,6 +107,27 @@ async def test_the_rows_come_down_as_a_file_whole_and_unrounded(browser: Browser
         assert await answer.rows.first.inner_text() == f"{rows[0][0]}\t{float(rows[0][1]):,.2f}"
 
 
+async def test_a_file_holds_the_rows_that_the_answer_leaves_out(browser: Browser, offline: Served) -> None:
+    async with opened(browser, offline.url) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        answer = await chat.ask("SELECT order_item_id, order_id FROM order_items")
+        await expect(answer.root).to_contain_text("1,000")
+        async with page.expect_download() as downloading:
+            await answer.root.get_by_role("button", name="CSV").click()
+        with (await (await downloading.value).path()).open(encoding="utf-8-sig", newline="") as file:
+            assert len(list(csv.reader(file))) > 20_000
+        await expect(answer.root.get_by_text("the query finds more")).to_have_count(0)
+        cut = await chat.ask(
+            "SELECT a.order_item_id AS a, b.order_id AS b FROM order_items a JOIN orders b ON b.order_id <= 5"
+        )
+        async with page.expect_download():
+            await cut.root.get_by_role("button", name="CSV").click()
+        await expect(cut.root.get_by_role("status")).to_have_text(
+            "The file holds the first 100,000 rows; the query finds more."
+        )
+
+
 async def test_an_empty_text_is_told_from_no_value(browser: Browser, offline: Served) -> None:
     async with opened(browser, offline.url) as page:
         chat = ChatPage(page)

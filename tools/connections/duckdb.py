@@ -53,7 +53,8 @@ class DuckDB:
     def fetch(self, statement: Statement) -> Fetched:
         """Return the statement's rows; raises SQLFailed, QueryTimedOut or DatabaseUnavailable."""
         reply = self._ask("fetch", statement)
-        return Fetched(tuple(reply["columns"]), tuple(map(tuple, reply["values"])), bool(reply["truncated"]))
+        values = tuple(tuple(row) for piece in reply["values"] for row in _unpickled(piece))
+        return Fetched(tuple(reply["columns"]), values, bool(reply["truncated"]))
 
     def plan(self, statement: Statement) -> None:
         """Let DuckDB plan the statement; raises SQLFailed with its complaint."""
@@ -114,7 +115,8 @@ class _Worker:
             self._connection.send_bytes(pickle.dumps(ask))
             if not self._connection.poll(statement.timeout):
                 raise statement.timed_out()
-            return _unpickled(self._connection.recv_bytes(_REPLY_BYTES))
+            reply: Reply = _unpickled(self._connection.recv_bytes(_REPLY_BYTES))
+            return reply
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             raise SQLFailed("The query needed more memory than it may use. Ask for less at once.") from error
 
@@ -139,9 +141,8 @@ class _Plain(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} is no plain value")
 
 
-def _unpickled(reply: bytes) -> Reply:
-    found: Reply = _Plain(io.BytesIO(reply)).load()
-    return found
+def _unpickled(written: bytes) -> Any:
+    return _Plain(io.BytesIO(written)).load()
 
 
 def _unavailable(name: str, complaint: str) -> str:

@@ -15,7 +15,7 @@ import sys
 import threading
 from contextlib import closing, suppress
 from multiprocessing.connection import Connection
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import duckdb
 
@@ -36,6 +36,9 @@ _SETTINGS: dict[str, str | int | float | list[str]] = {
     "lock_configuration": True,
 }
 
+_PIECE = 2_000
+"""Rows that the parent unpickles at once: nothing else can run there for as long, and a hundred thousand took 0.1 s."""
+
 _READS = {duckdb.StatementType.SELECT}
 
 
@@ -50,7 +53,8 @@ class Reply(TypedDict, total=False):
     """`columns`, `values` and `truncated`, or a complaint about the SQL (`failed`) or the file (`unavailable`)."""
 
     columns: tuple[str, ...]
-    values: tuple[tuple[Any, ...], ...]
+    values: tuple[bytes, ...]
+    """Pieces of the rows, each pickled for itself."""
     truncated: bool
     failed: str
     unavailable: str
@@ -98,7 +102,9 @@ def _carried_out(connection: duckdb.DuckDBPyConnection, ask: Ask) -> Reply:
     cursor = connection.execute(statements[0])
     columns = [column[0] for column in cursor.description or ()]
     found = fetched(columns, iter(cursor.fetchone, None), ask["limit"])
-    return Reply(columns=found.columns, values=found.values, truncated=found.truncated)
+    pieces = range(0, len(found.values), _PIECE)
+    values = tuple(pickle.dumps(found.values[start : start + _PIECE]) for start in pieces)
+    return Reply(columns=found.columns, values=values, truncated=found.truncated)
 
 
 def _complaint(error: Exception) -> str:
