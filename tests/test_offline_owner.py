@@ -221,3 +221,14 @@ async def test_who_buys_is_a_customer(bakery: Bakery) -> None:
 async def test_an_average_per_day_may_be_said_at_the_end(bakery: Bakery) -> None:
     wordings = ("How many orders per day on average?", "How many orders a day do we get on average?")
     await _answers(bakery, dict.fromkeys(wordings, ((1.0,),)))
+
+
+async def test_what_customers_spend_on_things_is_what_the_sales_of_them_brought_in(bakery: Bakery) -> None:
+    await _answers(
+        bakery,
+        {
+            "What did customers spend on breads last month?": ((16.0,),),
+            "spend on breads per customer": (("Cy", 30.0), ("Ada", 28.0), ("Bo", 26.0)),
+            "What did customers spend on Rye?": ((28.0,),),
+        },
+    )

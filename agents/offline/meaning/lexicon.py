@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from agents.offline.english.compounds import with_compounds
 from agents.offline.english.operators import NOISE
 from agents.offline.english.vocabulary import DEMONYMS, SYNONYMS, VALUE_WORDS
 from agents.offline.english.words import Word, singular, split, stem
@@ -262,7 +263,7 @@ class Lexicon:
     def _learn(self, words: Sequence[str], meaning: Meaning) -> None:
         if all(w.isdigit() for w in words):
             return  # the 2 of an area in m2 names nothing
-        stems = tuple(stem(w) for w in words)
+        stems = tuple(w.stem for w in with_compounds([Word(w, w.lower(), stem(w)) for w in words]))
         self._names[stems[0]].append(_Entry(stems, meaning))
 
     def _entry(self, table: str, column: str, value: str) -> _Entry:

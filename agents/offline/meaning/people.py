@@ -14,6 +14,10 @@ ANYBODY = frozenset({"person", "folk", "somebody", "everybody", "anybody", "anyo
 HIRING = frozenset({"employ", "hir", "staf"})
 """Stems of what is done to those who work here."""
 _CUSTOMERS = BUYERS | {"user", "guest", "visitor"}
+_PART = 0.5
+"""How well "customers" must fit a table like that of the app's users, which is called so in part."""
+_ACCOUNTS = frozenset({"account", "company", "organization", "organisation", "workspace", "tenant"})
+"""What those are called who pay for several users."""
 _EMPLOYED = frozenset({"salary", "wage", "hired", "hire", "employed"})
 """Words of columns that only people have who work here."""
 _LIVING = frozenset({"population", "inhabitant", "resident", "people", "person"})
@@ -44,6 +48,23 @@ def name_people(r: Reader) -> None:
             r.assumptions.append(f"I took “{item.text}” to mean {r.naming.say_table(table)}.")
 
 
+def name_buyers(r: Reader) -> None:
+    """Take customers for the accounts that pay, where only users are called so and belong to them."""
+    for n, item in enumerate(r.items):
+        if item.kind != "name" or singular(item.text.lower()) not in BUYERS or item.values:
+            continue
+        table = r.resolver.table(item, _PART)
+        if table is None or BUYERS & set(r.naming.table(table)):
+            continue
+        owners = [s.target for s in r.joins.steps_from(table) if s.to_one and _ACCOUNTS & set(r.naming.table(s.target))]
+        money = r.resolver.money(tuple(owners)) if len(owners) == 1 else None
+        if money is None or r.joins.to_one(money.table, table):
+            continue
+        meanings = (Meaning(owners[0], score=SYNONYM),)
+        r.items[n] = replace(item, tables=meanings, columns=(), meanings=meanings)
+        r.assumptions.append(f"I took “{item.text}” to mean {r.naming.say_table(owners[0])}.")
+
+
 def name_nobody(r: Reader) -> None:
     """Read "nobody" after a table's name as none of the rows that belong to it, where just one table's can."""
     for n, item in enumerate(r.items):
@@ -53,7 +74,8 @@ def name_nobody(r: Reader) -> None:
         happened = {m.table for i in r.items[n:] for m in i.tables if m.score >= SYNONYM} - {table}
         steps = r.joins.steps_from(table) if table is not None else ()
         owned = {s.target for s in steps if not s.to_one} - {table}
-        found = owned & happened or owned
+        dated = {t for t in owned if any(c.kind == "date" for c in r.lexicon.table(t).columns)}
+        found = owned & happened or (owned if len(owned) == 1 else dated)
         if len(found) == 1:
             none = Meaning(found.pop())
             named = replace(item, kind="name", tables=(none,), meanings=(none,))
@@ -66,9 +88,18 @@ def drop_still(r: Reader) -> None:
     for n, item in enumerate(r.items[:-1]):
         following = r.items[n + 1]
         if item.kind == "unknown" and item.text.lower() == "still":
-            if following.kind in {"not", "lacking", "overdue", "away"} or following.values:
+            state = following.kind in {"not", "lacking", "overdue", "away"} or bool(following.values)
+            after = r.items[n + 2] if n + 2 < len(r.items) else None
+            within = following.kind == "in" and after is not None
+            if state:
                 del r.items[n]
+            elif within and after is not None and _is_flag(r, after):
+                del r.items[n : n + 2]  # "still in beta"
             return
+
+
+def _is_flag(r: Reader, item: Item) -> bool:
+    return any(r.resolver.yes(m.col) is not None for m in item.columns)
 
 
 def _meant(r: Reader, item: Item) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from agents.offline.english.vocabulary import ADJECTIVES, LABEL_WORDS, MONEY_EARNED
 from agents.offline.english.words import name_words, stem
-from agents.offline.meaning.lexicon import PART, SYNONYM, Lexicon, Meaning
+from agents.offline.meaning.lexicon import EXACT, PART, SYNONYM, Lexicon, Meaning
 from agents.offline.meaning.linking import Item
 from agents.offline.plan import Col, Measure
 from tools.catalog import Column
@@ -85,7 +85,7 @@ class Resolver:
         ranked = sorted(((self._rank(m, context), m) for m in options), key=lambda pair: -pair[0])
         if not ranked or (ranked[0][0] < PART - 0.1 and len({m.col for m in options}) > 1) or ranked[0][0] < 0:
             return None
-        best = ranked[0][1]
+        best = self._exact_beside([m for _, m in ranked], ranked[0][1])
         if best.score < PART and (named := self._called(ranked, best)) is not None:
             return named
         rivals = [m for rank, m in ranked[1:] if rank >= ranked[0][0] - 0.01 and m.col != best.col]
@@ -98,6 +98,14 @@ class Resolver:
                 self._names((best, *rivals)),
             )
         return best.col
+
+    def _exact_beside(self, options: Sequence[Meaning], best: Meaning) -> Meaning:
+        """Return the column that is called just so, where rows of its table belong to those of the likeliest one.
+
+        Of a plan's “max seats” and a subscription's “seats” the seats are the subscription's.
+        """
+        exact = [m for m in options if m.score >= EXACT and self.lexicon.joins.to_one(m.table, best.table)]
+        return exact[0] if best.score < SYNONYM and len({m.col for m in exact}) == 1 else best
 
     def _called(self, ranked: Sequence[tuple[float, Meaning]], best: Meaning) -> Col | None:
         """Return, of columns that begin with a word, the one that names the thing: "song" is the song's name."""

@@ -125,10 +125,17 @@ def _has_happened(r: Reader) -> None:
     """which products are discontinued: those whose date of it is known"""
     if r.verb is None or r.asked == "when" or r.ranking is not None or r.groups:
         return
-    dates = [m.col for m in r.verb.columns if m.table == r.subject and r.lexicon.column(m.col).kind == "date"]
+    own = [m.col for m in r.verb.columns if m.table == r.subject]
+    dates = [c for c in own if r.lexicon.column(c).kind == "date"] or [c for c in own if _is_role(r, c)]
     used = {f.column for s in r.scopes for f in s.filters if isinstance(f, During | Condition)}
     if len(dates) == 1 and r.lexicon.column(dates[0]).nullable and dates[0] not in used:
         r.scopes[0].filters.append(Condition(dates[0], "not null"))
+
+
+def _is_role(r: Reader, column: Col) -> bool:
+    """Whether a column says who did something to a row, where somebody did: "how many tickets were escalated"."""
+    keys = [k for k in r.lexicon.table(column.table).foreign_keys if k.columns == (column.name,)]
+    return bool(keys) and r.verb is not None and r.verb.text.lower().endswith("ed") and r.peek(-1) is r.verb
 
 
 def _only_counts(r: Reader) -> bool:

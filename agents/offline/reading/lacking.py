@@ -55,7 +55,7 @@ def name_lacking(r: Reader) -> None:
     for n, item in enumerate(r.items):
         columns = tuple(
             m
-            for opposite in (_opposites(item.text.lower()) if item.kind == "unknown" else ())
+            for opposite in (_opposites(r.items, n) if item.kind == "unknown" else ())
             for used, m in r.lexicon.names_at(split(opposite))
             if used == 1 and m.column is not None and _may_lack(r, m.col)
         )
@@ -78,7 +78,11 @@ def _name_run_out(r: Reader) -> None:
         return
 
 
-def _opposites(word: str) -> tuple[str, ...]:
+def _opposites(items: list[Item], n: int) -> tuple[str, ...]:
+    item, word = items[n], items[n].text.lower()
+    still = n > 0 and items[n - 1].text.lower() == "still" and items[n - 1].stated
+    if word == "outstanding" and (item.stated or still):
+        return ("paid",)  # no amount that is outstanding, which may be what is left of a bill
     if word == "failed":
         return ("passed", "succeeded", "successful")
     begun = tuple(p for p in ("un", "in") if word.startswith(p) and len(word) > len(p) + 3)

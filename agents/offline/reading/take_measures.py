@@ -44,6 +44,9 @@ def _is_flag_before_table(r: Reader) -> bool:
     item, following = r.peek(), r.peek(1)
     if item is None or following is None or not following.tables or item.tables:
         return False
+    table = r.resolver.table(following)
+    if any(m.table == table for m in item.values) and all(m.table != table for m in item.columns):
+        return True  # "active subscriptions", where users may be active as well
     return any(r.resolver.yes(m.col) is not None for m in item.columns if m.score >= EXACT)
 
 

@@ -23,6 +23,10 @@ def take_name(r: Reader) -> None:
         r.at -= 1
         take_unknown(r)
         return
+    if item.values and _is_of_other_rows(r, item):
+        r.at -= 1
+        r.items[r.at : r.at + 2] = [r.items[r.at + 1], item]
+        return
     if item.values and not _means_name(r, item):
         for m in item.columns:
             _refuse_own_key(r, item, m.col)
@@ -60,13 +64,30 @@ def _owner_said(r: Reader) -> tuple[str, ...]:
 
 def _means_name(r: Reader, item: Item) -> bool:
     """Whether words that are a name as well as a value are meant as the name."""
-    if item.quoted:
+    if item.quoted or _describes_rows(r, item):
         return False
     name = max((m.score + 0.1 * m.length for m in (*item.tables, *item.columns)), default=0.0)
     if not name:
         return False
     written_like_a_name = item.capital and item.text.isalpha() and r.at > 1
     return name >= EXACT and not written_like_a_name
+
+
+def _is_of_other_rows(r: Reader, item: Item) -> bool:
+    """Whether a value stands before rows that hold it as well as those said before: "and an open ticket"."""
+    following, entity = r.peek(), r.scope.entity
+    table = r.resolver.table(following, PART) if following is not None and following.kind == "name" else None
+    held = {m.table for m in item.values}
+    apart = table is not None and entity is not None and table not in (entity, r.subject)
+    return apart and {table, entity} <= held and not item.tables and not r.scope.negated
+
+
+def _describes_rows(r: Reader, item: Item) -> bool:
+    """Whether a word is a state of the rows named beside it, not a yes or no of others: "active subscriptions"."""
+    beside = [i for i in (r.peek(), r.peek(-2)) if i is not None and i.kind == "name"]
+    table = next((t for i in beside if (t := r.resolver.table(i)) is not None), None)
+    held = any(m.table == table for m in item.values)
+    return table is not None and held and not item.tables and all(m.table != table for m in item.columns)
 
 
 def _column_beats_table(r: Reader, item: Item, table: str) -> bool:
@@ -82,7 +103,7 @@ def _take_table(r: Reader, item: Item, table: str) -> None:
     following = r.peek()
     if following is not None and following.kind == "name" and following.columns and not following.tables and r.head:
         owned = [m for m in following.columns if m.table == table]
-        if owned and not following.values:  # "airline names": a column said with its table
+        if owned and not following.values and not following.held:  # "airline names": a column said with its table
             return
     if _take_key(r, item, table):
         return
@@ -191,7 +212,9 @@ def _value_of(r: Reader, table: str) -> bool:
 def _take_column(r: Reader, item: Item, column: Col) -> None:
     if item.text.lower() in {"cost", "costs"} and compares_next(r):
         column = r.resolver.price(column.table) or column  # what a product costs is its price
-    if not r.scope.negated or _value_follows(r):
+    held_by_rows = item.held and r.asked and r.subject_named and not r.columns and not r.ranking
+    held_by_rows = held_by_rows and r.lexicon.column(column).nullable and column.table == r.subject and r.peek() is None
+    if (not r.scope.negated or _value_follows(r)) and not held_by_rows:
         _refuse_own_key(r, item, column)
     flagged = _is_flag(r, item, column) and (r.measures or _describes(r, column))
     if r.head and not flagged:
@@ -202,8 +225,7 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
             r.pending = column
             r.head = False
             return
-        held_by_rows = item.held and r.asked and r.subject_named and not r.columns and not r.ranking
-        if held_by_rows and r.lexicon.column(column).nullable and column.table == r.subject and r.peek() is None:
+        if held_by_rows:
             r.add(Condition(column, "not null"))  # "which members have a phone"
             return
         if item.held and r.measures:

@@ -45,6 +45,10 @@ def take_superlative(r: Reader) -> None:
     following = r.peek()
     if item.text == "top" and following is not None and following.kind == "superlative":
         descending, adjective = r.take().value  # "top 3 lowest"
+    if r.further and item.text == "top" and limit > 1 and r.peek() is None and r.measures and r.ranking is None:
+        r.ranking = Ranking(descending, limit)
+        r.ranking.by = r.measures[0]  # "how many users does each account have? Show the top 10"
+        return
     r.skip("of")
     if limit == 1 and r.ranking is not None and r.ranking.by is None:
         limit = r.ranking.limit  # "the top 5 domains with the highest number of authors"

@@ -17,6 +17,7 @@ _BUYING = frozenset({"buy", "purchas", "order", "spend", "plac"})
 def name_sales(r: Reader) -> None:
     """Name the revenue, or the things sold, where nothing else in the question says what it is about."""
     _name_who_buys(r)
+    _ask_how_much(r)
     if any(i.meanings or i.kind in {"count", "how much", "aggregate", "rate", "share"} for i in r.items):
         return
     ranked, grain = _ranked(r), next((i for i in r.items if i.kind == "grain"), None)
@@ -81,6 +82,33 @@ def _things_sold(r: Reader) -> str | None:
 
 def _has_sales(r: Reader) -> bool:
     return r.resolver.money(()) is not None
+
+
+def _ask_how_much(r: Reader) -> None:
+    """Read "what did customers spend on coffee" and "spend on products per customer" as how much they spent."""
+    at = next((n for n, i in enumerate(r.items) if i.kind in {"verb", "unknown"} and i.stem == "spend"), None)
+    computed = any(i.kind in {"how much", "count", "aggregate", "superlative", "relative", "compare"} for i in r.items)
+    if at is None or computed or r.items[at + 1 : at + 2] == [] or r.items[at + 1].text != "on" or not _has_sales(r):
+        return
+    who = [i for i in r.items[:at] if i.kind not in {"per", "period", "in", "of"}]
+    buyers = all(BUYERS & set(r.naming.table(t)) for i in who if (t := r.resolver.table(i)) is not None)
+    on = r.items[at + 2] if at + 2 < len(r.items) else None
+    thing = r.resolver.table(on) if on is not None and on.kind == "name" and not on.values else None
+    sold = r.resolver.money((thing,)) if thing is not None else None
+    if not buyers or (thing is not None and sold is None) or not all(r.resolver.table(i) for i in who):
+        return
+    if thing is not None and sold is not None:
+        if _may_be_of_others(r, sold.table, thing):
+            raise r.not_understood(r.items[at])
+        del r.items[at + 1 : at + 3]  # all that is sold are such things
+        r.items = [i for i in r.items if i not in who]
+    r.items.insert(0, Item("how much", "how much", "sum"))
+
+
+def _may_be_of_others(r: Reader, sales: str, thing: str) -> bool:
+    way = r.joins.path(sales, thing) or ()
+    keys = [(s.source, name) for s in way for name in s.source_columns]
+    return any((c := r.lexicon.table(table).column(name)) is not None and c.nullable for table, name in keys)
 
 
 def _name_who_buys(r: Reader) -> None:

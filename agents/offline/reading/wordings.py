@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+from agents.offline.english.words import split
 from agents.offline.meaning.linking import Item
 from agents.offline.reading.reader import Reader
 
@@ -12,6 +13,9 @@ from agents.offline.reading.reader import Reader
 def reword(r: Reader) -> None:
     _average_first(r)
     _only_so_often(r)
+    _value_as_grain(r)
+    _include_at_the_end(r)
+    _year_done(r)
     _profitable(r)
     _margin_alone(r)
 
@@ -64,3 +68,32 @@ def _margin_alone(r: Reader) -> None:
         if (profit and following.stem == "margin") or (item.text.lower() == "gross" and following.stem == "profit"):
             del r.items[n]
             return _margin_alone(r)
+
+
+def _value_as_grain(r: Reader) -> None:
+    """on yearly billing: a value of the column that is named after it"""
+    for n, (item, following) in enumerate(pairwise(r.items)):
+        if item.kind != "grain" or following.kind not in {"name", "verb"} or not following.columns:
+            continue
+        named = {m.col for m in following.columns}
+        found = tuple(m for used, m in r.lexicon.values_at(split(item.text)) if used == 1 and m.col in named)
+        if found:
+            r.items[n : n + 2] = [replace(item, kind="name", value=None, values=found, meanings=found)]
+            return
+
+
+def _include_at_the_end(r: Reader) -> None:
+    """how many features does each plan include: no text is looked for"""
+    last = r.items[-1] if r.items else None
+    if last is not None and last.kind == "like" and last.value == "contains" and len(r.items) > 2:
+        r.items[-1] = Item("verb", last.text, sentence=last.sentence, position=last.position)
+
+
+def _year_done(r: Reader) -> None:
+    """the year they were built: the column of that year"""
+    for n, (item, following) in enumerate(pairwise(r.items)):
+        years = tuple(m for m in following.columns if r.resolver.is_year(m.col))
+        if item.kind == "grain" and item.text == "year" and following.kind in {"verb", "name"} and years:
+            named = replace(following, kind="name", columns=years, meanings=years, tables=(), values=())
+            r.items[n : n + 2] = [named]
+            return
