@@ -19,7 +19,7 @@ from chainlit.config import config
 from chainlit.context import init_ws_context
 from chainlit.data import get_data_layer
 from chainlit.server import sio
-from chainlit.session import WebsocketSession
+from chainlit.session import WebsocketSession, ws_sessions_id
 from chainlit.user_session import user_sessions
 
 from chat.answer import Answer
@@ -140,10 +140,25 @@ async def on_connect(sid: str, environ: dict[str, Any], auth: Any = None) -> boo
     try:
         if not _ID.fullmatch(auth["sessionId"]) or not _ID.fullmatch(auth.get("threadId") or "none"):
             raise ValueError
-        return bool(await chainlit.socket.connect(sid, environ, auth))
+        is_in = bool(await chainlit.socket.connect(sid, environ, auth))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         log.warning("a page was turned away: it did not say who it is (%s)", type(error).__name__)
         return False
+    if (session := WebsocketSession.get(sid)) and _has_begun_elsewhere(session):
+        log.warning("a page was turned away: its conversation is open with somebody else")
+        await session.delete()
+        return False
+    return is_in
+
+
+def _has_begun_elsewhere(session: WebsocketSession) -> bool:
+    """Tell whether another person has this conversation open, maybe before it is in the history.
+
+    The page names it. Two people at one name would share it, and the one who asks last would own it: whoever sends a
+    colleague the address of a conversation that there is not yet would read what they ask there.
+    """
+    there = {s.user.identifier for s in ws_sessions_id.values() if s.user and s.thread_id == session.thread_id}
+    return len(there) > 1
 
 
 async def on_connection(sid: str) -> None:

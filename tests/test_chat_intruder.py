@@ -154,6 +154,23 @@ async def test_nobody_joins_anothers_session_or_conversation(anns: Anns, bob: ht
                 pass
 
 
+async def test_nobody_takes_over_a_conversation_that_another_begins_at_an_address_they_sent(
+    served: Served, bob: httpx.AsyncClient
+) -> None:
+    sent = str(uuid.uuid4())
+    own = str(uuid.uuid4())
+    async with person(served, "ann", "plum") as ann, joined(bob, own, thread=sent):
+        with pytest.raises(NotLetIn):
+            async with joined(ann, thread=sent) as page:
+                await page.send(QUESTION)
+                await page.until("task_end")
+                await _kept(ann, sent)
+                action = {"name": "break_down", "payload": {"sql": "SELECT 1"}, "id": "x"}
+                more = {"forId": "x", "label": "", "tooltip": "", "icon": ""}
+                await bob.post("/project/action", json={"sessionId": own, "action": {**action, **more}})
+                pytest.fail(f"he reads: {(await _kept(bob, sent))}")
+
+
 async def test_who_is_no_reviewer_saves_nothing(bob: httpx.AsyncClient, served: Served) -> None:
     own = str(uuid.uuid4())
     async with joined(bob, own) as page:
@@ -197,7 +214,8 @@ async def test_what_is_no_question_is_taken_off_the_page_and_neither_asked_nor_k
 
 async def test_what_has_no_type_at_all_ends_nothing(bob: httpx.AsyncClient) -> None:
     async with joined(bob) as page:
-        for payload in (None, [], "x", {}, {"message": None}, {"message": {"type": ["user_message"], "id": 3}}):
+        payloads: tuple[Any, ...] = (None, [], "x", {}, {"message": None}, {"message": {"type": ["x"], "id": 3}})
+        for payload in payloads:
             await page.socket.emit("client_message", payload)
         await page.send(QUESTION)
         assert (await page.until("first_interaction"))["interaction"] == QUESTION
