@@ -291,6 +291,9 @@ ROLES: dict[str, str] = {
 }  # fmt: skip
 """Stems of verbs that say on which side of something a place is."""
 
+WEIGHTY = frozenset("available certain single expected far highly".split())
+"""Of these words, those that say which rows are meant where they stand before a name: "available rooms"."""
+
 NOUNS = frozenset(
     """
     record records entry entries row rows table list value values result results data report time times count display
@@ -306,7 +309,7 @@ LIGHT_VERBS = frozenset(
     giv go got happen hav hir hold host includ involv join keep know lead lend liv live locat mak manag mention
     occur offer operat order origin own participat pay perform plac play present produc provid publish purchas rais
     receiv record register rent reside run schedul sell send serv ship show situat speak spend spok stay stem submit
-    supervis tak teach treat undergo use visit win work writ us correspond becom consider support shar
+    supervis tak teach treat undergo use visit win work writ us correspond becom consider support
     study prescrib driv haul transport travel coach handl conduct attract draw account contribut distribut vary differ
     host log gather collect went
     """.split()

@@ -381,6 +381,9 @@ def _bounded(words: tuple[str, ...], lead: int, first: _Read) -> _Read:
 _LEADS: tuple[tuple[tuple[str, ...], Callable[[tuple[str, ...], int, _Read, date], _Read]], ...] = (
     (("on", "or", "after"), _since),
     (("on", "or", "before"), _until),
+    *(((lead, "the", begin, "of"), _since) for lead in ("since", "from") for begin in ("beginning", "start")),
+    *(((lead, "the", "end", "of"), _until) for lead in ("until", "till", "by", "before")),
+    (("after", "the", "end", "of"), _after),
     (("between",), _span),
     (("from",), _span),
     (("since",), _since),
@@ -393,6 +396,5 @@ _LEADS: tuple[tuple[tuple[str, ...], Callable[[tuple[str, ...], int, _Read, date
     (("until",), _until),
     (("till",), _until),
     (("up", "to"), _until),
-    (("by", "the", "end", "of"), _until),
     *((("the", unit, side), _next_to) for unit in UNITS for side in ("before", "after")),
 )

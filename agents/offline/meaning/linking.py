@@ -20,11 +20,13 @@ from agents.offline.english.operators import (
     OPERATORS,
     ROLES,
     SORTINGS,
+    WEIGHTY,
 )
 from agents.offline.english.times import NoSuchDay, Period, read_period
-from agents.offline.english.vocabulary import COMPARATIVES, CURRENCIES, MONEY_EARNED, STAFF, SUPERLATIVES
+from agents.offline.english.vocabulary import COMPARATIVES, CURRENCIES, MONEY_EARNED, SUPERLATIVES
 from agents.offline.english.words import Word, singular, split
 from agents.offline.meaning.lexicon import EXACT, SYNONYM, Lexicon, Meaning
+from agents.offline.meaning.telling_words import ends_alike, is_act, is_verb, tells_which
 from agents.offline.meaning.units import unit_of, unit_said
 from tools.catalog import Value
 
@@ -34,6 +36,8 @@ _PARTICLES = frozenset("back again away off out".split())
 _ASKING = frozenset("find figur point pull list giv tell show pick break work get mak check turn".split())
 _BESIDE = frozenset({"versus", "relative", "than", "and", "or", "period"})
 """What a period stands after that is told by another one: "versus the year before"."""
+_WITHIN = {(part, "of") for part in ("beginning", "start", "middle", "end")}
+"""Before a period: some of its days, of which nothing says which."""
 _FILLERS = frozenset({"of", "in", "and", "or", "by", "relative", "but", "not", "per", "than"})
 """Operators of one word that a value or name of the same word never replaces."""
 
@@ -87,6 +91,9 @@ def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Li
                 items[-1] = replace(items[-1], unit=" ".join(w.lower for w in words[at : at + unit]))
             at += unit
             continue
+        if words[at].lower == "times" and items and items[-1].position + 1 >= at - 1 and _counts_times(items):
+            at += 1
+            continue
         item, used = _item_at(words, at, lexicon, extra, today, items[-1] if items else None)
         described = item is not None and item.kind == "role" and lexicon.described_by(words[at].stem, alone=False)
         if item is not None and (item.kind == "unknown" or described):
@@ -103,6 +110,18 @@ def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Li
             items.append(item)
         at += used
     return Linked(tuple(items), tuple(corrections))
+
+
+def _counts_times(items: list[Item]) -> bool:
+    """Note at "3 times", "how many times" that it is not rows that are numbered or counted."""
+    last = items[-1]
+    if last.kind == "number" and not last.unit:
+        items[-1] = replace(last, unit="times")
+    elif last.kind == "count" and last.text == "how many":
+        items[-1] = replace(last, text="how many times")
+    else:
+        return False
+    return True
 
 
 def _unit_at(words: Sequence[Word], at: int, lexicon: Lexicon, items: list[Item]) -> int:
@@ -180,6 +199,10 @@ def _item_at(
         return Item("unknown", word.text), 1  # "total waiting time": no name here, and more than a filler
     if word.lower == "time" and at and words[at - 1].lower == "on":
         return Item("unknown", word.text), 1  # "arrived on time"
+    if word.lower in WEIGHTY and tells_which(rest, before, lexicon):
+        return Item("unknown", word.text), 1
+    if word.lower == "together" and after and before is not None and is_act(before) and lowers[1:2] != ("with",):
+        return Item("unknown", word.text), 1  # "bought together": what goes with what
     return _single(word, before, at > 0 and words[at - 1].stem == "be"), 1
 
 
@@ -272,6 +295,13 @@ def _time(
     if before is not None and before.kind in {"compare", "comparative", "than"} and rest[0].number is not None:
         return None
     try:
+        if lowers[:2] in _WITHIN:
+            used = 3 if lowers[2:3] == ("the",) else 2
+            days = read_period(lowers[used:], today)
+            if days is None:
+                return None
+            used += days[1]  # "at the end of May": which days those are is not said
+            return Item("unknown", " ".join(w.text for w in rest[:used])), used
         read = read_period(lowers, today)
     except NoSuchDay as error:
         return Item("no date", str(error)), len(str(error).split())
@@ -290,16 +320,16 @@ def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra, noun: bool = F
     first = rest[0]
     if _is_noise(first):
         names = []
-    light = first.stem in LIGHT_VERBS and not _is_verb(first) and singular(first.lower) not in STAFF
-    if (light and not noun) or first.lower in NOUNS:
+    if (first.stem in LIGHT_VERBS and not is_verb(first) and not noun) or first.lower in NOUNS:
         names = [n for n in names if n[0] > 1 or n[1].score >= EXACT]
-    names = [n for n in names if n[0] == 1 or n[1].score >= EXACT or not _is_noise(rest[n[0] - 1])]
-    if rest[1:2] and rest[1].lower == "by" and not _is_verb(first):
+    names = [n for n in names if n[0] == 1 or not _is_noise(rest[n[0] - 1])]
+    if rest[1:2] and rest[1].lower == "by" and not is_verb(first):
         names = [n for n in names if n[0] != 2]  # "days to close by trade": not who closed
     values = lexicon.values_at(rest, extra.get(first.stem, ()))
-    if _is_verb(first):  # "written" is no value "Writing", and what somebody opened, as a date tells, need not be open
+    if is_verb(first):  # "written" is no value "Writing", and what somebody opened, as a date tells, need not be open
         done = first.stem in LIGHT_VERBS or _any_date((m for _, m in names), lexicon)
         values = [v for v in values if v[0] > 1 or v[1].spells(first) or not done]
+        values = [v for v in values if v[0] > 1 or ends_alike(first.lower, v[1].value or "")]
     longest = max((used for used, _ in [*names, *values]), default=0)
     if not longest:
         return None
@@ -313,7 +343,7 @@ def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra, noun: bool = F
         longest += 1  # "email address" no street
     elif after and after[0].lower in {"date", "dates", "day"} and kept and not held and _any_date(kept, lexicon):
         longest += 1  # nor "discharge date" more than "discharged on"
-    if longest == 1 and _is_verb(first) and not held and all(m.score < EXACT for m in kept):
+    if longest == 1 and is_verb(first) and not held and all(m.score < EXACT for m in kept):
         tables, columns = tuple(m for m in kept if not m.column), tuple(m for m in kept if m.column)
         return Item("verb", text, meanings=kept, tables=tables, columns=columns), 1
     return _named_item(text, kept, held, first), longest
@@ -347,22 +377,6 @@ def _quoted(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra) -> Item:
     return Item("name", rest[0].text, None, values, quoted=True, values=values)
 
 
-def _is_verb(word: Word) -> bool:
-    return word.lower.endswith(("ed", "ing")) or word.lower in {
-        "made",
-        "sold",
-        "born",
-        "bought",
-        "paid",
-        "won",
-        "wrote",
-        "written",
-        "sent",
-        "left",
-        "lent",
-    }
-
-
 def _name_wins(operator: Item, named: Item, before: Item | None, after: str | None) -> bool:
     """Whether words that are an operator as well as a name are meant as the name."""
     if operator.kind in _FILLERS or not named.meanings:
@@ -383,8 +397,8 @@ def _corrected(
     word = words[at]
     if word.stem in MONEY_EARNED:
         return None
-    described = tuple(lexicon.described_by(word.stem, alone=not _is_verb(word)))
-    if described and not word.capital and _is_verb(word):
+    described = tuple(lexicon.described_by(word.stem, alone=not is_verb(word)))
+    if described and not word.capital and is_verb(word):
         return Item("verb", word.text, meanings=described, columns=tuple(m for m in described if m.column)), 1, ""
     if described and not word.capital:
         return _named_item(word.text, described, (), word), 1, " ".join(_names_of(described, lexicon))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from agents.offline.english.vocabulary import PEOPLE
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.meaning.linking import Item
-from agents.offline.meaning.people import drop_still, leave_out_people, name_buyers, name_nobody, name_people
+from agents.offline.meaning.people import drop_still, leave_out_people, name_nobody, name_people
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.meaning.roles import take_role
 from agents.offline.plan import Condition, Measure, Plan
@@ -58,6 +58,7 @@ from agents.offline.reading.take_ties import name_ties
 from agents.offline.reading.take_times import take_period
 from agents.offline.reading.take_whom import name_whom
 from agents.offline.reading.units_said import in_units
+from agents.offline.reading.weighty import weigh
 from agents.offline.reading.wordings import reword
 
 
@@ -91,6 +92,7 @@ def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     reader = Reader(lexicon, items)
     set_aside(reader)
     name_alike(reader)
+    weigh(reader)
     reword(reader)
     name_sales(reader)
     name_series(reader)
@@ -101,7 +103,6 @@ def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     name_late(reader)
     name_room(reader)
     name_nobody(reader)
-    name_buyers(reader)
     name_acts(reader)
     leave_out_people(reader)
     name_people(reader)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from agents.offline.english.vocabulary import MONEY_EARNED
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import During, Filter, Order, Plan
@@ -49,7 +50,7 @@ def shares_first(items: Sequence[Item]) -> list[Item]:
     """Return the items with "revenue share" as the share of revenue."""
     found = list(items)
     for n, (item, following) in enumerate(pairwise(items)):
-        noun = item.kind == "name" and bool(item.tables or item.columns)
+        noun = (item.kind == "name" and bool(item.tables or item.columns)) or item.stem in MONEY_EARNED
         if noun and following.kind in {"verb", "unknown"} and following.text.lower() in {"share", "percentage"}:
             found[n : n + 2] = [replace(following, kind="share", text="share of"), item]
     return found
