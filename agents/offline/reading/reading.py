@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from agents.offline.english.vocabulary import PEOPLE
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.meaning.linking import Item
-from agents.offline.meaning.people import drop_still, leave_out_people, name_nobody, name_people
+from agents.offline.meaning.people import drop_still, leave_out_people, name_buyers, name_nobody, name_people
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.meaning.roles import take_role
 from agents.offline.plan import Condition, Measure, Plan
@@ -103,6 +103,7 @@ def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     name_late(reader)
     name_room(reader)
     name_nobody(reader)
+    name_buyers(reader)
     name_acts(reader)
     leave_out_people(reader)
     name_people(reader)
