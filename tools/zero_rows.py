@@ -95,7 +95,8 @@ class Emptying:
         if self.held:
             return f"{first} The data holds {', '.join(self.held[:-1])} and {self.held[-1]} as {self.column}."
         if self.span:
-            return f"{first} In the data, {self.column} goes from {self.span[0]} to {self.span[1]}."
+            # What the data holds comes first: of "in 2019" it is the end that empties all, which alone would puzzle.
+            return f"In the data, {self.column} goes from {self.span[0]} to {self.span[1]}. {first}"
         return first
 
 
