@@ -19,10 +19,13 @@ from chainlit.config import config
 from fastapi import HTTPException, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from errors import AskError
+from errors import AskError, SettingsInvalid
 
 SECRET = "CHAINLIT_AUTH_SECRET"
 """The environment variable from which Chainlit takes the key."""
+
+SHORTEST_SECRET = 32
+"""Bytes, as HS256 wants them (RFC 7518, section 3.2)."""
 
 _address: ContextVar[str] = ContextVar("_address", default="")
 """Where the request comes from that is being answered: Chainlit does not say it to who is asked about a password."""
@@ -58,8 +61,16 @@ class _Addressed:
 
 
 def ensure_secret(home: Path) -> None:
-    """Give Chainlit a key of 32 random bytes, kept in `home`, where the environment does not name one."""
-    if os.environ.get(SECRET):
+    """Give Chainlit a key of 32 random bytes, kept in `home`, where the environment does not name one.
+
+    Raises SettingsInvalid where it names one that can be guessed: everybody with a login has something that it signed.
+    """
+    if named := os.environ.get(SECRET):
+        if len(named.encode()) < SHORTEST_SECRET:
+            raise SettingsInvalid(
+                f"{SECRET} is too short: whoever finds it out can log in as anybody. "
+                f"Let it hold {SHORTEST_SECRET} characters or more, made with openssl rand -hex 32."
+            )
         return
     path = home / "auth-secret"
     home.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ with warnings.catch_warnings():
     from chat.presence import on_connect
     from tests.login_fixture import chat_of
 
+from errors import SettingsInvalid
 from web.brake import Brake
 from web.guests import Guests
 
@@ -45,10 +46,19 @@ def test_the_cookie_secret_is_made_once_and_only_its_owner_can_read_it(
 
 
 def test_a_secret_that_the_environment_names_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(SECRET, "from elsewhere")
+    monkeypatch.setenv(SECRET, KEY)
     ensure_secret(tmp_path)
-    assert os.environ[SECRET] == "from elsewhere"
+    assert os.environ[SECRET] == KEY
     assert not list(tmp_path.iterdir())
+
+
+def test_a_secret_that_whoever_has_a_login_could_find_out_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SECRET, "swordfish")
+    with pytest.raises(SettingsInvalid, match="CHAINLIT_AUTH_SECRET is too short") as refused:
+        ensure_secret(tmp_path)
+    assert "swordfish" not in str(refused.value)
 
 
 def test_a_pages_token_names_a_person_and_may_hold_what_other_servers_read(monkeypatch: pytest.MonkeyPatch) -> None:
