@@ -216,7 +216,7 @@ class _Asking:
         await self.tell(TablesFound(found))
         draft, query, rows = await self._write_and_run(found)
         await self.tell(RowsFound(rows))
-        if chart := await self._chart(rows):
+        if chart := await self._chart(draft, rows):
             await self.tell(ChartDrawn(chart))
         if self.asker.explainer is not None and found_nothing(rows):
             return await self._tell_nothing(self.asker.explainer, draft, query, rows, found)
@@ -337,7 +337,9 @@ class _Asking:
         with self._stage("run"):
             return query, await self.asker.runner.run(query, dry_run=True, tell_place=self._tell_place("database"))
 
-    async def _chart(self, rows: Rows) -> Chart | None:
+    async def _chart(self, draft: Draft, rows: Rows) -> Chart | None:
+        if draft.listing and not self.redrawing:
+            return None
         wish = self.redrawing.wish if self.redrawing else None
         if len(rows.values) <= ROWS_AT_A_GLANCE:
             return choose_chart(self.question.text, rows, wish)

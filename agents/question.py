@@ -51,6 +51,8 @@ class Draft:
     """Whether a person has reviewed the SQL."""
     words: tuple[str, ...] = ()
     """Those of the assumptions that say what words were taken to mean: the statement does not show it."""
+    listing: bool = False
+    """Whether the rows only list what there is in the database: no chart says more."""
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import aclosing, closing
 from pathlib import Path
 
 import pytest
 
+from agents.events import ChartDrawn, RowsFound
 from agents.offline.analyst import Analyst
 from agents.offline.followups import OfflineSuggester
 from agents.offline.writer import OfflineWriter
 from agents.question import Draft, Question
+from bootstrap import open_asker
 from errors import QuestionDeclined
+from tests.asked import offline_settings
 from tests.sqlite_files import write
 from tests.test_offline_everyday import BIKES, TODAY
 from tools.catalog import Found
@@ -116,3 +119,11 @@ async def test_tables_of_a_restaurant_are_its_own(tmp_path: Path) -> None:
     )
     file = write(tmp_path / "restaurant.sqlite", script)
     assert (await _asked(file, "How many tables are there?"))[1] == [(2,)]
+
+
+async def test_no_chart_is_drawn_of_a_list_of_the_tables(bikes: Path, tmp_path: Path) -> None:
+    settings = offline_settings(tmp_path, today=TODAY, database_url=f"sqlite:///{bikes}")
+    async with open_asker(settings) as asker, aclosing(asker.ask(Question("What tables are there?", TODAY))) as events:
+        listed = [event async for event in events]
+    assert any(isinstance(event, RowsFound) for event in listed)
+    assert not any(isinstance(event, ChartDrawn) for event in listed)

@@ -15,6 +15,7 @@ from agents.offline.starting import first_questions
 from agents.offline.writer import OfflineWriter
 from agents.question import Draft, Question
 from errors import QuestionDeclined
+from tests.sqlite_files import write
 from tools.catalog import Catalog, Found
 from tools.reflection import read_catalog
 from tools.sql_runner import Rows
@@ -229,3 +230,21 @@ async def test_a_question_about_one_row_adds_up_that_row_only(catalog: Catalog, 
         WHERE cakes.name = 'Cake H' AND printed_at >= '2026-07-01' AND printed_at < '2026-10-01' GROUP BY 1""",
     )
     assert found == dict(gold.values)
+
+
+async def test_two_months_are_compared_in_words_that_begin_as_names(catalog: Catalog, file: Path) -> None:
+    questions = await _next(catalog, file, "Compare revenue in September 2026 and October 2026")
+    assert "Revenue by kind in October 2026 compared with September 2026?" in questions
+
+
+async def test_a_thing_is_not_said_to_have_happened_by_its_own_name(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "returns.sqlite",
+        """
+        CREATE TABLE returns (return_id INTEGER PRIMARY KEY, reason TEXT NOT NULL, returned_on DATE NOT NULL);
+        INSERT INTO returns VALUES (1, 'broken', '2026-01-02'), (2, 'late', '2026-02-03'), (3, 'broken', '2026-03-04'),
+            (4, 'late', '2026-03-05');
+        """,
+    )
+    questions = await _next(read_catalog(f"sqlite:///{path}"), path, "How many returns per reason?")
+    assert "How many returns were there each month?" in questions

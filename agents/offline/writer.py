@@ -54,7 +54,7 @@ class OfflineWriter:
 
     def _tell(self, told: About, question: Question) -> Draft:
         if told.sql:
-            return Draft(told.sql, question.text)
+            return Draft(told.sql, question.text, listing=True)
         first = first_questions(self._analyst, question.today)[: _SUGGESTED - 1]
         raise QuestionDeclined(told.words, (*first, TABLES_ASKED))
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from agents.offline.english.times import MONTHS
+from agents.offline.english.words import stem
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.plan import Col, Condition, During, Filter, Group, Measure, Plan, Related
 
@@ -43,6 +44,7 @@ class Speaker:
         what, by, rest = self._what(plan.measures[0]), self._by(plan), self._filters(plan)
         if plan.compare is not None:
             newer, older = plan.compare
+            yield f"{what}{by} {_during(newer.words)} compared with {_named(older.words)}{rest}"
             yield f"{what}{by} {newer.words} compared with {older.words}{rest}"
             yield f"compare {what}{by} {newer.words} versus {older.words}{rest}"
         elif plan.limit is not None and len(plan.groups) == 1:
@@ -106,6 +108,8 @@ class Speaker:
     def _happened(self, group: Group) -> str | None:
         """Return what a date column's name says of its rows: "were placed" for `placed_at`, "joined"."""
         words = self._naming.column(group.table, group.column or "")
+        if stem(words[0]) == stem(self._naming.table(group.table)[-1]):
+            return None  # returns that "were returned"
         if len(words) < 2 or words[-1] not in {"on", "at"} or not words[0].endswith("ed"):
             return None
         return words[0] if words[0] in _OF_THEMSELVES else f"were {words[0]}"
@@ -209,11 +213,17 @@ def _is_past(plan: Plan) -> bool:
     return any(isinstance(f, During) for f in plan.where)
 
 
+def _named(words: str) -> str:
+    """Return a period as it stands after "compared with": "last year", "March 2026"."""
+    first = words.split()[0]
+    return words[:1].upper() + words[1:] if first in MONTHS or re.fullmatch(r"q[1-4]", first) else words
+
+
 def _during(words: str) -> str:
     """Return a period as it stands at a sentence's end: "last year", "in March 2026", "on 2026-05-01"."""
     first = words.split()[0]
-    if first in MONTHS or re.fullmatch(r"q[1-4]", first):
-        return f"in {words[:1].upper()}{words[1:]}"
+    if (named := _named(words)) != words:
+        return f"in {named}"
     if re.fullmatch(r"\d{4}-\d\d-\d\d", first):
         return f"on {words}"
     return words if first.isalpha() and first != "the" else f"in {words}"
