@@ -165,6 +165,7 @@ async def test_what_a_person_looks_at_stays_where_it_is_when_the_next_questions_
         first = await ask_first(chat, by)
         tab = first.root.get_by_role("tab", name="Understood")
         await chat.is_still(tab)  # The page brings the question to its top first.
+        await tab.evaluate("tab => tab.scrollIntoView({ block: 'center' })")  # Else it may stand at the very edge.
         await tab.click()
         stood = await chat.is_still(tab)
         by.slow.may.set()
