@@ -203,7 +203,7 @@ async def opened(browser: Browser, url: str, *own: str, width: int = 1280, heigh
     try:
         await window.page.goto(url)
         yield window.page
-    except AssertionError as failure:
+    except (AssertionError, Error) as failure:
         failure.add_note(f"The page said:\n{await window.page.locator('body').inner_text()}\n{window.troubles}")
         raise
     finally:
