@@ -15,12 +15,13 @@ import orjson
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks.bench_servers import LOAD_CORE, LOOPBACK, free_port, serving
+from benchmarks.bench_servers import LOAD_CORE, LOOPBACK, serving
 from errors import AskError, FileUnusable, JobStopped, ModelUnavailable, SettingsInvalid
 from jobs.__main__ import app
 from jobs.engine import Engine, Files, Tell, run_job, together
 from jobs.lines import Counts, open_lines
 from jobs.lines_writer import open_writer
+from tests.ports import kept_port
 
 pytest_plugins = ("tests.ray_cluster",)
 
@@ -159,8 +160,8 @@ class TestRay:
         self, files: Files, address: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
-        monkeypatch.setenv("RAY_ADDRESS", address.format(port=free_port()))
-        with pytest.raises(JobStopped, match="RAY_ADDRESS"):
+        with kept_port() as nobodys, pytest.raises(JobStopped, match="RAY_ADDRESS"):
+            monkeypatch.setenv("RAY_ADDRESS", address.format(port=nobodys))
             run_job(partial(shout, "!"), files, Engine.RAY, 2, lambda counts: None)
 
     def test_the_requester_runs_there_too(
@@ -168,12 +169,12 @@ class TestRay:
     ) -> None:
         for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "QUAESTOR_REDIS_URL"):
             monkeypatch.delenv(name, raising=False)
-        port = free_port()
-        stand_in = ["-m", "benchmarks.fast_model", "--ports", str(port), "--failed", "0.02"]
         named = [str(files.requests), "--save_filepath", str(files.save), "--errors_filepath", str(files.errors)]
-        with serving(stand_in, port=port, core=LOAD_CORE, log=tmp_path / "model.log"):
-            there = ["--endpoint", f"http://{LOOPBACK}:{port}/v1", "--engine", "ray", "--workers", "2"]
-            run = CliRunner().invoke(app, ["request", *named, *there])
+        with kept_port() as port:
+            stand_in = ["-m", "benchmarks.fast_model", "--ports", str(port), "--failed", "0.02"]
+            with serving(stand_in, port=port, core=LOAD_CORE, log=tmp_path / "model.log"):
+                there = ["--endpoint", f"http://{LOOPBACK}:{port}/v1", "--engine", "ray", "--workers", "2"]
+                run = CliRunner().invoke(app, ["request", *named, *there])
         assert "1,000 lines are answered" in run.stdout and "none failed" in run.stdout, run.output
         assert [answer["line"] for answer in written(files.save)] == list(range(1, LINES + 1))
 
