@@ -54,8 +54,8 @@ except SettingsInvalid as error:
     raise SystemExit(str(error)) from None
 
 # It warns at every visit that chainlit.md is not translated, and of every element that its file cannot be stored.
-# There is no translation, and no element of ours has a file.
-NOISE = ("Translated markdown file", "Data Layer: No storage client")
+# There is no translation, and no element of ours has a file. Of a login that has ended it writes a line as well.
+NOISE = ("Translated markdown file", "Data Layer: No storage client", "Exception authenticating connection")
 logging.getLogger("chainlit").addFilter(lambda record: not record.getMessage().startswith(NOISE))
 
 # Filled in place: Chainlit's CORS rule already holds this list when Chainlit itself has loaded this file.

@@ -171,6 +171,16 @@ async def test_nobody_takes_over_a_conversation_that_another_begins_at_an_addres
                 pytest.fail(f"he reads: {(await _kept(bob, sent))}")
 
 
+async def test_who_comes_with_a_login_that_is_none_or_has_ended_is_turned_away_in_a_line(served: Served) -> None:
+    async with httpx.AsyncClient(base_url=served.url, cookies={"access_token": "x.y.z"}) as client:
+        with pytest.raises(NotLetIn):
+            async with joined(client):
+                pass
+    logged = served.log.read_text()
+    assert "Authentication failed in websocket connect." in logged
+    assert "Traceback" not in logged
+
+
 async def test_who_is_no_reviewer_saves_nothing(bob: httpx.AsyncClient, served: Served) -> None:
     own = str(uuid.uuid4())
     async with joined(bob, own) as page:
