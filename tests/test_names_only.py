@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.tracers.context import register_configure_hook
 
 from agents.answer import Answer
+from agents.names_only import NamesOnlySuggester, blank_table
+from agents.question import Draft, Followup, Question
 from bootstrap import open_asker, open_index
 from errors import SettingsInvalid
 from jobs.batch_asking import ask_lines
@@ -37,6 +39,8 @@ from tests.canary_scene import (
     canary_scene,
 )
 from tests.web_fixture import running, small_shop
+from tools.catalog import Found
+from tools.sql_runner import Rows
 
 BY_CITY = "How many customers are there by city?"
 
@@ -196,6 +200,31 @@ async def test_by_default_the_model_sees_all_and_the_receipt_says_nothing(tmp_pa
             assert not asker.names_only and asker.investigator is not None
             await seen_all.ask(BY_CITY)
             assert MARK in seen_all.leaked()
+
+
+@dataclass
+class Seen:
+    """Proposes nothing, and keeps the rows that it was given."""
+
+    rows: list[Rows] = field(default_factory=list)
+
+    async def suggest(self, question: Question, draft: Draft, rows: Rows, found: Found) -> list[Followup]:
+        self.rows.append(rows)
+        return []
+
+
+async def test_who_proposes_the_next_questions_sees_no_rows(scene: Scene) -> None:
+    seen, rows = Seen(), Rows(("city",), (("ZQXobel",),), truncated=False, seconds=0.1)
+    suggester = NamesOnlySuggester(seen, scene.asker.catalog)
+    await suggester.suggest(Question(BY_CITY, TODAY), Draft("SELECT 1", BY_CITY), rows, Found(()))
+    assert seen.rows == [Rows(("city",), (), truncated=False, seconds=0.1)]
+
+
+async def test_nothing_is_left_of_a_table_but_what_it_is_called_and_made_of(scene: Scene) -> None:
+    for table in map(blank_table, scene.asker.catalog):
+        assert table.row_count is None
+        for column in table.columns:
+            assert (column.samples, column.values, column.distinct) == ((), (), None)
 
 
 async def test_an_embedding_model_at_an_endpoint_is_refused_in_one_sentence(tmp_path: Path) -> None:
