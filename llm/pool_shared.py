@@ -253,7 +253,9 @@ class Ledger:
         """Give back what is leased; whoever still has a turn goes on alone."""
         self._looking.cancel()
         self._seats.lessor = self._seats.rests = None
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.wait([self._looking], timeout=ANSWER_SECONDS)
+        while self._tasks:  # A lease that was under way is here only now, and is given back in its turn.
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         self._is_alone = True
         for limit in self._all():
             limit.go(alone=True)

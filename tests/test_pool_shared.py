@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from endpoints import Endpoint
 from errors import ModelUnavailable, SettingsInvalid
-from llm.pool import Pool, open_pool
+from llm.pool import Pool, Turn, open_pool
 from llm.pool_faults import Breakage, classify
 from llm.pool_health import FAILURES_IN_A_ROW
 from llm.pool_shared import SharedLimit
@@ -130,6 +130,28 @@ async def test_a_lease_that_is_not_used_is_given_back(redis: RedisServer) -> Non
     await client.aclose()
     # Forty were leased, and one was used: a ten-thousandth of a second is due.
     assert due is not None and float(due) < time.time() + 0.002
+
+
+async def test_at_the_end_nothing_goes_on_and_what_was_leased_meanwhile_is_given_back(redis: RedisServer) -> None:
+    client = Redis.from_url(redis.url.get_secret_value())
+    before = asyncio.all_tasks()
+    async with open_pool(one(requests_per_minute=600_000), redis_url=redis.url) as pool:
+        await pool.run(nothing)
+        [limit] = [pool.seats.members[0].requests]
+        assert isinstance(limit, SharedLimit)
+        await until(lambda: limit.stock == 0)
+        asking = asyncio.create_task(pool.run(nothing))
+        await asyncio.sleep(0)  # It has asked for a lease ...
+        asking.cancel()  # ... and whoever wanted it goes, and the pool is closed before it comes.
+        await asyncio.wait([asking])
+    assert asyncio.all_tasks() == before
+    due = await client.get(limit.key)
+    await client.aclose()
+    assert due is not None and float(due) < time.time() + 0.002
+
+
+async def nothing(turn: Turn) -> None:
+    pass
 
 
 async def test_an_endpoint_that_asks_one_for_rest_is_left_alone_by_all(redis: RedisServer) -> None:
