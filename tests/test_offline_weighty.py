@@ -36,10 +36,17 @@ ANSWERED = {
     "how much did all bikes earn together": "SELECT SUM(quantity * unit_price) FROM purchase_lines",
     "best selling bikes": f"SELECT model FROM {SOLD} GROUP BY bike_id ORDER BY SUM(quantity) DESC LIMIT 10",
     "hired clerks": "SELECT full_name FROM clerks",
+    "rank bikes by revenue": f"SELECT model, SUM(quantity * unit_price) FROM {SOLD} GROUP BY bike_id ORDER BY 2 DESC",
+    "bikes by revenue": f"SELECT model, SUM(quantity * unit_price) FROM {SOLD} GROUP BY bike_id ORDER BY 2 DESC",
+    "bikes sorted by revenue": f"SELECT model, SUM(quantity * unit_price) FROM {SOLD} GROUP BY bike_id ORDER BY 2",
+    "bikes sorted by revenue in 2025": f"SELECT model, SUM(quantity * unit_price) FROM {SOLD} JOIN purchases USING (purchase_id) WHERE ordered_on LIKE '2025%' GROUP BY bike_id ORDER BY 2",
+    "how does revenue vary by style": f"SELECT style, SUM(quantity * unit_price) FROM {SOLD} GROUP BY 1",
+    "number of purchases handled by clerk": "SELECT full_name, COUNT(*) FROM purchases JOIN clerks USING (clerk_id) GROUP BY clerk_id",
     "cancelled purchases": "SELECT * FROM purchases WHERE status = 'cancelled'",
 }
 DECLINED = (
     "running average of revenue by month",
+    "rank of Bolt by revenue",
     "sold bikes",
     "how many booked purchases",
     "visiting clients",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agents.offline.english.vocabulary import ADJECTIVES, SOLD, SUPERLATIVES
+from agents.offline.english.words import singular
 from agents.offline.meaning.lexicon import EXACT
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood, stem_of_adjective
@@ -11,6 +12,9 @@ from agents.offline.plan import Col, Grain, Group, Measure, Order
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_measures import is_key, rank_by, take_aggregate, take_count
 from agents.offline.reading.take_money import is_added, sold_of, take_money
+
+_SPREAD = frozenset("distribut vary vari differ split spread divid".split())
+"""Stems of verbs that ask for a number of each: "how does revenue vary by store"."""
 
 
 def take_per(r: Reader) -> None:
@@ -147,6 +151,10 @@ def take_by(r: Reader) -> None:
         _rank_by_next(r)
         return
     only_value = item is not None and bool(item.values) and not item.tables and not item.columns
+    if _is_money_next(r) and _lists_rows(r):
+        r.measures.append(take_money(r))
+        r.order.append(Order(r.measures[0], descending=True))
+        return
     if item is None or only_value or item.kind in {"per", "superlative", "compare", "relative", "verb"}:
         return
     if r.sorts:
@@ -156,6 +164,7 @@ def take_by(r: Reader) -> None:
         return
     before = r.peek(-2)
     after_verb = before is not None and before.kind == "verb" and not (_adds_up(r) and before.stem in SOLD)
+    after_verb = after_verb and before is not None and before.stem not in _SPREAD and not _heads_a_row(r, item)
     _refuse_second_rank(r, item)
     computes = bool(r.measures) or r.versus or _adds_up(r)
     grouping = item.kind == "grain" or (item.kind == "name" and computes and not after_verb)
@@ -167,6 +176,20 @@ def take_by(r: Reader) -> None:
         take_per(r)
     else:
         _refuse_unclear_number(r, item)
+
+
+def _lists_rows(r: Reader) -> bool:
+    """Whether nothing but rows were named before "by": "list our stores by revenue"."""
+    before = r.peek(-2)
+    named = before is not None and before.kind == "name" and r.resolver.table(before) == r.subject
+    return named and r.at == 2 and not (r.measures or r.columns or r.groups)
+
+
+def _heads_a_row(r: Reader, item: Item) -> bool:
+    """Whether "handled by employee" ends the question: each of them, as nobody else is named."""
+    one = singular(item.text.lower()) == item.text.lower() and not item.capital and r.resolver.table(item) is not None
+    after = r.peek(1)
+    return one and (after is None or after.kind in {"period", "order", "direction"})
 
 
 def _adds_up(r: Reader) -> bool:
@@ -260,7 +283,7 @@ def take_order(r: Reader) -> None:
     r.skip("by", "in", "of", "per")
     descending = _direction(r)
     r.skip("by", "of")
-    while r.next_is("name", "count", "aggregate", "verb", "superlative", "grain"):
+    while r.next_is("name", "count", "aggregate", "verb", "superlative", "grain") or _is_money_next(r):
         by = _order_key(r)
         descending = _direction(r) if descending is None else descending
         greatest_first = isinstance(by, Measure) and r.items[0].text.startswith("rank")
@@ -280,6 +303,11 @@ def _direction(r: Reader) -> bool | None:
     return None
 
 
+def _is_money_next(r: Reader) -> bool:
+    item = r.peek()
+    return item is not None and item.kind == "unknown" and r.resolver.is_money(item.text)
+
+
 def _order_key(r: Reader) -> Col | Measure | Group:
     item = r.peek()
     assert item is not None
@@ -294,6 +322,8 @@ def _order_key(r: Reader) -> Col | Measure | Group:
             (m for m in kept if m.function in {measure.function, "count", "distinct"} and m.table == measure.table),
             measure,
         )
+    if _is_money_next(r):
+        return take_money(r)
     r.take()
     owner = r.resolver.table(item)
     if owner is not None and r.next_is("name") and (following := r.peek()) and following.columns:

@@ -10,7 +10,7 @@ from agents.offline.english.vocabulary import SOLD
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.naming import possessive
 from agents.offline.meaning.resolving import NotUnderstood
-from agents.offline.plan import OPPOSITE, AnyOf, Col, Condition, During, Filter, Operand, Related
+from agents.offline.plan import OPPOSITE, AnyOf, Col, Condition, During, Filter, Measure, Operand, Related
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_money import sold_lines
 
@@ -137,8 +137,11 @@ def _date_compared(r: Reader) -> Col | None:
     if not ranked and r.best_selling and (lines := sold_lines(r)) is not None:
         ranked = [lines]  # "best-selling products this month": sold then, not launched
     added = [c.table for c in r.columns if r.groups and r.resolver.is_numeric(c)]
+    earned = [
+        o.by.table for o in r.order if isinstance(o.by, Measure) and o.by.said
+    ]  # "stores sorted by revenue in May"
     fulfilled = [h.measure.table for h in r.having]  # "how many customers spent over 100 in May": spent, not joined
-    measured = [*ranked, *added, *fulfilled, *(m.table for m in r.measures)]
+    measured = [*ranked, *earned, *added, *fulfilled, *(m.table for m in r.measures)]
     if r.verb is not None and entity is not None and (said := [m.col for m in r.verb.columns if m.table == entity]):
         return r.resolver.date(entity, r.verb) or said[0]
     belongs = entity is not None and any(r.joins.to_one(t, entity) for t in measured)

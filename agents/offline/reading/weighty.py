@@ -25,6 +25,7 @@ def weigh(r: Reader) -> None:
     _name_often(r)
     _name_all_but(r)
     _refuse_often(r)
+    _refuse_place(r)
     _refuse_also(r)
     _refuse_together(r)
     _refuse_telling_verbs(r)
@@ -85,6 +86,13 @@ def _refuse_often(r: Reader) -> None:
         names = [i for before, i in pairwise(r.items[n:]) if i.kind == "name" and before.kind not in {"per", "by"}]
         if sum(r.resolver.table(i) is not None and not i.values for i in names) != 1:
             raise NotUnderstood(f"I did not understand what “{item.text}” is about: ask for the number of something.")
+
+
+def _refuse_place(r: Reader) -> None:
+    """Decline "rank of the north shop": its place among the others is not counted."""
+    for item, after in pairwise(r.items):
+        if item.kind == "order" and item.text == "rank" and after.kind == "of":
+            raise r.not_understood(item)
 
 
 def _refuse_also(r: Reader) -> None:
