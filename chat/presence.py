@@ -144,7 +144,7 @@ async def on_connect(sid: str, environ: dict[str, Any], auth: Any = None) -> boo
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         log.warning("a page was turned away: it did not say who it is (%s)", type(error).__name__)
         return False
-    if (session := WebsocketSession.get(sid)) and _has_begun_elsewhere(session):
+    if auth.get("threadId") and (session := WebsocketSession.get(sid)) and _has_begun_elsewhere(session):
         log.warning("a page was turned away: its conversation is open with somebody else")
         await session.delete()
         return False
