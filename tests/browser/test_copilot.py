@@ -21,7 +21,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.browser.chat_page import ChatPage
 from tests.browser.conftest import CHROMIUM_FLAGS, ROOT, Served, copied_home, opened, serve
-from tests.browser.test_history import history_url
+from tests.browser.test_history import history_url, is_kept
 from tests.ports import kept_port
 
 __all__ = ["history_url"]  # A fixture.
@@ -112,6 +112,7 @@ async def test_with_a_history_everybody_finds_their_own_conversation_in_the_same
         async with opened(browser, origin, served.url) as page:
             asked = await (await _open(page)).ask("Which five products earned the most last quarter?")
             words = await asked.words.inner_text()
+            await is_kept(history_url, elements=4)
             await page.reload()
             again = await (await _open(page, greets=False)).answer()
             assert await again.words.inner_text() == words

@@ -46,7 +46,7 @@ async def test_a_conversation_can_be_taken_up_again_with_its_evidence(
         rows = await asked.rows.all_inner_texts()
         await expect(page).to_have_url(re.compile("/thread/"))
         await expect(asked.root.locator(".positive-feedback-off")).to_be_visible()
-        await _is_kept(history_url)
+        await is_kept(history_url, elements=4)
 
         await page.reload()
         again = await chat.answer()
@@ -73,7 +73,7 @@ async def test_a_thumbs_down_becomes_a_case_to_be(
         await chat.is_ready()
         asked = await chat.ask("How many customers are there?")
         sql = await asked.sql()
-        await _is_kept(history_url, elements=2)
+        await is_kept(history_url, elements=2)
         await asked.root.locator(".negative-feedback-off").click()
         await page.locator("#feedback textarea, [role=dialog] textarea").fill("Only those who bought")
         async with page.expect_response(lambda response: response.url.endswith("/feedback")):
@@ -90,7 +90,7 @@ async def test_a_thumbs_down_becomes_a_case_to_be(
     }
 
 
-async def _is_kept(history_url: str, elements: int = 3) -> None:
+async def is_kept(history_url: str, elements: int) -> None:
     """Wait until the answer's elements have been written: Chainlit writes behind the answer."""
     async with await psycopg.AsyncConnection.connect(history_url, autocommit=True) as connection, asyncio.timeout(15):
         while True:
