@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from jobs.command import run_command
-from jobs.engine import Engine, Files, Run, Tell
+from jobs.engine import Engine, Files, Run, Tell, files_of
 from settings import Settings, read_settings
 
 
@@ -56,10 +56,9 @@ def batch(
 
     Exit code: 0 all questions are dealt with, 1 some failed or none could be asked, 2 wrong use, 130 stopped by Ctrl-C.
     """
-    output = output or questions.with_suffix(".answers.jsonl")
-    files = Files(questions, output, errors_filepath or output.with_name("errors.jsonl"), resume)
 
     def prepare() -> tuple[Run, Files]:
+        files = files_of(questions, output, errors_filepath, resume=resume)
         return partial(ask_share, Options(read_settings(database_url), concurrency)), files
 
     done = ("question is dealt with", "questions are dealt with")

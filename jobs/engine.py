@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from errors import AskError, JobStopped
+from errors import AskError, FileUnusable, JobStopped
 from jobs.lines import Counts
 from jobs.lines_files import Share, claim_files
 
@@ -31,6 +31,18 @@ class Files:
     errors: Path
     resume: bool
     share: Share = (0, 1)
+
+
+def files_of(requests: Path, save: Path | None, errors: Path | None, *, resume: bool) -> Files:
+    """Return a job's files; where none is named, the answers lie beside the requests, and the errors beside those.
+
+    Raises FileUnusable for the name of a folder.
+    """
+    for path in (requests, save):
+        if path is not None and not path.name:
+            raise FileUnusable(f"{path} is a folder: name a file in it.")
+    save = save or requests.with_suffix(".answers.jsonl")
+    return Files(requests, save, errors or save.with_name("errors.jsonl"), resume)
 
 
 Tell = Callable[[Counts], None]

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from endpoints import Endpoint
 from errors import SettingsInvalid
 from jobs.command import run_command
-from jobs.engine import Engine, Files, Run, Tell
+from jobs.engine import Engine, Files, Run, Tell, files_of
 from jobs.lines import open_lines
 from jobs.request_endpoints import chosen_endpoints
 from jobs.sending import Sender
@@ -116,7 +116,9 @@ def request(
     """
 
     def prepare() -> tuple[Run, Files]:
-        files = _files(requests or requests_filepath, save_filepath, errors_filepath, resume=resume)
+        if (lines := requests or requests_filepath) is None:
+            raise SettingsInvalid("Name the file with the requests: python -m jobs request REQUESTS.jsonl.")
+        files = files_of(lines, save_filepath, errors_filepath, resume=resume)
         settings = read_settings()
         options = Options(
             endpoints=chosen_endpoints(settings, endpoint or (), model),
@@ -129,13 +131,6 @@ def request(
         return partial(send_share, options), files
 
     run_command(prepare, engine, workers, progress=progress, done=("line is answered", "lines are answered"))
-
-
-def _files(requests: Path | None, save: Path | None, errors: Path | None, *, resume: bool) -> Files:
-    if requests is None:
-        raise SettingsInvalid("Name the file with the requests: python -m jobs request REQUESTS.jsonl.")
-    save = save or requests.with_suffix(".answers.jsonl")
-    return Files(requests, save, errors or save.with_name("errors.jsonl"), resume)
 
 
 def send_share(options: Options, files: Files, shares: int, tell: Tell) -> None:

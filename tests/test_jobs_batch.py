@@ -208,6 +208,12 @@ def test_what_ends_the_job_is_one_sentence(shop: Shop, options: tuple[str, ...],
     assert shop.answers == {}
 
 
+def test_a_folder_where_a_file_should_be_is_one_sentence(shop: Shop) -> None:
+    shop.write({"input": COUNT})
+    run = shop.batch("--output", "/")
+    assert (run.exit_code, run.stderr) == (2, "/ is a folder: name a file in it.\n")
+
+
 def test_the_help_names_each_default_and_option_whole() -> None:
     told = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["batch", "--help"]).stdout
     for default in ("QUESTIONS with .answers.jsonl", "errors.jsonl beside the answers", "on a terminal", "16", "local"):

@@ -311,6 +311,8 @@ async def test_the_shells_limit_on_open_files_is_raised_or_told(job: Job, endpoi
 WRONG_USES = {
     "no file": ((), "Name the file with the requests"),
     "no such file": (("none.jsonl",), "none.jsonl cannot be read"),
+    "a folder": ((".",), ". is a folder: name a file in it."),
+    "an empty name": (("",), ". is a folder: name a file in it."),
     "the same file twice": (("in.jsonl", "--save_filepath", "in.jsonl"), "three different files"),
     "an endpoint that is none": (("in.jsonl", "--endpoint", "localhost=3"), "An --endpoint is written wrongly"),
 }
