@@ -205,6 +205,8 @@ async def test_the_phone_shows_all_of_it_without_sideways_scrolling(browser: Bro
         assert await page.locator("#starters").evaluate("e => e.getBoundingClientRect().bottom") <= 844
         answer = await chat.ask(FIVE)
         await expect(answer.chart).to_be_visible()
+        await expect(answer.followups).to_have_count(3)
+        await chat.is_still(answer.chart)
         assert await page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

@@ -192,6 +192,7 @@ async def test_the_keyboard_goes_through_an_answer_in_the_order_in_which_it_is_s
         await chat.is_ready()
         answer = await chat.ask("How many orders were there last month?")
         await expect(answer.followups).to_have_count(3)
+        await chat.is_still(answer.followups.last)
         tops: list[float] = []
         await page.locator("#theme-toggle").focus()
         for _ in range(30):
