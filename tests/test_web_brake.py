@@ -180,6 +180,18 @@ async def test_the_chats_login_has_the_same_brake_and_the_same_count(web: Web, g
 
 
 @pytest.mark.usefixtures("own_secret")
+async def test_a_password_that_is_no_text_is_a_wrong_one_as_any_other(guests: Guests) -> None:
+    half = {"username": (None, b"ann"), "password": (None, b"+2AA-", "text/plain; charset=utf-7")}
+    async with chat_of(guests) as chat:
+        form = chat.build_request("POST", "/login", files=half)
+        kind = form.headers["content-type"] + "; charset=utf-7"
+        answers = [
+            await chat.post("/login", content=form.read(), headers={"content-type": kind}) for _ in range(ON_A_NAME + 1)
+        ]
+    assert [answer.status_code for answer in answers] == [401] * ON_A_NAME + [429]
+
+
+@pytest.mark.usefixtures("own_secret")
 async def test_two_hundred_logins_at_the_same_time_are_five_tries(guests: Guests) -> None:
     async with chat_of(guests) as chat:
         together = await asyncio.gather(*(logs_in(chat, f"plum{n}") for n in range(200)))
