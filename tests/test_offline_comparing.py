@@ -179,6 +179,14 @@ async def test_days_that_nothing_tells_are_not_guessed(analyst: Analyst, questio
         await draft(analyst, question)
 
 
+async def test_the_months_of_two_years_stand_side_by_side(analyst: Analyst, path: Path) -> None:
+    found = rows(path, (await draft(analyst, "revenue 2025 compared to 2024 by month")).sql).values
+    assert sorted(row[0] for row in found) == [f"{month:02}" for month in range(1, 13)]
+    assert all(newer and older for _, newer, older, _ in found)
+    with pytest.raises(QuestionDeclined):
+        await draft(analyst, "revenue this month compared to last month by day")
+
+
 async def test_the_last_days_are_a_period_and_no_ranking(analyst: Analyst, path: Path) -> None:
     (row,) = rows(path, (await draft(analyst, "revenue last 30 days")).sql).values
     expected = "SELECT SUM(total) FROM orders WHERE ordered_on BETWEEN '2026-10-21' AND '2026-11-20'"

@@ -47,6 +47,10 @@ ANSWERED = {
 DECLINED = (
     "running average of revenue by month",
     "rank of Bolt by revenue",
+    "brands without any revenue last month",
+    "clients with a single purchase",
+    "clients far from York",
+    "good bikes",
     "sold bikes",
     "how many booked purchases",
     "visiting clients",

@@ -39,7 +39,9 @@ def is_act(item: Item) -> bool:
 
 def tells_which(rest: Sequence[Word], before: Item | None, lexicon: Lexicon) -> bool:
     """Whether a word stands before a name, as "available" in "how many available rooms"."""
-    opens = before is None or before.kind in {"count", "per"}
+    if rest[0].lower == "far":
+        return len(rest) > 1 and rest[1].lower == "from"
+    opens = before is None or before.kind in {"count", "per"} or before.text in {"with", "having"}
     named = len(rest) > 1 and (bool(lexicon.names_at(rest[1:])) or is_verb(rest[1]) or rest[1].stem in MONEY_EARNED)
     return opens and named
 

@@ -402,7 +402,16 @@ def _compared(r: Reader, plan: Plan) -> Plan:
         raise NotUnderstood(f"“{first.words}” and “{second.words}” are the same days: say which other ones are meant.")
     for period in (newer, older):
         r.assumptions.append(f"{period.words[:1].upper()}{period.words[1:]} means {period.describe()}.")
-    return replace(plan, compare=(newer, older), compare_on=column)
+    return replace(plan, groups=_side_by_side(plan.groups, newer, older), compare=(newer, older), compare_on=column)
+
+
+def _side_by_side(groups: Sequence[Group], newer: Period, older: Period) -> tuple[Group, ...]:
+    """Return the groups with a year's months as those of any year; no other parts of two periods meet in a row."""
+    within = [g.grain for g in groups if g.grain not in (None, "month of year", "weekday", "hour")]
+    years = all(p.start is not None and (p.start.month, p.start.day) == (1, 1) for p in (newer, older))
+    if within and (within != ["month"] or not years):
+        raise NotUnderstood(f"I cannot set two periods beside each other by {within[0]}: ask for each of them.")
+    return tuple(replace(g, grain="month of year") if g.grain == "month" else g for g in groups)
 
 
 def _days_of(period: Period) -> tuple[date, date]:

@@ -26,6 +26,7 @@ def weigh(r: Reader) -> None:
     _name_all_but(r)
     _refuse_often(r)
     _refuse_place(r)
+    _refuse_none_of_money(r)
     _refuse_also(r)
     _refuse_together(r)
     _refuse_telling_verbs(r)
@@ -92,6 +93,15 @@ def _refuse_place(r: Reader) -> None:
     """Decline "rank of the north shop": its place among the others is not counted."""
     for item, after in pairwise(r.items):
         if item.kind == "order" and item.text == "rank" and after.kind == "of":
+            raise r.not_understood(item)
+
+
+def _refuse_none_of_money(r: Reader) -> None:
+    """Decline "stores without any sales": money is no row that there may be none of; and "good", which is no goods."""
+    for item, after in pairwise(r.items):
+        if item.kind == "not" and after.kind == "unknown" and r.resolver.is_money(after.text):
+            raise r.not_understood(after)
+        if item.kind == "name" and item.text.lower() == "good" and after.kind == "name":
             raise r.not_understood(item)
 
 
