@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     """Questions that may wait; past it one is turned away at once."""
     statements_at_once: int = Field(8, ge=1, le=100)
     """Statements that the database is given at the same time."""
-    extension: str | None = Field(None, pattern=r"^[\w.]+:\w+$")
+    extension: str | None = None
     """`module:function` that takes the Asker and returns the one to use: see docs/extending.md."""
     today: date | None = Field(None, ge=date(1970, 1, 1), le=date(2999, 12, 31))
     """What "last month" counts from; None is the day of the question."""
@@ -89,6 +89,13 @@ class Settings(BaseSettings):
             raise ValueError("it holds a line end, or what is not seen")
         # `chainlit run` sets this one wherever CI is set; no endpoint takes it.
         return SecretStr(key) if key and key != "sk-FAKE-OPENAI-API-KEY" else None
+
+    @field_validator("extension")
+    @classmethod
+    def _names_a_function(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[\w.]+:\w+", value):
+            raise ValueError("write it like module:function")
+        return value
 
     @field_validator("allow_origins", "reviewers", mode="before")
     @classmethod

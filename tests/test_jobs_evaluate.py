@@ -348,5 +348,7 @@ def test_doubted_answers_are_printed_as_cases_that_want_gold(folder: Path) -> No
     assert CliRunner().invoke(app, ["evaluate", str(folder / "cases.jsonl")]).exit_code == 0
     file.write_text("nonsense\n")
     assert "Line 1 of doubtful.jsonl" in str(CliRunner().invoke(app, ["evaluate", "--doubtful"]).exception)
+    file.write_bytes(b"\xff\xfe")
+    assert "doubtful.jsonl cannot be read" in str(CliRunner().invoke(app, ["evaluate", "--doubtful"]).exception)
     file.unlink()
     assert CliRunner().invoke(app, ["evaluate", "--doubtful"]).stdout == ""

@@ -37,6 +37,12 @@ def test_a_setting_that_cannot_work_is_one_sentence_that_names_it(
         read_settings()
 
 
+def test_an_extension_that_names_no_function_is_told_how_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUAESTOR_EXTENSION", "extras.py")
+    with pytest.raises(SettingsInvalid, match=r"EXTENSION cannot be used: write it like module:function\.$"):
+        read_settings()
+
+
 def test_secrets_never_stand_in_a_repr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUAESTOR_DATABASE_URL", "postgresql://ada:hunter2@localhost/shop")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-hunter2")

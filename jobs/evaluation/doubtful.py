@@ -29,12 +29,16 @@ def print_drafts(file: Path) -> None:
 def read_drafts(file: Path) -> list[dict[str, Any]]:
     """Return the lines of chat/doubt.py as cases to be, each question once; none without the file.
 
-    Raises SettingsInvalid where a line cannot be read.
+    Raises SettingsInvalid where the file or a line cannot be read.
     """
     if not file.is_file():
         return []
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsInvalid(f"The doubted answers in {file} cannot be read: move the file away.") from None
     drafts: dict[tuple[str, str], dict[str, Any]] = {}
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         try:
             doubt = json.loads(line)
             question, database = str(doubt["question"]), str(doubt["database"])
