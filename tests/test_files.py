@@ -233,13 +233,14 @@ async def test_a_folder_is_a_table_for_each_file_and_its_keys_are_found(tmp_path
         (["a-b.csv", "A b.json"], "A b.json and a-b.csv would both be the table a_b: rename one of them."),
         ([], "holds no CSV, TSV, JSON or Parquet file. Put some there"),
         (["a.xlsx"], "Save each sheet of the workbook as CSV."),
+        (["a.csv", "b.csv"], "b.csv is a whole database: name it by itself"),
     ],
 )
 async def test_a_folder_that_makes_no_database_says_why(tmp_path: Path, names: list[str], says: str) -> None:
     folder = tmp_path / "files"
     folder.mkdir()
     for name in names:
-        (folder / name).write_text("a\n1\n")
+        (folder / name).write_text("SQLite format 3\0" if name == "b.csv" else "a\n1\n")
     with pytest.raises(DatabaseUnavailable) as raised:
         await files_url(str(folder), tmp_path / "home")
     assert says in str(raised.value)

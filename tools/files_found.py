@@ -73,6 +73,8 @@ def _in_folder(folder: Path) -> Found:
     files = tuple(File(path, _kind_of(path), usable_name(path.stem, "rows")) for path in known)
     first: dict[str, File] = {}
     for file in files:
+        if file.kind in ("sqlite", "duckdb"):
+            raise DatabaseUnavailable(f"{file.path.name} is a whole database: name it by itself, or take it away.")
         other = first.setdefault(file.table.casefold(), file)
         if other is not file:
             raise DatabaseUnavailable(

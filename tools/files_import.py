@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -185,6 +186,7 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     print(json.dumps(main(sys.argv[1], sys.argv[2])), flush=True)
     os._exit(0)  # The thread waits for the parent, and would be waited for in turn.
