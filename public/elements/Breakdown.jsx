@@ -44,7 +44,7 @@ function Rows({ columns, cells }) {
           {cells.slice(0, ROWS_SHOWN).map((row, i) => (
             <TableRow key={i}>
               {row.map((cell, j) => (
-                <TableCell key={j} className={columns[j].numeric ? 'text-right tabular-nums' : ''}>
+                <TableCell key={j} title={cell || undefined} className={columns[j].numeric ? 'text-right tabular-nums' : ''}>
                   {cell || <span className="qs-quiet">{cell === null ? '–' : '(empty)'}</span>}
                 </TableCell>
               ))}

@@ -30,7 +30,7 @@ function Rows({ text }) {
           {shown.map((cells, i) => (
             <TableRow key={i}>
               {cells.map((cell, j) => (
-                <TableCell key={j} className={table.columns[j].numeric ? 'text-right tabular-nums' : ''}>
+                <TableCell key={j} title={cell || undefined} className={table.columns[j].numeric ? 'text-right tabular-nums' : ''}>
                   {cell || <span className="qs-quiet">{cell === null ? '–' : '(empty)'}</span>}
                 </TableCell>
               ))}
