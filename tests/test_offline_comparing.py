@@ -180,9 +180,12 @@ async def test_days_that_nothing_tells_are_not_guessed(analyst: Analyst, questio
 
 
 async def test_the_months_of_two_years_stand_side_by_side(analyst: Analyst, path: Path) -> None:
-    found = rows(path, (await draft(analyst, "revenue 2025 compared to 2024 by month")).sql).values
-    assert sorted(row[0] for row in found) == [f"{month:02}" for month in range(1, 13)]
-    assert all(newer and older for _, newer, older, _ in found)
+    question = "revenue 2025 compared to 2024 by month"
+    answer = await draft(analyst, question)
+    found = rows(path, answer.sql)
+    assert sorted(row[0] for row in found.values) == [f"{month:02}" for month in range(1, 13)]
+    assert all(newer and older for _, newer, older, _ in found.values)
+    assert "12 months of the year" in await told(question, answer, found)
     with pytest.raises(QuestionDeclined):
         await draft(analyst, "revenue this month compared to last month by day")
 

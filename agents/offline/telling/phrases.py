@@ -84,7 +84,9 @@ def counted(count: int, noun: str) -> str:
 
 
 def many(noun: str) -> str:
-    """Return the plural of a noun phrase: its last word changes."""
+    """Return the plural of a noun phrase: its last word changes, but for a "month of year"."""
+    if noun.endswith(" of year"):
+        return f"{plural(noun.removesuffix(' of year'))} of the year"
     head, _, last = noun.rpartition(" ")
     return f"{head} {plural(last)}".strip()
 
