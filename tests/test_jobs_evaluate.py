@@ -336,6 +336,7 @@ def test_a_kind_that_the_case_gives_goes_before_the_querys_shape(evaluate: Any, 
 def test_doubted_answers_are_printed_as_cases_that_want_gold(folder: Path) -> None:
     doubt = {"question": RIGHT["question"], "sql": "SELECT 1", "comment": "", "database": "shop", "when": "2026-11-20"}
     file = folder / "home" / "doubtful.jsonl"
+    file.parent.mkdir(exist_ok=True)
     lines = [doubt, {**doubt, "question": "Who?"}, {**doubt, "comment": "too few"}]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     run = CliRunner().invoke(app, ["evaluate", "--doubtful"])
