@@ -181,9 +181,8 @@ async def test_the_chats_login_has_the_same_brake_and_the_same_count(web: Web, g
 
 @pytest.mark.usefixtures("own_secret")
 async def test_a_password_that_is_no_text_is_a_wrong_one_as_any_other(guests: Guests) -> None:
-    half = {"username": (None, b"ann"), "password": (None, b"+2AA-", "text/plain; charset=utf-7")}
     async with chat_of(guests) as chat:
-        form = chat.build_request("POST", "/login", files=half)
+        form = chat.build_request("POST", "/login", files={"username": (None, "ann"), "password": (None, "+2AA-")})
         kind = form.headers["content-type"] + "; charset=utf-7"
         answers = [
             await chat.post("/login", content=form.read(), headers={"content-type": kind}) for _ in range(ON_A_NAME + 1)
