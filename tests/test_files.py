@@ -165,6 +165,13 @@ async def test_a_header_is_found_and_its_names_can_be_written(
     assert len(rows) == count
 
 
+async def test_a_file_of_many_columns_keeps_within_the_memory_of_the_import(tmp_path: Path) -> None:
+    lines = (",".join(f"{row * column % 7}.5" for column in range(400)) for row in range(50))
+    types, rows = await read(tmp_path, "a.csv", ",".join(f"c{i}" for i in range(400)) + "\n" + "\n".join(lines))
+    assert set(types.values()) == {"DECIMAL(18,1)"}
+    assert len(rows) == 50
+
+
 def test_names_stay_readable() -> None:
     assert usable_name("sales-2025 (final)", "rows") == "sales_2025_final"
     assert usable_name("Umsätze Köln", "rows") == "Umsätze_Köln"

@@ -113,8 +113,11 @@ def _relation(source: str, count: int, wanted: Iterable[int]) -> str:
     """Return the wanted ones of `count` columns trimmed (t0, …), and also without what stands for no value (b0, …)."""
     wanted = list(wanted)
     trimmed = ", ".join(f"nullif(trim(c{i}, ' \t\u00a0'), '') AS t{i}" for i in wanted)
-    empty = ", ".join(f"'{word}'" for word in _EMPTY)
-    bare = ", ".join(f"CASE WHEN NOT list_contains([{empty}], lower(t{i})) THEN t{i} END AS b{i}" for i in wanted)
+    # One text of all the words: a list of them would be copied for each of two thousand values at a time.
+    empty = "".join(f"\n{word}" for word in _EMPTY)
+    bare = ", ".join(
+        f"CASE WHEN NOT contains('{empty}\n', '\n' || lower(t{i}) || '\n') THEN t{i} END AS b{i}" for i in wanted
+    )
     # Spreadsheets write rows of nothing below the last one.
     some = ", ".join(f"c{i}" for i in range(count))
     return f"(SELECT *, {bare} FROM (SELECT {trimmed} FROM {source} WHERE coalesce({some}) IS NOT NULL))"
