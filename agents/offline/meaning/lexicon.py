@@ -181,7 +181,7 @@ class Lexicon:
         words = self.naming.table(table.name)
         self._learn(words, Meaning(table.name, length=len(words)))
         if len(words) > 1:
-            self._learn(words[-1:], Meaning(table.name, score=SYNONYM if self._is_alone(words[-1]) else PART))
+            self._learn(words[-1:], Meaning(table.name, score=SYNONYM if self._is_alone(words[-1], table) else PART))
         label = self.naming.label(table.name)
         if label[0] != self.naming.key(table.name):
             self._learn(("name",), Meaning(table.name, label[0], score=SYNONYM))
@@ -193,10 +193,20 @@ class Lexicon:
         for column in table.columns:
             self._learn_column(table, column, words)
 
-    def _is_alone(self, word: str) -> bool:
-        """Whether the last word of a table's name can mean that table only: "tickets" for support tickets."""
+    def _is_alone(self, word: str, table: Table) -> bool:
+        """Whether the last word of a table's name can mean that table only: "tickets" for support tickets.
+
+        Keys mean no other table, nor does an order's date where an order is known by its order number.
+        """
+        key = self.naming.key(table.name)
+        numbered = key is not None and self.naming.column(table.name, key)[0] == word
         tables = sum(self.naming.table(t.name)[-1] == word for t in self.catalog)
-        said = (self.naming.column(t.name, c.name) for t in self.catalog for c in t.columns)
+        said = (
+            self.naming.column(t.name, c.name)
+            for t in self.catalog
+            for c in t.columns
+            if not (numbered and t is table) and c.name not in _keys(t)
+        )
         return tables == 1 and not any(word in words and words[-1] not in {"id", "at", "on", "by"} for words in said)
 
     def _learn_column(self, table: Table, column: Column, own: tuple[str, ...]) -> None:
@@ -280,6 +290,10 @@ class Lexicon:
             if (letter and spelled == letter and named & columns) or (place and spelled == place):
                 found.append((1, _scored(entry.meaning, SYNONYM)))
         return found
+
+
+def _keys(table: Table) -> set[str]:
+    return {c for key in table.foreign_keys for c in key.columns} | set(table.primary_key)
 
 
 def _forms(words: tuple[str, ...]) -> set[tuple[str, ...]]:

@@ -170,7 +170,8 @@ def _item_at(
         return Item("superlative", word.lower, (word.lower == "last", "late" if word.lower == "last" else "early")), 1
     lowers = tuple(w.lower for w in rest if not w.quoted)
     computed = before is not None and before.kind in {"aggregate", "superlative"}
-    named = _named(rest, lexicon, extra, noun=computed)
+    counted = before is not None and before.kind in {"count", "share"} and singular(word.lower) != word.lower
+    named = _named(rest, lexicon, extra, noun=computed or counted)
     operator = _operator(lowers)
     time = _time(rest, lowers, today, before, lexicon, extra)
     if operator and operator[0].kind == "like" and rest[operator[1] :]:

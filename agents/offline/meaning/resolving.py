@@ -283,10 +283,15 @@ class Resolver:
         for other in self.lexicon.catalog:
             if other.name == table or not self.lexicon.joins.to_one(other.name, table) or not self.money_of(other.name):
                 continue
-            for column in other.columns:
-                if self._words(other.name, column) in _QUANTITIES:
-                    return Measure("sum", other.name, column.name)
+            if (quantity := self.quantity(other.name)) is not None:
+                return Measure("sum", other.name, quantity)
         return None
+
+    def quantity(self, table: str) -> str | None:
+        """Return the column that says how many were sold: called so, or as the unit of a price, like bottles."""
+        by_words = {self._words(table, c): c.name for c in self.lexicon.table(table).columns if c.kind == "number"}
+        units = tuple((words[0],) for words in by_words if len(words) == 2 and words[1] == "price")
+        return next((by_words[w] for w in (*_QUANTITIES, *units) if w in by_words), None)
 
     def _about(self, measure: Measure) -> tuple[str, ...]:
         naming = self.lexicon.naming
@@ -298,8 +303,9 @@ class Resolver:
         for words in _MONEY_COLUMNS:
             if words in by_words:
                 return Measure("sum", table, by_words[words])
-        price = next((by_words[w] for w in _PRICES if w in by_words), None)
-        quantity = next((by_words[w] for w in _QUANTITIES if w in by_words), None)
+        quantity = self.quantity(table)
+        unit = (*self.lexicon.naming.column(table, quantity), "price") if quantity is not None else ()
+        price = next((by_words[w] for w in (*_PRICES, unit) if w in by_words), None)
         return Measure("sum", table, price, times=quantity) if price and quantity else None
 
     def _rank(self, meaning: Meaning, context: Sequence[str]) -> float:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from agents.offline.english.times import Period
 from agents.offline.english.vocabulary import SOLD
 from agents.offline.meaning.resolving import NotUnderstood
-from agents.offline.plan import Col, Condition, During, Filter, Measure, Related
+from agents.offline.plan import Col, Condition, During, Filter, Measure, Pick, Related
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_money import sold_lines
 
@@ -142,6 +142,12 @@ def _refuse_other_ways(r: Reader, related: Sequence[str]) -> None:
 
 def refuse_contradictions(filters: Sequence[Filter]) -> None:
     """Decline where one value would have to lie in two places: "above 40 and below 30" means two rows."""
+    for f in filters:
+        if isinstance(f, Related):
+            refuse_contradictions(f.where)
+    dated = {f.column for f in filters if isinstance(f, During)}
+    if any(isinstance(f, Pick) and f.by in dated for f in filters):
+        raise NotUnderstood("I cannot tell the latest within a period yet: leave one of both out.")
     bounds: dict[Col, tuple[float, float]] = {}
     for f in filters:
         if isinstance(f, Condition) and f.operator in {">", ">=", "<", "<="} and isinstance(f.values[0], int | float):

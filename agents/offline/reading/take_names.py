@@ -404,3 +404,5 @@ def _take_negated_verb(r: Reader, item: Item) -> None:
         r.add(Condition(missing, "not null" if r.scope.negated else "null"))
     elif item.stem in SOLD and not r.next_is("name", "by", "unknown") and (lines := sold_lines(r)) is not None:
         r.scope.entity = lines
+    elif item.tables and r.next_is("period"):
+        raise r.not_understood(item)  # "not ordered since July": what was not done is not lost for the period

@@ -16,7 +16,6 @@ _COSTS = frozenset(
         "cost, unit cost, cost price, unit cost price, purchase price, purchase cost, buying price, wholesale price"
     ).split(", ")
 )
-_QUANTITIES = (("quantity",), ("unit",), ("order", "quantity"))
 
 
 def take_profit(r: Reader, item: Item, function: Function, said: Sequence[str]) -> Measure:
@@ -40,10 +39,10 @@ def _of_the_list(r: Reader, said: set[str]) -> Measure | None:
     if len(said) != 1 or any(i.kind in {"period", "grain"} for i in r.items):
         return None
     table = said.pop()
-    cost, price = _cost_in(r, table), r.resolver.price(table)
-    if cost is None or price is None or price == cost:
-        return None
-    return Measure("sum", table, price.name, cost=cost)
+    cost = _cost_in(r, table)
+    columns = [c.name for c in r.lexicon.table(table).columns if c.kind == "number"]
+    prices = [c for c in columns if r.naming.column(table, c)[-1] == "price" and (cost is None or c != cost.name)]
+    return Measure("sum", table, prices[0], cost=cost) if cost is not None and len(prices) == 1 else None
 
 
 def _of_sales(r: Reader, said: Sequence[str]) -> Measure | None:
@@ -53,8 +52,7 @@ def _of_sales(r: Reader, said: Sequence[str]) -> Measure | None:
         revenue = None if table.is_view else r.resolver.money_of(table.name)
         if revenue is None or not all(r.joins.to_one(table.name, t) for t in said):
             continue
-        words = {r.naming.column(table.name, c.name): c.name for c in table.columns}
-        pieces = next((words[q] for q in _QUANTITIES if q in words), None)
+        pieces = r.resolver.quantity(table.name)
         cost = _cost_in(r, table.name)
         if cost is not None and (pieces is None or "unit" in r.naming.column(cost.table, cost.name)):
             found.append(replace(revenue, cost=cost, pieces=pieces))

@@ -136,6 +136,8 @@ def _date_compared(r: Reader) -> Col | None:
     entity = r.scope.entity
     if not ranked and r.best_selling and (lines := sold_lines(r)) is not None:
         ranked = [lines]  # "best-selling products this month": sold then, not launched
+    if not ranked and _is_best_by_money(r) and (money := r.resolver.money((r.subject,))) is not None:
+        ranked = [money.table]  # "our best customers this year": who spent most then, not who joined then
     added = [c.table for c in r.columns if r.groups and r.resolver.is_numeric(c)]
     earned = [
         o.by.table for o in r.order if isinstance(o.by, Measure) and o.by.said
@@ -147,6 +149,13 @@ def _date_compared(r: Reader) -> Col | None:
     belongs = entity is not None and any(r.joins.to_one(t, entity) for t in measured)
     tables = [t for t in ((*measured, entity, r.subject) if belongs else (entity, *measured, r.subject)) if t]
     return r.resolver.date_near(tuple(dict.fromkeys(tables)), r.verb)
+
+
+def _is_best_by_money(r: Reader) -> bool:
+    """Whether the top or the best are asked for, and nothing else is said that they did, or are ranked by."""
+    unranked = r.ranking is not None and r.ranking.by is None and r.ranking.word in {"top", "best", "worst", "bottom"}
+    alone = r.subject_named and not r.verb_said and r.verb is None and r.scope.entity is None and not r.best_selling
+    return unranked and alone and not any(i.kind == "by" for i in r.items[r.at :])
 
 
 def _within(r: Reader, column: Col, period: Period) -> Filter:

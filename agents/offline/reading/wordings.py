@@ -16,6 +16,7 @@ def reword(r: Reader) -> None:
     _value_as_grain(r)
     _include_at_the_end(r)
     _year_done(r)
+    _period_last(r)
     _profitable(r)
     _margin_alone(r)
 
@@ -97,3 +98,15 @@ def _year_done(r: Reader) -> None:
             named = replace(following, kind="name", columns=years, meanings=years, tables=(), values=())
             r.items[n : n + 2] = [named]
             return
+
+
+def _period_last(r: Reader) -> None:
+    """the top 5 customers in 2025 by revenue: the revenue of 2025, whenever they joined"""
+    at = next((n for n, i in enumerate(r.items) if i.kind == "period"), 0)
+    after = r.items[at + 1] if at + 1 < len(r.items) else None
+    ranked = any(i.kind == "superlative" and i.text in {"top", "best", "worst", "bottom"} for i in r.items[:at])
+    plain = {"superlative", "number", "name", "in", "of", "relative"}
+    named = ranked and all(i.kind in plain and not i.values for i in r.items[:at])
+    if named and after is not None and after.kind == "by" and after.sentence == r.items[at].sentence:
+        start = at - (r.items[at - 1].kind == "in")
+        r.items = [*r.items[:start], *r.items[at + 1 :], *r.items[start : at + 1]]
