@@ -90,34 +90,8 @@ def _of_whole(items: Sequence[Item], asked: Reading, lexicon: Lexicon) -> Readin
 
 def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     reader = Reader(lexicon, items)
-    set_aside(reader)
-    name_alike(reader)
-    weigh(reader)
-    reword(reader)
-    name_sales(reader)
-    name_series(reader)
-    name_changes(reader)
-    name_rates(reader)
-    name_days(reader)
-    name_lasting(reader)
-    name_late(reader)
-    name_room(reader)
-    name_nobody(reader)
-    name_buyers(reader)
-    name_acts(reader)
-    leave_out_people(reader)
-    name_people(reader)
-    name_new(reader)
-    name_states(reader)
-    name_rivals(reader)
-    name_sides(reader)
-    name_happened(reader)
-    name_amounts(reader)
-    name_whom(reader)
-    name_ties(reader)
-    name_later(reader)
-    name_lacking(reader)
-    drop_still(reader)
+    for name in _NAMINGS:
+        name(reader)
     items = tuple(reader.items)
     if any(i.kind == "unknown" and i.text.lower() == "why" for i in items):
         raise NotUnderstood("I can tell what happened, not why: ask for a number, split by what may explain it.")
@@ -252,6 +226,38 @@ def _skip(r: Reader) -> None:
 def _refuse(r: Reader) -> None:
     raise r.not_understood(r.take())
 
+
+_NAMINGS: tuple[Callable[[Reader], None], ...] = (
+    set_aside,
+    name_alike,
+    weigh,
+    reword,
+    name_sales,
+    name_series,
+    name_changes,
+    name_rates,
+    name_days,
+    name_lasting,
+    name_late,
+    name_room,
+    name_nobody,
+    name_buyers,
+    name_acts,
+    leave_out_people,
+    name_people,
+    name_new,
+    name_states,
+    name_rivals,
+    name_sides,
+    name_happened,
+    name_amounts,
+    name_whom,
+    name_ties,
+    name_later,
+    name_lacking,
+    drop_still,
+)
+"""What gives words their places before they are read from left to right, each after those that it builds on."""
 
 _HANDLERS: dict[str, Callable[[Reader], object]] = {
     "count": take_count,
