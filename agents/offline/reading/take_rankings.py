@@ -17,6 +17,7 @@ from agents.offline.reading.take_money import brought_in, sold_lines, sold_of, t
 ONLY_FIRST = "Only the first is shown: say how many you want, like “the top 5”."
 _COMMON = frozenset({"most common", "most frequent", "least common"})
 _OFTEN = frozenset({"most often", "least often", "most frequently"})
+_POPULAR = frozenset({"popular", "common", "frequent", "busy"})
 _COUNTED = frozenset({"most", "fewest", "least", "highest", "largest", "lowest"})
 """Words that, before a table's name, rank by how many of its rows there are."""
 _ENDS_OF_SALES = frozenset({"best", "top", "worst", "bottom", "lowest", "least"})
@@ -275,20 +276,9 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
             return
         raise r.not_understood(word)
     root = stem_of_adjective(adjective)
-    if root in {"popular", "common", "frequent", "busy"} and any(i.kind == "by" for i in r.items[r.at :]):
-        r.ranking = ranking  # "most popular by number of visits": what by is still to come
+    if root in _POPULAR:
+        _rank_by_popularity(r, ranking, root, word)
         return
-    if root in {"popular", "busy"} and (counted := _only_event(r)) is not None:
-        r.assumptions.append(f"“{word.text.capitalize()}” goes by the number of {r.naming.say_table(counted)}.")
-        r.ranking = ranking
-        rank_by(r, Measure("count", counted))
-        return
-    if root in {"popular", "common", "frequent"} and _is_kind(r):
-        r.ranking = ranking
-        rank_by(r, Measure("count", r.columns[0].table))
-        return
-    if root in {"popular", "common", "frequent", "busy"}:
-        raise NotUnderstood(f"“{word.text}” can mean several things: say what should be counted.")
     tables = (r.scope.entity, r.subject) if r.scope.entity else (r.subject,)
     column = r.resolver.degree(adjective, [t for t in tables if t], r.verb) or _degree_nearby(r, adjective)
     ages = column is None and root in {"old", "young"} and not PEOPLE & set(r.naming.table(r.subject))
@@ -309,6 +299,23 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
     r.assumptions.append(f"“{word.text}” goes by {r.naming.say_column(column.table, column.name)}.")
     r.ranking = ranking
     rank_by(r, column)
+
+
+def _rank_by_popularity(r: Reader, ranking: Ranking, root: str, word: Item) -> None:
+    """most popular, busiest: by how often something happened, where only one thing can be meant"""
+    if any(i.kind == "by" for i in r.items[r.at :]):
+        r.ranking = ranking  # "most popular by number of visits": what by is still to come
+        return
+    if root in {"popular", "busy"} and (counted := _only_event(r)) is not None:
+        r.assumptions.append(f"“{word.text.capitalize()}” goes by the number of {r.naming.say_table(counted)}.")
+        r.ranking = ranking
+        rank_by(r, Measure("count", counted))
+        return
+    if root in {"popular", "common", "frequent"} and _is_kind(r):
+        r.ranking = ranking
+        rank_by(r, Measure("count", r.columns[0].table))
+        return
+    raise NotUnderstood(f"“{word.text}” can mean several things: say what should be counted.")
 
 
 def _is_popular_kind(r: Reader, word: Item, item: Item) -> bool:
