@@ -10,7 +10,7 @@ from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import AnyOf, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan
-from agents.offline.reading.finishing import filters_of
+from agents.offline.reading.clauses import filters_of
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.reading import Reading, walk
 from agents.offline.reading.take_shares import as_part
