@@ -45,7 +45,7 @@ from agents.offline.reading.take_groups import take_by, take_direction, take_ord
 from agents.offline.reading.take_later import name_later, take_later
 from agents.offline.reading.take_measures import take_aggregate, take_count
 from agents.offline.reading.take_money import asks_what_was_made, name_amounts, take_how_much
-from agents.offline.reading.take_names import take_name, take_unknown, take_verb
+from agents.offline.reading.take_names import take_name, take_unknown
 from agents.offline.reading.take_new import count_the_first, name_new
 from agents.offline.reading.take_rankings import take_superlative
 from agents.offline.reading.take_rates import name_rates, take_rate
@@ -56,6 +56,7 @@ from agents.offline.reading.take_shares import bare_share, shares_first, stated_
 from agents.offline.reading.take_states import name_room, name_states, take_away, take_free, take_overdue
 from agents.offline.reading.take_ties import name_ties
 from agents.offline.reading.take_times import take_period
+from agents.offline.reading.take_verbs import take_verb
 from agents.offline.reading.take_whom import name_whom
 from agents.offline.reading.units_said import in_units
 from agents.offline.reading.weighty import weigh
