@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 from agents.offline.english.calendar_units import UNITS
 from agents.offline.english.compounds import COMPOUNDS, with_compounds
@@ -25,6 +24,7 @@ from agents.offline.english.operators import (
 from agents.offline.english.times import NoSuchDay, Period, read_period
 from agents.offline.english.vocabulary import COMPARATIVES, CURRENCIES, MONEY_EARNED, SUPERLATIVES
 from agents.offline.english.words import Word, singular, split
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT, SYNONYM, Lexicon, Meaning
 from agents.offline.meaning.telling_words import ends_alike, is_act, is_verb, tells_which
 from agents.offline.meaning.units import unit_of, unit_said
@@ -40,35 +40,6 @@ _WITHIN = {(part, "of") for part in ("beginning", "start", "middle", "end")}
 """Before a period: some of its days, of which nothing says which."""
 _FILLERS = frozenset({"of", "in", "and", "or", "by", "relative", "but", "not", "per", "than"})
 """Operators of one word that a value or name of the same word never replaces."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """Some words of the question, and what they are."""
-
-    kind: str
-    """A kind of operator (see english.OPERATORS), or name, number, period, grain, superlative, comparative, verb or
-    unknown."""
-    text: str
-    value: Any = None
-    meanings: tuple[Meaning, ...] = ()
-    sentence: int = 0
-    quoted: bool = False
-    capital: bool = False
-    tables: tuple[Meaning, ...] = ()
-    columns: tuple[Meaning, ...] = ()
-    stem: str = ""
-    held: bool = False
-    """Whether "have" or "has" stands just before it."""
-    only: bool = False
-    """Whether "only" stands just before it."""
-    stated: bool = False
-    """Whether a form of "be" or "come" stands just before it."""
-    position: int = 0
-    """The number of its first word in the question."""
-    values: tuple[Meaning, ...] = ()
-    unit: str = ""
-    """What a number is counted in, where that is said after it: kg, euros."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from agents.offline.english.vocabulary import BUYERS, PEOPLE, STAFF
 from agents.offline.english.words import singular
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import SYNONYM, Meaning
-from agents.offline.meaning.linking import Item
 from agents.offline.reading.reader import Reader
 
 ANYBODY = frozenset({"person", "folk", "somebody", "everybody", "anybody", "anyone"})

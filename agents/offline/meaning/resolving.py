@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from agents.offline.english.vocabulary import ADJECTIVES, LABEL_WORDS, MONEY_EARNED
 from agents.offline.english.words import name_words, stem
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT, PART, SYNONYM, Lexicon, Meaning
-from agents.offline.meaning.linking import Item
 from agents.offline.plan import Col, Measure
 from tools.catalog import Column
 

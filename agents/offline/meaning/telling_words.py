@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from agents.offline.english.vocabulary import MONEY_EARNED
 from agents.offline.english.words import Word
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import Lexicon
-
-if TYPE_CHECKING:
-    from agents.offline.meaning.linking import Item
 
 _EARNING = frozenset("earn mak generat bring spend cost get hav".split())
 """Stems of verbs for what may be added up: "how much did they earn together"."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from agents.offline.english.times import Period
 from agents.offline.english.vocabulary import NOT_ADDED
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import Lexicon
-from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood, Resolver
 from agents.offline.plan import (
     Along,

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from agents.offline.english.vocabulary import PEOPLE
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import Lexicon
-from agents.offline.meaning.linking import Item
 from agents.offline.meaning.people import drop_still, leave_out_people, name_buyers, name_nobody, name_people
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.meaning.roles import take_role

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from agents.offline.english.vocabulary import GRADES
 from agents.offline.english.words import TITLES, singular, split
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import SYNONYM
-from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.reading.reader import Reader
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT, SYNONYM
-from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_money import asks_what_was_made

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import PART, Meaning
-from agents.offline.meaning.linking import Item
 from agents.offline.plan import Col, Condition, Through
 from agents.offline.reading.reader import Reader
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from agents.offline.english.vocabulary import PROFITS, STAFF
 from agents.offline.english.words import singular
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import SYNONYM
-from agents.offline.meaning.linking import Item
 from agents.offline.meaning.people import ANYBODY, HIRING, are_people, staff_of
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Col

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from agents.offline.english.times import Alike, Period, count_said, shifted
-from agents.offline.meaning.linking import Item
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.reading.reader import Reader
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import takewhile
 
 from agents.offline.english.times import Period
-from agents.offline.meaning.linking import Item
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_series import is_change

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.offline.english.times import Period
 from agents.offline.english.vocabulary import COMPARATIVES, SOLD
-from agents.offline.meaning.linking import Item
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import (
     COMPARING,

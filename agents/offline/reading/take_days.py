@@ -7,8 +7,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 from agents.offline.english.words import root
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import Meaning
-from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Col, Condition, Lasting, Measure, Operator, Related
 from agents.offline.reading.reader import Reader

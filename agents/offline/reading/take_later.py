@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.offline.meaning.linking import Item
+from agents.offline.meaning.items import Item
 from agents.offline.plan import Col, Condition, Operator
 from agents.offline.reading.reader import Reader
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from agents.offline.english.vocabulary import GRADES
 from agents.offline.english.words import singular
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT
-from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import COMPARING, Col, Condition, Function, Having, Measure, Operand, Operator, Pick
 from agents.offline.reading.reader import Reader

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from agents.offline.english.vocabulary import ADDED, COSTS, NOT_ADDED, OF_ONE, PEOPLE, PROFITS, SOLD, STAFF
 from agents.offline.english.words import singular, split, stem
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT, Meaning
-from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Col, Function, Measure
 from agents.offline.reading.reader import Reader

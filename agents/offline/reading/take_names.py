@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agents.offline.english.words import singular
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT, PART
-from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Col, Condition, Measure
 from agents.offline.reading.reader import Reader

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agents.offline.meaning.linking import Item
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Col, Function, Measure
 from agents.offline.reading.reader import Reader

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from agents.offline.english.vocabulary import ADJECTIVES, GRADES, PEOPLE, SOLD
 from agents.offline.english.words import singular
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT
-from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood, stem_of_adjective
 from agents.offline.plan import Col, Measure
 from agents.offline.reading.reader import Ranking, Reader

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from agents.offline.english.words import root, singular, split, stem
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import SYNONYM, Meaning
-from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Condition, Filter, Measure, Related
 from agents.offline.reading.reader import Reader

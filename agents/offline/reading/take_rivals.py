@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import Meaning
-from agents.offline.meaning.linking import Item
 from agents.offline.plan import Col
 from agents.offline.reading.reader import Reader
 

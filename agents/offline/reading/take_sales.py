@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agents.offline.english.vocabulary import BUYERS, SOLD
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT, Meaning
-from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.reading.reader import Reader
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agents.offline.english.times import Period, read_period
-from agents.offline.meaning.linking import Item
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.reading.reader import Reader
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from agents.offline.english.vocabulary import MONEY_EARNED
-from agents.offline.meaning.linking import Item
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import During, Filter, Order, Plan
 from agents.offline.reading.reader import Reader

@@ -7,8 +7,8 @@ from dataclasses import replace
 from agents.offline.english.times import Period
 from agents.offline.english.vocabulary import PEOPLE
 from agents.offline.english.words import split
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import Meaning
-from agents.offline.meaning.linking import Item
 from agents.offline.plan import Col, Condition, During, Related
 from agents.offline.reading.reader import Reader
 

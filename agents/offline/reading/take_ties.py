@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agents.offline.meaning.linking import Item
+from agents.offline.meaning.items import Item
 from agents.offline.reading.reader import Reader
 
 _STATING = frozenset("end specialis specializ focus classifi classify label mark tag list base bas fall".split())

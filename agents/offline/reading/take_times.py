@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from agents.offline.english.times import Period
 from agents.offline.english.vocabulary import SOLD
-from agents.offline.meaning.linking import Item
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.naming import possessive
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import OPPOSITE, AnyOf, Col, Condition, During, Filter, Measure, Operand, Related

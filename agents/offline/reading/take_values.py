@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import Meaning
-from agents.offline.meaning.linking import Item
 from agents.offline.meaning.naming import possessive
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.meaning.roles import by_role, side_said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.offline.english.vocabulary import SOLD
-from agents.offline.meaning.linking import Item
+from agents.offline.meaning.items import Item
 from agents.offline.plan import Col, Condition
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_measures import rank_by

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import Lexicon
-from agents.offline.meaning.linking import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import AnyOf, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan
 from agents.offline.reading.clauses import filters_of

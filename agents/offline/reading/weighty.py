@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from agents.offline.english.words import singular
-from agents.offline.meaning.linking import Item
+from agents.offline.meaning.items import Item
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.reading.reader import Reader
 
