@@ -10,7 +10,6 @@ from sqlglot import exp
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import (
-    AnyOf,
     Col,
     Condition,
     During,
@@ -22,12 +21,13 @@ from agents.offline.plan import (
     Plan,
     Related,
 )
+from agents.offline.sql.far_rows import merged
 from agents.offline.sql.frame import Frame, Names
 from agents.offline.sql.grains import days_between, place_in_time, truncate
 from agents.offline.sql.medians import middle, numbered
 from agents.offline.sql.predicates import Predicates, is_known
 from agents.offline.sql.series import change_before, refuse_no_series, running_total
-from agents.offline.sql.titles import group_title, measure_title
+from agents.offline.sql.titles import group_title, measure_title, period_title, unlike_names
 
 _PURE_BRIDGE_COLUMNS = 3
 _FUNCTIONS = {"sum": exp.Sum, "avg": exp.Avg, "min": exp.Min, "max": exp.Max}
@@ -61,7 +61,7 @@ class SQLBuilder:
             where += [
                 self._known(frame, o.by) for o in plan.order if isinstance(o.by, Col) and self._may_be_missing(o.by)
             ]
-        query = frame.select(_unlike_names(shown, plan.columns, self._lexicon))
+        query = frame.select(unlike_names(shown, plan.columns, self._lexicon))
         query = query.where(*where) if where else query
         query = query.order_by(*order) if order else query
         query = query.distinct() if plan.distinct else query
@@ -354,7 +354,7 @@ class SQLBuilder:
             self._part_of_whole(frame, predicates, measure, side) if share else self._within(frame, measure, side)
             for side in sides
         ]
-        names = [self._names.identifier(_period_name(p.words, "percent" if share else "")) for p in plan.compare]
+        names = [self._names.identifier(period_title(p.words, "percent" if share else "")) for p in plan.compare]
         both = frame.select([*self._labelled(groups), *(exp.alias_(c, n) for c, n in zip(columns, names, strict=True))])
         both = self._grouped(both, frame, groups, [*where, exp.or_(*(s.copy() for s in sides))])
         newer, older = (exp.column(name) for name in names)
@@ -381,24 +381,6 @@ def _is_joined(condition: Filter, frame: Frame) -> bool:
     return bare and isinstance(condition, Related) and frame.has(condition.table)
 
 
-def merged(lexicon: Lexicon, base: str, filters: Sequence[Filter], joined: set[str] | None = None) -> list[Filter]:
-    """Return the filters with those on one far table made one: the same row there must fulfil them all."""
-    far: dict[str, list[Filter]] = {}
-    kept: list[Filter] = []
-    for f in filters:
-        table = f.column.table if isinstance(f, Condition | During) else None
-        if table is None and isinstance(f, AnyOf):
-            tables = {o.column.table for o in f.options if isinstance(o, Condition | During)}
-            table = (
-                tables.pop() if len(tables) == 1 and all(isinstance(o, Condition | During) for o in f.options) else None
-            )
-        if table is None or table in (joined or set()) or lexicon.joins.to_one(base, table):
-            kept.append(f)
-        else:
-            far.setdefault(table, []).append(f)
-    return kept + [Related(table, tuple(conditions)) for table, conditions in far.items()]
-
-
 def _default_order(plan: Plan) -> list[Order]:
     """Return time in its order, and otherwise the greatest first."""
     grained = [g for g in plan.groups if g.grain]
@@ -407,21 +389,6 @@ def _default_order(plan: Plan) -> list[Order]:
     return [Order(plan.measures[0], descending=True)]
 
 
-def _unlike_names(shown: Sequence[exp.Expr], columns: Sequence[Col], lexicon: Lexicon) -> list[exp.Expr]:
-    names = [c.name.lower() for c in columns]
-    return [
-        exp.alias_(e, f"{'_'.join(lexicon.naming.table(c.table))}_{c.name}".lower())
-        if names.count(c.name.lower()) > 1
-        else e
-        for e, c in zip(shown, columns, strict=True)
-    ]
-
-
 def _percent(part: exp.Expr, whole: exp.Expr) -> exp.Div:
     # `typed`: 100.0 makes the division one of fractions already, so no cast is needed.
     return exp.Div(this=exp.Mul(this=exp.Literal.number("100.0"), expression=part), expression=whole, typed=True)
-
-
-def _period_name(words: str, unit: str) -> str:
-    name = "_".join(w for w in f"{words} {unit}".lower().replace(",", " ").split() if w not in {"the", "in", "of"})
-    return name if name[:1].isalpha() else f"in_{name}"

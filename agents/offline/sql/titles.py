@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from sqlglot import exp
+
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.plan import Col, Group, Measure
 
@@ -53,6 +57,23 @@ def group_title(group: Group, lexicon: Lexicon) -> str | None:
     title = _joined(lexicon.naming.say_table(group.table, many=False))
     bare = lexicon.naming.column(group.table, shown[0].name) in _BARE
     return title if bare and title not in own else None
+
+
+def unlike_names(shown: Sequence[exp.Expr], columns: Sequence[Col], lexicon: Lexicon) -> list[exp.Expr]:
+    """Return what is shown; columns of the same name in two tables are told apart by their table."""
+    names = [c.name.lower() for c in columns]
+    return [
+        exp.alias_(e, f"{'_'.join(lexicon.naming.table(c.table))}_{c.name}".lower())
+        if names.count(c.name.lower()) > 1
+        else e
+        for e, c in zip(shown, columns, strict=True)
+    ]
+
+
+def period_title(words: str, unit: str) -> str:
+    """Return what the column of a period is called: "last_year", "in_2024"."""
+    name = "_".join(w for w in f"{words} {unit}".lower().replace(",", " ").split() if w not in {"the", "in", "of"})
+    return name if name[:1].isalpha() else f"in_{name}"
 
 
 def _joined(*words: str) -> str:
