@@ -6,8 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
@@ -55,6 +54,7 @@ from agents.parts import (
 from agents.question import Complaint, Draft, Followup, Question
 from agents.receipt import Receipt, read_assumed
 from agents.redrawing import Redrawing, read_redrawing, say_redrawn
+from agents.stages import Stages
 from agents.together import together
 from agents.typed_sql import looks_like_sql
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, QuestionUnclear, SQLFailed, SQLRefused
@@ -172,9 +172,7 @@ class _Asking:
     asker: Asker
     question: Question
     tell: Tell
-    seconds: dict[str, float] = field(default_factory=dict)
-    began: dict[str, float] = field(default_factory=dict)
-    start: float = field(default_factory=time.perf_counter)
+    stages: Stages = field(default_factory=Stages)
     redrawing: Redrawing | None = None
 
     def __post_init__(self) -> None:
@@ -185,7 +183,7 @@ class _Asking:
         """Tell every event of the question; whatever happens, the last is `Finished`."""
         with spending() as spent, falling_back(self.tell):
             status = await self._status()
-        await self.tell(Finished(status, self.seconds, spent.tokens, self.began))
+        await self.tell(Finished(status, self.stages.seconds, spent.tokens, self.stages.began))
 
     async def _status(self) -> Status:
         try:
@@ -232,7 +230,7 @@ class _Asking:
             why = NO_ROWS if self.asker.names_only else NO_INVESTIGATOR
             raise QuestionDeclined(why, self.asker.starters[:FOLLOWUPS_SHOWN])
         await self._judge()
-        with self._stage("investigate"):
+        with self.stages.stage("investigate"):
             tables = await self.asker.investigator.investigate(self.question, self.tell, self._say)
         newest = await self._newest(tables)
         await self._write_receipt(Receipt((), self._sizes(tables), newest, trusted=False))
@@ -258,8 +256,7 @@ class _Asking:
 
     async def _write_receipt(self, receipt: Receipt) -> None:
         """Tell that the answer is whole: whoever asked may ask on, and need not wait for the next questions."""
-        ended = {stage: spent for stage, spent in self.seconds.items() if spent}  # A stage counts when it has ended.
-        await self.tell(ReceiptWritten(receipt, ended, spent_so_far(), dict(self.began)))
+        await self.tell(ReceiptWritten(receipt, self.stages.ended, spent_so_far(), dict(self.stages.began)))
 
     def _receipt(self, draft: Draft, query: SafeQuery, newest: date | None) -> Receipt:
         asker, assumed = self.asker, read_assumed(query.premises)
@@ -270,7 +267,7 @@ class _Asking:
         return tuple((table.name, table.row_count) for table in known if table is not None)
 
     async def _explain(self, explainer: Explainer, draft: Draft) -> tuple[Emptying, ...]:
-        with self._stage("explain"):
+        with self.stages.stage("explain"):
             return await explainer.explain(draft.sql)
 
     async def _look(self) -> Found:
@@ -283,11 +280,11 @@ class _Asking:
     async def _judge(self) -> None:
         if self.redrawing:
             return  # It was judged when it was asked, and what was added speaks of the chart alone.
-        with self._stage("judge"):
+        with self.stages.stage("judge"):
             await self.asker.guardrails.judge(self.question)
 
     async def _find(self) -> Found:
-        with self._stage("find"):
+        with self.stages.stage("find"):
             # "as a share of the total" is about the tables of the question before it, too.
             before = [turn.reading for turn in self.question.turns[-1:]]
             return await self.asker.schema.find("\n".join([self.question.text, *before]))
@@ -317,7 +314,7 @@ class _Asking:
         if complaint is None and (saved := self._saved(found)):
             told = f"The SQL is the reviewed one of “{saved.question}”."
             return Draft(saved.sql, self.question.text, (told,), trusted=True)
-        with self._stage("write"):
+        with self.stages.stage("write"):
             return await self.asker.writer.write(self.question, found, complaint)
 
     def _saved(self, found: Found) -> SavedQuestion | None:
@@ -332,9 +329,9 @@ class _Asking:
         return looks_like_sql(self.question.text)
 
     async def _run(self, draft: Draft) -> tuple[SafeQuery, Rows]:
-        with self._stage("check"):
+        with self.stages.stage("check"):
             query = await self.asker.guard.check(draft.sql)
-        with self._stage("run"):
+        with self.stages.stage("run"):
             return query, await self.asker.runner.run(query, dry_run=True, tell_place=self._tell_place("database"))
 
     async def _chart(self, draft: Draft, rows: Rows) -> Chart | None:
@@ -348,14 +345,14 @@ class _Asking:
     async def _narrate(self, draft: Draft, rows: Rows, chart: Chart | None) -> None:
         if self.redrawing and rows.values:
             return await self._say(say_redrawn(self.redrawing.wish, chart))
-        with self._stage("tell"):
+        with self.stages.stage("tell"):
             await self.asker.narrator.narrate(self.question, draft, rows, self._say)
 
     async def _say(self, text: str) -> None:
         await self.tell(TextChunk(text))
 
     async def _suggest(self, draft: Draft, rows: Rows, found: Found) -> list[Followup]:
-        with self._stage("suggest"):
+        with self.stages.stage("suggest"):
             try:
                 ideas = await self.asker.suggester.suggest(self.question, draft, rows, found)
                 return await self._runnable(ideas)
@@ -379,7 +376,7 @@ class _Asking:
     def _is_busy(self) -> bool:
         """Whether what nobody waits for had better not be done: somebody may soon have to wait for it."""
         line = self.asker.line
-        return "wait" in self.seconds or line.in_turn > line.at_once * BUSY_FROM
+        return self.stages.has_waited or line.in_turn > line.at_once * BUSY_FROM
 
     def _tell_place(self, line: Literal["questions", "database"]) -> TellPlace:
         """Return what tells the places in this line; the time in it is a stage of its own."""
@@ -388,18 +385,7 @@ class _Asking:
         async def tell_place(place: int) -> None:
             began.append(time.perf_counter())
             if not place:
-                self.seconds["wait"] = self.seconds.get("wait", 0.0) + began[-1] - began[0]
+                self.stages.add_wait(began[-1] - began[0])
             await self.tell(Waiting(place, line))
 
         return tell_place
-
-    @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
-        began, waited = time.perf_counter(), self.seconds.get("wait", 0.0)
-        self.seconds.setdefault(name, 0.0)
-        self.began.setdefault(name, began - self.start)
-        try:
-            yield
-        finally:
-            waited = self.seconds.get("wait", 0.0) - waited
-            self.seconds[name] += time.perf_counter() - began - waited
