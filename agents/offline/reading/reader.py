@@ -51,64 +51,67 @@ class Ranking:
     word: str = ""
 
 
+@dataclass(eq=False)
 class Reader:
     """Mutable while one question is read; nothing of it outlives the plan."""
 
-    def __init__(self, lexicon: Lexicon, items: Sequence[Item]) -> None:
-        self.lexicon = lexicon
-        self.naming = lexicon.naming
-        self.joins = lexicon.joins
-        self.resolver = Resolver(lexicon)
-        self.items = list(items)
-        self.at = 0
-        self.subject = ""
-        self.head = True
-        """Whether we are still in what is to be shown, before any condition."""
-        self.subject_named = False
-        self.columns: list[Col] = []
-        self.measures: list[Measure] = []
-        self.groups: list[Group] = []
-        self.scopes: list[Scope] = [Scope()]
-        self.having: list[Having] = []
-        self.order: list[Order] = []
-        self.ranking: Ranking | None = None
-        self.pending: Col | None = None
-        """A column named in a condition that still waits for what it is compared with."""
-        self.pending_measure: Measure | None = None
-        self.descending: bool | None = None
-        self.verb_said = False
-        """Whether the question says what somebody does, rather than naming things only."""
-        self.best_selling = False
-        """Whether "best-selling" was said: ranked by what was sold, unless something else is named."""
-        self.role: Item | None = None
-        """A verb like "depart" or "arrive" that says which of two keys the next value is about."""
-        self.settled: Col | None = None
-        """The column of a clause that was compared with nothing, last."""
-        self.verb: Item | None = None
-        self.alphabetic = True
-        """Whether a direction alone may mean the names: "alphabetically", not "highest first"."""
-        self.distinct = False
-        self.further = False
-        """Whether a further sentence is read, which says what to show."""
-        self.just_filtered: str | None = None
-        """The table of a value just before a "that": "a cat that is age 3"."""
-        self.asked = ""
-        """The question word it begins with: which, who, when or where."""
-        self.asked_limit: int | None = None
-        """A number of things asked for, before it is known what they are ranked by."""
-        self.whom = ""
-        """The words "to whom" at the end: the person that a row belongs to is shown beside it."""
-        self.first: First | None = None
-        """What people did first, where it is asked who was new."""
-        self.star = False
-        self.sorts = False
-        """Whether the question began with "sort": what by is still to come."""
-        self.share = False
-        self.along: Along | None = None
-        self.exists = False
-        self.versus = False
-        self.periods: list[Period] = []
-        self.assumptions: list[str] = []
+    lexicon: Lexicon
+    items: list[Item]
+    """Changed as it is read: give it a list of its own."""
+    at: int = 0
+    subject: str = ""
+    head: bool = True
+    """Whether we are still in what is to be shown, before any condition."""
+    subject_named: bool = False
+    columns: list[Col] = field(default_factory=list)
+    measures: list[Measure] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    scopes: list[Scope] = field(default_factory=lambda: [Scope()])
+    having: list[Having] = field(default_factory=list)
+    order: list[Order] = field(default_factory=list)
+    ranking: Ranking | None = None
+    pending: Col | None = None
+    """A column named in a condition that still waits for what it is compared with."""
+    pending_measure: Measure | None = None
+    descending: bool | None = None
+    verb_said: bool = False
+    """Whether the question says what somebody does, rather than naming things only."""
+    best_selling: bool = False
+    """Whether "best-selling" was said: ranked by what was sold, unless something else is named."""
+    role: Item | None = None
+    """A verb like "depart" or "arrive" that says which of two keys the next value is about."""
+    settled: Col | None = None
+    """The column of a clause that was compared with nothing, last."""
+    verb: Item | None = None
+    alphabetic: bool = True
+    """Whether a direction alone may mean the names: "alphabetically", not "highest first"."""
+    distinct: bool = False
+    further: bool = False
+    """Whether a further sentence is read, which says what to show."""
+    just_filtered: str | None = None
+    """The table of a value just before a "that": "a cat that is age 3"."""
+    asked: str = ""
+    """The question word it begins with: which, who, when or where."""
+    asked_limit: int | None = None
+    """A number of things asked for, before it is known what they are ranked by."""
+    whom: str = ""
+    """The words "to whom" at the end: the person that a row belongs to is shown beside it."""
+    first: First | None = None
+    """What people did first, where it is asked who was new."""
+    star: bool = False
+    sorts: bool = False
+    """Whether the question began with "sort": what by is still to come."""
+    share: bool = False
+    along: Along | None = None
+    exists: bool = False
+    versus: bool = False
+    periods: list[Period] = field(default_factory=list)
+    assumptions: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.naming = self.lexicon.naming
+        self.joins = self.lexicon.joins
+        self.resolver = Resolver(self.lexicon)
 
     # the cursor
 

@@ -90,7 +90,7 @@ def _of_whole(items: Sequence[Item], asked: Reading, lexicon: Lexicon) -> Readin
 
 
 def _read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
-    reader = Reader(lexicon, items)
+    reader = Reader(lexicon, list(items))
     for name in _NAMINGS:
         name(reader)
     items = tuple(reader.items)
