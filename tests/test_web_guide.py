@@ -18,6 +18,7 @@ from tools.chart import Chart
 from tools.sql_runner import Rows
 from web.api import Told
 from web.app import VERSION
+from web.brake import Brake
 from web.events import about, name_of
 from web.metrics import Metrics
 
@@ -93,7 +94,9 @@ def test_all_that_a_chart_holds_stands_beside_its_name() -> None:
 
 
 def test_every_metric_stands_in_the_guide() -> None:
-    text = Metrics().as_text("")[0].decode()
+    metrics = Metrics()
+    metrics.watch_brake(Brake())
+    text = metrics.as_text("")[0].decode()
     ours = set(re.findall(r"^# TYPE (quaestor_\w+)", text, re.MULTILINE))
     assert first_column("metric") - {"process_"} == ours
 
