@@ -339,8 +339,8 @@ class _Asking:
             return None
         wish = self.redrawing.wish if self.redrawing else None
         if len(rows.values) <= ROWS_AT_A_GLANCE:
-            return choose_chart(self.question.text, rows, wish)
-        return await asyncify(choose_chart)(self.question.text, rows, wish)
+            return choose_chart(self.question.text, rows, wish, self.question.today)
+        return await asyncify(choose_chart)(self.question.text, rows, wish, self.question.today)
 
     async def _narrate(self, draft: Draft, rows: Rows, chart: Chart | None) -> None:
         if self.redrawing and rows.values:

@@ -276,7 +276,7 @@ async def _draw_query(number: int, kind: str) -> str:
     if number not in case.found:
         return f"There is no query {number} with rows."
     wish = Wish(kind) if kind in get_args(Kind) else None  # type: ignore[arg-type]
-    chart = choose_chart("", case.found[number], wish)
+    chart = choose_chart("", case.found[number], wish, case.question.today)
     if chart is None or chart.kind == "number":
         return "These rows make no chart."
     await case.tell(QueryDrawn(number, chart))

@@ -269,3 +269,39 @@ def test_whatever_the_rows_hold_a_chart_can_be_drawn_or_none_is_chosen(data: st.
     question = data.draw(st.sampled_from(["x", "as a pie chart", "share", "scatter", "heatmap", "area", "line chart"]))
     if chart := choose_chart(question, of):
         assert figure(chart, of)["data"], "nothing is drawn"
+
+
+NOVEMBER = date(2026, 11, 20)
+
+
+@pytest.mark.parametrize("today", [NOVEMBER, date(2026, 11, 30), date(2026, 12, 1), None])
+def test_the_way_to_a_month_that_still_runs_is_dotted(today: date | None) -> None:
+    of = rows("month revenue", ("2026-09", 10), ("2026-10", 12), ("2026-11", 4))
+    chart = choose_chart("revenue per month as a line", of, today=today)
+    assert chart is not None and chart.is_unfinished == (today == NOVEMBER)
+    lines = figure(chart, of)["data"]
+    assert [(line["y"], line["line"].get("dash")) for line in lines] == (
+        [([10, 12], None), ([12, 4], "dot")] if today == NOVEMBER else [([10, 12, 4], None)]
+    )
+    assert lines[-1]["hovertext"][-1] == "November 2026 · Revenue: 4" + (" so far" if today == NOVEMBER else "")
+
+
+def test_a_year_that_still_runs_is_a_pale_bar() -> None:
+    of = rows("year revenue", (2024, 10), (2025, 12), (2026, 9))
+    chart = choose_chart("revenue by year as bars", of, today=NOVEMBER)
+    assert chart is not None
+    assert figure(chart, of)["data"][0]["marker"]["opacity"] == [1, 1, 0.45]
+
+
+def test_a_line_that_ended_before_the_month_that_runs_is_whole() -> None:
+    values = [(month, store, 5) for month in ("2026-09", "2026-10", "2026-11") for store in ("Bonn", "Ulm")]
+    of = rows("month store revenue", *values[:-1])  # Ulm has closed.
+    chart = choose_chart("revenue per month and store", of, today=NOVEMBER)
+    assert chart is not None
+    drawn = figure(chart, of)
+    assert [(line["name"], len(line["x"]), line.get("showlegend")) for line in drawn["data"]] == [
+        ("Bonn", 2, None),
+        ("Bonn", 2, False),
+        ("Ulm", 2, None),
+    ]
+    assert drawn["layout"]["showlegend"]

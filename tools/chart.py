@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from tools.chart_plotly import figure
+from tools.chart_plotly import figure, in_order
 from tools.chart_wishes import Kind, Wish, read_wish
 from tools.columns import Shape, is_first_and_last_name, is_pair_unique, principal, read_columns
 from tools.sql_runner import Rows
-from tools.wording import is_finite, name_tokens
+from tools.wording import is_finite, is_unfinished, name_tokens
 
 BARS = 30
 """More categories than this are read better in a table."""
@@ -44,12 +45,15 @@ class Chart:
     is_stacked: bool = False
     is_log: bool = False
     """Whether the axis of the values is logarithmic."""
+    is_unfinished: bool = False
+    """Whether the last of x is a period that still runs, so that what stands there is no fall."""
 
 
-def choose_chart(question: str, rows: Rows, wish: Wish | None = None) -> Chart | None:
+def choose_chart(question: str, rows: Rows, wish: Wish | None = None, today: date | None = None) -> Chart | None:
     """Return the chart that suits the rows, or None where a table says more.
 
-    What is wished for, by default in the question itself, is drawn wherever the rows allow it.
+    What is wished for, by default in the question itself, is drawn wherever the rows allow it. Without `today`, every
+    period counts as over.
     """
     wish = wish or read_wish(question)
     if wish.kind == "none":
@@ -60,7 +64,7 @@ def choose_chart(question: str, rows: Rows, wish: Wish | None = None) -> Chart |
     if len(rows.values) == 1:
         alone = len(columns) == 1 and columns[0].role == "measure" and is_finite(columns[0].values[0])
         return Chart("number", columns[0].words, columns[0].name, (columns[0].name,)) if alone else None
-    return _Choice(question, wish, columns, rows.truncated).choose()
+    return _Choice(question, wish, columns, rows.truncated, today).choose()
 
 
 def draw(chart: Chart, rows: Rows) -> dict[str, Any]:
@@ -74,6 +78,7 @@ class _Choice:
     wish: Wish
     columns: list[Shape]
     truncated: bool
+    today: date | None
 
     def choose(self) -> Chart | None:
         measures = [c for c in self.columns if c.role == "measure" and any(map(is_finite, c.values))]
@@ -225,7 +230,11 @@ class _Choice:
             label,
             is_stacked=kind == "area" or (self._stacks(kind, drawn) and (series is not None or len(drawn) > 1)),
             is_log=bool(self.wish.log) and kind in ("bar", "line", "scatter") and all(map(_is_positive, drawn)),
+            is_unfinished=x.role == "time" and self._is_unfinished(x),
         )
+
+    def _is_unfinished(self, x: Shape) -> bool:
+        return self.today is not None and is_unfinished(in_order(x)[-1], x.grain, self.today)
 
     def _stacks(self, kind: Kind, drawn: list[Shape]) -> bool:
         return bool(self.wish.stacked) and kind == "bar" and not self.wish.log and all(map(_has_no_negative, drawn))

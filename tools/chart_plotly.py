@@ -127,7 +127,7 @@ class _Drawing:
 
     def _heatmap(self) -> dict[str, Any]:
         assert self._series is not None
-        shape, across, down = self._y[0], _in_order(self._x), _in_order(self._series)
+        shape, across, down = self._y[0], in_order(self._x), in_order(self._series)
         cells = {
             (_key(x), _key(y)): v for x, y, v in zip(self._x.values, self._series.values, shape.values, strict=True)
         }
@@ -170,7 +170,7 @@ class _Drawing:
                 "name": trace["name"],
                 "hovertext": trace["hover"],
                 "hoverinfo": "text",
-                "marker": {"color": PALETTE[n % len(PALETTE)]},
+                "marker": {"color": PALETTE[n % len(PALETTE)], **self._paleness(trace["positions"], labels)},
             }
             for n, trace in enumerate(traces)
         ]
@@ -190,6 +190,11 @@ class _Drawing:
             ),
         }
 
+    def _paleness(self, positions: list[int], labels: list[str]) -> dict[str, Any]:
+        """Return what makes the bar of a period that still runs pale."""
+        opacity = [0.45 if place == len(labels) - 1 else 1 for place in positions]
+        return {"opacity": opacity} if self._chart.is_unfinished else {}
+
     def _is_flat(self, labels: list[str]) -> bool:
         """Whether the bars lie: for long labels, for many, and for a ranking, which is read from the top."""
         if self._x.role in ("time", "cycle"):
@@ -201,7 +206,7 @@ class _Drawing:
         as_dates = self._x.role == "time" and self._x.grain in ("moment", "day", "month")
         traces, labels = self._traces_by_position(), self._positions()
         ticks = [_iso(value) for value in self._order()] if as_dates else []
-        data = [
+        data: list[dict[str, Any]] = [
             {
                 "type": "scatter",
                 "mode": "lines+markers" if len(labels) <= 60 else "lines",
@@ -216,12 +221,15 @@ class _Drawing:
             }
             for n, trace in enumerate(traces)
         ]
+        if self._chart.is_unfinished and self._chart.kind == "line":
+            ends = [trace["positions"][-1:] == [len(labels) - 1] for trace in traces]
+            data = [part for line, is_cut in zip(data, ends, strict=True) for part in _so_far(line, is_cut=is_cut)]
         dates = {**_axis(self._x.words), "type": "date", "showgrid": False}
         xaxis = dates if as_dates else _label_axis(self._x.words, labels)
         # On a telephone the names stand below one another: each beyond the third brings its own line along.
-        height = 360 + 16 * max(0, len(data) - 3)
+        height = 360 + 16 * max(0, len(traces) - 3)
         axes = {"xaxis": xaxis, "yaxis": self._measures()}
-        return {"data": data, "layout": _layout(**axes, height=height, showlegend=len(data) > 1, hovermode="closest")}
+        return {"data": data, "layout": _layout(**axes, height=height, showlegend=len(traces) > 1, hovermode="closest")}
 
     def _measures(self) -> dict[str, Any]:
         """Return the axis of the values."""
@@ -229,7 +237,7 @@ class _Drawing:
 
     def _order(self) -> list[Any]:
         """Return the distinct values of x in the order of the axis."""
-        return _in_order(self._x)
+        return in_order(self._x)
 
     def _positions(self) -> list[str]:
         """Return the label at each position of x. Without a series each row has its own, so equal labels stay apart."""
@@ -250,7 +258,7 @@ class _Drawing:
         series, shape = self._series, self._y[0]
         return [
             self._trace(series.say(value), shape, [n for n in rows if _key(series.values[n]) == _key(value)], places)
-            for value in _in_order(series)
+            for value in in_order(series)
         ]
 
     def _trace(self, name: str, shape: Shape, rows: list[int], places: list[int]) -> dict[str, Any]:
@@ -271,7 +279,18 @@ class _Drawing:
         return [escape(f"{label}: {_said(shape, v)}") for label, v in zip(labels, shape.values, strict=True)]
 
 
-def _in_order(shape: Shape) -> list[Any]:
+def _so_far(line: dict[str, Any], *, is_cut: bool) -> list[dict[str, Any]]:
+    """Return the line, and dotted its way to the last point: what is there so far would look like a fall."""
+    if not is_cut or len(line["x"]) < 2:
+        return [line]
+    whole = line | {name: line[name][:-1] for name in ("x", "y", "hovertext")}
+    dotted = line | {name: line[name][-2:] for name in ("x", "y", "hovertext")}
+    dotted["hovertext"] = [dotted["hovertext"][0], f"{dotted['hovertext'][1]} so far"]
+    dashes = {"line": line["line"] | {"dash": "dot"}, "marker": {"symbol": ["circle", "circle-open"]}}
+    return [whole, dotted | dashes | {"showlegend": False}]
+
+
+def in_order(shape: Shape) -> list[Any]:
     """Return the distinct values: times as the calendar runs, all else as the rows have them."""
     distinct = list({_key(value): value for value in shape.values}.values())
     return sorted(distinct, key=_calendar_key) if shape.role == "time" else distinct

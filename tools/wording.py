@@ -6,7 +6,7 @@ import calendar
 import math
 import re
 import unicodedata
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -91,6 +91,24 @@ def say_time(value: Any, grain: Grain) -> str:
         return month
     clock = "" if grain in ("day", "week") or when.time() == time() else when.strftime(", %H:%M")
     return f"{when.day} {month}{clock}"
+
+
+def is_unfinished(value: Any, grain: Grain | None, today: date) -> bool:
+    """Whether it is the month, quarter or year that holds today and a later day too: its numbers will still grow."""
+    if grain not in ("month", "quarter", "year"):
+        return False
+    return say_time(value, grain) == say_time(today, grain) and is_running(grain, today)
+
+
+def is_running(unit: str, today: date) -> bool:
+    """Whether the week, month, quarter or year that holds today has a day left."""
+    tomorrow = today + timedelta(days=1)
+    match unit:
+        case "week":
+            return tomorrow.weekday() != 0
+        case "month" | "quarter" | "year":
+            return say_time(tomorrow, unit) == say_time(today, unit)
+    return False
 
 
 def as_moment(value: Any) -> datetime | None:

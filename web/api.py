@@ -54,6 +54,7 @@ ANSWER: JsonDict = {
         "label": [],
         "is_stacked": False,
         "is_log": False,
+        "is_unfinished": False,
     },
     "database": "sample",
     "analyst": "offline analyst",

@@ -13,10 +13,8 @@ from agents.offline.telling.comparing import (
     by_time,
     calendar_key,
     difference,
-    in_progress,
     is_change,
     is_period,
-    is_running,
     percent,
     total,
 )
@@ -41,7 +39,7 @@ from agents.offline.telling.phrases import (
 from agents.question import Draft, Question, Say
 from tools.columns import Shape, direction, is_first_and_last_name, is_pair_unique, read_columns
 from tools.sql_runner import Rows
-from tools.wording import clean, is_finite, name_tokens, say_number
+from tools.wording import clean, is_finite, is_running, is_unfinished, name_tokens, say_number
 
 NAMED = 5
 """How many rows a sentence names."""
@@ -301,7 +299,7 @@ class _Telling:
         if len(points) < 2:
             yield self._things()
             return
-        unfinished = in_progress(when, points[-1][0], self.question.today)
+        unfinished = is_unfinished(points[-1][0], when.grain, self.question.today)
         whole = points[:-1] if unfinished and len(points) > 2 else points
         (first, before), (last, after) = whole[0], whole[-1]
         words = self._words(measure)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from agents.offline.english.times import NoSuchDay, read_period
@@ -94,29 +94,3 @@ def calendar_key(value: Any) -> str:
 def total(numbers: Sequence[Any]) -> Any:
     """Return the sum; a database may give whole numbers, decimals and floats in one column."""
     return sum(map(float, numbers)) if any(isinstance(n, float) for n in numbers) else sum(numbers)
-
-
-def in_progress(when: Shape, last: Any, today: date) -> bool:
-    """Whether the period holds today and a later day too, so that its number will still grow."""
-    now = {"month": f"{today:%Y-%m}", "year": str(today.year), "quarter": f"Q{_quarter(today)} {today.year}"}
-    said = when.say(last) if when.grain == "quarter" else calendar_key(last)
-    return when.grain in now and said.startswith(now[when.grain]) and is_running(when.grain, today)
-
-
-def is_running(unit: str, today: date) -> bool:
-    """Whether the unit that holds today has a day left."""
-    tomorrow = today + timedelta(days=1)
-    match unit:
-        case "week":
-            return tomorrow.weekday() != 0
-        case "month":
-            return tomorrow.month == today.month
-        case "quarter":
-            return _quarter(tomorrow) == _quarter(today)
-        case "year":
-            return tomorrow.year == today.year
-    return False
-
-
-def _quarter(day: date) -> int:
-    return (day.month + 2) // 3
