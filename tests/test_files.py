@@ -206,6 +206,10 @@ async def test_json_and_parquet_keep_their_types_and_give_each_part_a_column(tmp
         ("lines.csv", b'a,b\n\n1,"x\ny"\n3,4,5\n', "lines.csv, line 5: 3 values"),
         ("late.csv", b"a,b\n" + b"1,2\n" * 30_000 + b"3\n", "late.csv, line 30002: 1 value where"),
         ("open.csv", b'a,b\n1,"x\n2,y\n', "a double quote is opened and not closed"),
+        ("long.csv", b"a,b\n1,2\n" + b"x" * 2_100_000 + b",3\n", "long.csv, line 3 is longer than 2 MB"),
+        ("commas.csv", b",,,\n" * 3, "commas.csv holds no value in its first rows"),
+        ("late_top.csv", b",,\n" * 300 + b"a,b,c\n1,2,3\n", "late_top.csv holds no value in its first rows"),
+        ("memory on disk.json", b'{"a": 1\n{"a": 2}', "memory on disk.json cannot be read as JSON"),
         ("broken.json", b'[{"a": 1}, {"a":', "broken.json cannot be read as JSON"),
         ("none.json", b"[]", "none.json holds no rows"),
         ("broken.parquet", b"PAR1 and no more", "broken.parquet cannot be read as Parquet"),
@@ -219,6 +223,22 @@ async def test_what_cannot_be_read_is_told_in_a_sentence_that_names_the_file_and
         await files_url(str(tmp_path / name), tmp_path / "home")
     assert says in str(raised.value)
     assert not list((tmp_path / "home").rglob("spare")), "nothing half done is left"
+
+
+async def test_a_name_with_the_signs_of_a_pattern_is_that_file_and_no_other(tmp_path: Path) -> None:
+    folder = tmp_path / "a[1]?"
+    folder.mkdir()
+    for place, name in enumerate(["export[1].csv", "export1.csv", "b*.json", "b and c.json", "d?.csv"]):
+        written = f'{{"a": {place}}}' if name.endswith("json") else f"ä\n{place}\n"
+        (folder / name).write_text(written, encoding="cp1252")  # Which has the text be written anew, in the home.
+    tables = held(await files_url(str(folder), tmp_path / "h[1]*"))
+    assert {table: rows for table, (_, rows) in tables.items()} == {
+        "export_1": [(0,)],
+        "export1": [(1,)],
+        "b": [(2,)],
+        "b_and_c": [(3,)],
+        "d": [(4,)],
+    }
 
 
 async def test_a_folder_is_a_table_for_each_file_and_its_keys_are_found(tmp_path: Path) -> None:

@@ -6,18 +6,23 @@ import csv
 import re
 from itertools import islice
 
+import duckdb
+
 from tools.files_found import File
 from tools.files_text import Text
 
 
-def why(file: File, complaint: str, text: Text | None = None) -> str:
+def why(file: File, error: duckdb.Error, text: Text | None = None) -> str:
     """Return the sentence for DuckDB's complaint; `text` is how a file of lines was read."""
-    name = file.path.name
+    name, complaint = file.path.name, str(error)
     if text and (row := re.search(r"CSV Error on Line: (\d+)", complaint)):
         return _why_line(f"{name}, line {_line_of(text, int(row[1]))}", complaint)
-    if "memory" in complaint.lower():
+    # By its kind, too: a complaint repeats the file's path and its values, which may hold any word.
+    is_memory, is_io = isinstance(error, duckdb.OutOfMemoryException), isinstance(error, duckdb.IOException)
+    is_full = (is_memory and "max_temp_directory_size" in complaint) or (is_io and "No space left on" in complaint)
+    if is_memory and not is_full:
         return f"{name} needs more memory than the import may use. Part it into several files, or save it as Parquet."
-    if "No space left" in complaint or "disk" in complaint.lower():
+    if is_full:
         return f"There is no space left for the copy of {name}. Make some, or name another QUAESTOR_HOME."
     what = {"json": "JSON, or JSON of one object a line", "parquet": "Parquet"}.get(file.kind, "a table of text")
     return f"{name} cannot be read as {what}. Export it again, or save it as CSV."
@@ -28,7 +33,9 @@ def _why_line(line: str, complaint: str) -> str:
         values = f"{widths[2]} value{'s' * (widths[2] != '1')}"
         advice = "Put a value that holds the separator in double quotes, or mend the line."
         return f"{line}: {values} where the other lines have {widths[1]}. {advice}"
-    if "quote" in complaint:
+    if "Maximum line size" in complaint:
+        return f"{line} is longer than 2 MB. Shorten its values, or export the file as Parquet."
+    if "unterminated quote" in complaint:
         return f"{line}: a double quote is opened and not closed. Close it, or double it within a value."
     return f"{line} cannot be read. Look at that line, or export the file again."
 

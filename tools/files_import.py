@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -79,8 +80,9 @@ def _bring_up_to_date(database: Database) -> list[str]:
 def _fill(made: Path, files: tuple[File, ...], spare: Path) -> Iterator[str]:
     """Make the database, a table for each file; yields what a person should know."""
     with closing(duckdb.connect(str(made), config={**_SETTINGS, "temp_directory": str(spare / "spill")})) as connection:
-        connection.execute("SET allowed_paths = " + _text_list(str(file.path) for file in files))
-        connection.execute("SET allowed_directories = " + _text_list([f"{spare}/"]))
+        paths, folder = [str(file.path) for file in files], f"{spare}/"
+        connection.execute("SET allowed_paths = " + _text_list([*paths, *map(_alone, paths)]))
+        connection.execute("SET allowed_directories = " + _text_list([folder, _alone(folder)]))
         connection.execute("SET enable_external_access = false")
         connection.execute("SET enable_progress_bar = false")  # It would stand among what is told.
         connection.execute("SET lock_configuration = true")
@@ -91,7 +93,7 @@ def _fill(made: Path, files: tuple[File, ...], spare: Path) -> Iterator[str]:
                 else:
                     _take_typed(connection, file)
             except duckdb.Error as error:
-                raise DatabaseUnavailable(why(file, str(error))) from error
+                raise DatabaseUnavailable(why(file, error)) from error
 
 
 def _take_text(connection: duckdb.DuckDBPyConnection, file: File, spare: Path) -> Iterator[str]:
@@ -100,7 +102,7 @@ def _take_text(connection: duckdb.DuckDBPyConnection, file: File, spare: Path) -
     try:
         yield from _take_lines(connection, file, text)
     except duckdb.Error as error:
-        raise DatabaseUnavailable(why(file, str(error), text)) from error
+        raise DatabaseUnavailable(why(file, error, text)) from error
     finally:
         rewritten.unlink(missing_ok=True)
 
@@ -126,7 +128,7 @@ def _take_lines(connection: duckdb.DuckDBPyConnection, file: File, text: Text) -
 def _csv(text: Text) -> str:
     columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(text.header)))
     return (
-        f"read_csv({_text(str(text.path))}, auto_detect = false, header = false, skip = {text.skipped}, "
+        f"read_csv({_text(_alone(str(text.path)))}, auto_detect = false, header = false, skip = {text.skipped}, "
         f"delim = {_text(text.delimiter)}, quote = '\"', escape = '\"', columns = {{{columns}}})"
     )
 
@@ -137,7 +139,7 @@ def _with_unit(name: str, unit: str) -> str:
 
 def _take_typed(connection: duckdb.DuckDBPyConnection, file: File) -> None:
     """Make the table of a file that knows its own types; what is within a structure becomes a column of its own."""
-    path = _text(str(file.path))
+    path = _text(_alone(str(file.path)))
     source = f"read_parquet({path})" if file.kind == "parquet" else f"read_json({path}, sample_size = -1)"
     relation = connection.sql(f"SELECT * FROM {source}")
     flat = [
@@ -166,6 +168,11 @@ def _flat(sql: str, name: str, kind: DuckDBPyType) -> Iterator[tuple[str, str]]:
 def _see_rows(connection: duckdb.DuckDBPyConnection, file: File) -> None:
     if not connection.execute(f"SELECT 1 FROM {_quoted(file.table)} LIMIT 1").fetchall():
         raise DatabaseUnavailable(f"{file.path.name} holds no rows. Export it again with its rows, or take it away.")
+
+
+def _alone(path: str) -> str:
+    """Return the pattern that names this file alone: DuckDB reads "sales*.csv" as every file that begins so."""
+    return re.sub(r"[*?[]", r"[\g<0>]", path)
 
 
 def _quoted(name: str) -> str:

@@ -115,6 +115,10 @@ def _dialect(name: str, path: Path, sample: str, is_whole: bool) -> Text:
         lines.pop()
     delimiter = max(DELIMITERS, key=lambda candidate: _agreement(lines, candidate))
     rows = list(islice(csv.reader(lines, delimiter=delimiter), _LINES))
+    if not any(map(any, rows)):  # Spreadsheets write rows of nothing, parted by commas.
+        raise DatabaseUnavailable(
+            f"{name} holds no value in its first rows. Take the empty ones away, and name it again."
+        )
     width = _usual_width(rows)
     above, header = next((place, row) for place, row in enumerate(rows) if len(row) == width)
     if not _is_header(header):
