@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
 import re
@@ -72,14 +73,14 @@ def ensure_secret(home: Path) -> None:
                 f"Let it hold {SHORTEST_SECRET} characters or more, made with openssl rand -hex 32."
             )
         return
-    path = home / "auth-secret"
     home.mkdir(parents=True, exist_ok=True)
-    try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass  # Made at an earlier start: who is logged in stays logged in.
-    os.environ[SECRET] = path.read_text()
+    with open(os.open(home / "auth-secret", os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # Servers that start at once share one.
+        # One made at an earlier start is kept, so who is logged in stays so; it is empty where the disk was full.
+        if not (secret := file.read()):
+            secret = secrets.token_hex(32)
+            file.write(secret)
+    os.environ[SECRET] = secret
 
 
 class Guest(cl.User):
@@ -95,8 +96,11 @@ def whom_it_names(token: str) -> Guest:
     Raises HTTPException 401 with one sentence for who looks at the page. Chainlit's own raises what it does not
     expect itself where a claim is missing or one is too many.
     """
+    key = os.environ.get(SECRET)
+    if not key:
+        raise HTTPException(401, "Nobody logs in here: QUAESTOR_USERS names no people.")
     try:
-        claims = jwt.decode(token, os.environ[SECRET], algorithms=["HS256"], options={"require": ["exp"]})
+        claims = jwt.decode(token, key, algorithms=["HS256"], options={"require": ["exp"]})
     except jwt.ExpiredSignatureError:
         raise HTTPException(401, "Your login to Quaestor has expired. Reload this page.") from None
     except jwt.MissingRequiredClaimError:

@@ -45,6 +45,16 @@ def test_the_cookie_secret_is_made_once_and_only_its_owner_can_read_it(
     assert stat.S_IMODE((tmp_path / "home" / "auth-secret").stat().st_mode) == 0o600
 
 
+def test_a_secret_that_could_not_be_written_is_made_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SECRET, "")
+    (tmp_path / "auth-secret").touch()  # As where the disk was full, or another server has just begun to write it.
+    ensure_secret(tmp_path)
+    assert len(bytes.fromhex(os.environ[SECRET])) == 32
+    assert (tmp_path / "auth-secret").read_text() == os.environ[SECRET]
+
+
 def test_a_secret_that_the_environment_names_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SECRET, KEY)
     ensure_secret(tmp_path)
@@ -144,6 +154,13 @@ def test_a_token_that_names_nobody_is_refused_in_one_sentence(
         whom_it_names(token)
     assert refused.value.status_code == 401
     assert sentence in refused.value.detail
+
+
+def test_a_token_where_nobody_logs_in_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SECRET, raising=False)
+    with pytest.raises(HTTPException, match="Nobody logs in here") as refused:
+        whom_it_names(jwt.encode({"identifier": "ann", "exp": 4e9}, KEY))
+    assert refused.value.status_code == 401
 
 
 @pytest.mark.parametrize(
