@@ -254,9 +254,12 @@ class Ledger:
         self._looking.cancel()
         self._seats.lessor = self._seats.rests = None
         await asyncio.wait([self._looking], timeout=ANSWER_SECONDS)
-        while self._tasks:  # A lease that was under way is here only now, and is given back in its turn.
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        for _ in range(2):  # A lease that was under way is here after the first, and is given back in the second.
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=2 * ANSWER_SECONDS)
         self._is_alone = True
+        for task in self._tasks:  # Whoever still has a turn may go on for ever to leave something over.
+            task.cancel()
         for limit in self._all():
             limit.go(alone=True)
 

@@ -18,7 +18,7 @@ from errors import ModelUnavailable, SettingsInvalid
 from llm.pool import Pool, Turn, open_pool
 from llm.pool_faults import Breakage, classify
 from llm.pool_health import FAILURES_IN_A_ROW
-from llm.pool_shared import SharedLimit
+from llm.pool_shared import Ledger, SharedLimit
 from tests.redis_server import RedisServer, redis_server
 from tests.test_pool_limits import most_in
 
@@ -150,8 +150,22 @@ async def test_at_the_end_nothing_goes_on_and_what_was_leased_meanwhile_is_given
     assert due is not None and float(due) < time.time() + 0.002
 
 
+async def test_at_the_end_nobody_waits_for_ever(redis: RedisServer) -> None:
+    before = asyncio.all_tasks()
+    async with asyncio.timeout(20), open_pool(one(), redis_url=redis.url) as pool:
+        ledger = pool.seats.lessor
+        assert isinstance(ledger, Ledger)
+        ledger._start(for_ever())
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
 async def nothing(turn: Turn) -> None:
     pass
+
+
+async def for_ever() -> None:
+    await asyncio.get_running_loop().create_future()
 
 
 async def test_an_endpoint_that_asks_one_for_rest_is_left_alone_by_all(redis: RedisServer) -> None:
