@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from errors import IndexUnavailable, SettingsInvalid
+from errors import IndexUnavailable, ModelUnavailable, SettingsInvalid
 from llm.embeddings import LocalEmbedder
 from tools.catalog import Term
 from tools.knowledge import Knowledge, open_knowledge
@@ -128,6 +128,34 @@ async def test_what_changes_is_read_again_and_what_is_wrong_then_changes_nothing
         ]
         (tmp_path / "glossary.md").unlink()
         assert (await knowledge.told("waste")).said == ()
+
+
+async def test_a_question_under_way_is_answered_though_the_embedder_fails_at_a_changed_file(
+    tmp_path: Path, models: Path
+) -> None:
+    question = "Which clients ordered nothing?"
+    asked, reread = asyncio.Event(), asyncio.Event()
+
+    class Failing(LocalEmbedder):
+        async def embed(self, texts):  # type: ignore[no-untyped-def]
+            if list(texts) == [question]:
+                vectors = await super().embed(texts)
+                asked.set()
+                await reread.wait()
+                return vectors
+            if asked.is_set():
+                raise ModelUnavailable("It is away.")
+            return await super().embed(texts)
+
+    write(tmp_path, "glossary.md", GLOSSARY)
+    async with open_knowledge(tmp_path, Index("k", tmp_path / "vectors.sqlite", Failing(models))) as knowledge:
+        asking = asyncio.create_task(knowledge.told(question))
+        await asked.wait()
+        write(tmp_path, "glossary.md", f"{GLOSSARY}clients = customers\n")
+        await knowledge.read()
+        reread.set()
+        assert (await asking).near == ()
+        assert names((await knowledge.told("Which clients?")).said) == ["clients"]
 
 
 async def test_who_leaves_while_the_files_are_read_does_not_keep_what_changed_from_the_next(

@@ -136,8 +136,11 @@ class Index:
         return self._opened.search(text, vector)
 
     def nearest(self, kind: str, vector: Vector, limit: int) -> list[Hit]:
-        """Return the entries of a kind nearest in meaning; it blocks. See EntryStore.nearest."""
-        return self._opened.nearest(kind, vector, limit)
+        """Return the entries of a kind nearest in meaning; it blocks. See EntryStore.nearest.
+
+        None are near where the embedder has failed since it made the vector: nothing is matched by meaning then.
+        """
+        return self._opened.nearest(kind, vector, limit) if self.has_meaning else []
 
     async def probe(self) -> None:
         """Return when the index answers; raises IndexUnavailable otherwise."""
