@@ -16,7 +16,7 @@ from agents.doubt import DoubtingWriter
 from agents.extension import extend
 from agents.guardrails import RuleGuardrails
 from agents.knowing import KnowingSchema
-from agents.names_only import NamesOnlySuggester, NamesOnlyWriter
+from agents.names_only import NamesOnlyGuardrails, NamesOnlySuggester, NamesOnlyWriter
 from agents.offline.analyst import Analyst
 from agents.offline.followups import OfflineSuggester
 from agents.offline.knowing import KnowingWriter
@@ -244,6 +244,7 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
     # Whoever needs rows to do their work has no model: they are told by rules, and nobody finds out why.
     return replace(
         people,
+        guardrails=NamesOnlyGuardrails(people.guardrails, catalog),
         writer=FallbackWriter(NamesOnlyWriter(writer, catalog), offline, OFFLINE),
         narrator=OfflineNarrator(analyst.lexicon.naming),
         suggester=NamesOnlySuggester(OfflineSuggester(analyst), catalog),

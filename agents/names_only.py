@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 
 from asyncer import asyncify
 from sqlglot.errors import TokenError
 
 from agents.blanking import BLANK, blank_complaint, blank_sql, blank_type, texts_in
-from agents.parts import Suggester, Writer
-from agents.question import Complaint, Draft, Followup, Question
-from tools.catalog import Catalog, Column, Found, Table
+from agents.parts import Guardrails, Suggester, Writer
+from agents.question import Complaint, Draft, Followup, Question, Turn
+from agents.typed_sql import looks_like_sql
+from tools.catalog import Catalog, Column, Dialect, Found, Table
 from tools.recent import Recent
 from tools.sql_runner import Rows
 
@@ -35,7 +37,7 @@ class NamesOnlyWriter:
     def __init__(self, writer: Writer, catalog: Catalog) -> None:
         self._writer = writer
         self._dialect = catalog.dialect
-        self._names = {name for t in catalog for name in (t.name, *t.parts, *(c.name for c in t.columns))}
+        self._names = _names_of(catalog)
         # Each table once: the prompts remember the lines of the tables that they were given.
         self._tables = {table.name: (table, blank_table(table)) for table in catalog}
         self._written: Recent[bool] = Recent(DRAFTS_KEPT)
@@ -53,7 +55,7 @@ class NamesOnlyWriter:
         return self._question(question), self._found(found), self._complaint(complaint)
 
     def _question(self, question: Question) -> Question:
-        return replace(question, turns=tuple(replace(turn, sql=self._sql(turn.sql)) for turn in question.turns))
+        return replace(question, turns=tuple(map(self._turn, question.turns)))
 
     def _found(self, found: Found) -> Found:
         return replace(
@@ -70,12 +72,29 @@ class NamesOnlyWriter:
         sql = self._sql(complaint.sql)
         return Complaint(sql, blank_complaint(complaint.text, sql, self._names))
 
+    def _turn(self, turn: Turn) -> Turn:
+        return _without_sql(replace(turn, sql=self._sql(turn.sql)), self._dialect, self._names)
+
     def _sql(self, sql: str) -> str:
         return sql if self._written.get(sql) else blank_sql(sql, self._dialect, self._names)
 
     def _table(self, table: Table) -> Table:
         known, blank = self._tables.get(table.name, (None, table))
         return blank if known is table else blank_table(table)
+
+
+class NamesOnlyGuardrails:
+    """Lets other guardrails see a conversation without the values in SQL that was typed instead of a question."""
+
+    def __init__(self, guardrails: Guardrails, catalog: Catalog) -> None:
+        self._guardrails = guardrails
+        self._dialect = catalog.dialect
+        self._names = _names_of(catalog)
+
+    async def judge(self, question: Question) -> None:
+        """See agents.parts.Guardrails."""
+        turns = tuple(_without_sql(turn, self._dialect, self._names) for turn in question.turns)
+        await self._guardrails.judge(replace(question, turns=turns))
 
 
 class NamesOnlySuggester:
@@ -105,6 +124,19 @@ class NamesOnlySuggester:
 def blank_table(table: Table) -> Table:
     """Return the table with its names, keys, types and descriptions, and without anything else that is known of it."""
     return replace(table, row_count=None, columns=tuple(map(_blank_column, table.columns)))
+
+
+def _names_of(catalog: Catalog) -> set[str]:
+    return {name for t in catalog for name in (t.name, *t.parts, *(c.name for c in t.columns))}
+
+
+def _without_sql(turn: Turn, dialect: Dialect, names: Collection[str]) -> Turn:
+    """Return the turn without the values of SQL that stands in it as a question: it may come from an answer."""
+
+    def without(text: str) -> str:
+        return blank_sql(text, dialect, names) if looks_like_sql(text) else text
+
+    return replace(turn, question=without(turn.question), reading=without(turn.reading))
 
 
 def _blank_column(column: Column) -> Column:

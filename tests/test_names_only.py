@@ -127,6 +127,16 @@ async def test_what_the_rules_found_while_the_model_was_away_is_not_told_to_it_a
     assert scene.leaked() == []
 
 
+async def test_typed_sql_loses_its_values_when_the_conversation_goes_on(scene: Scene) -> None:
+    typed = await scene.ask("SELECT COUNT(*) AS n FROM customers WHERE city = 'ZQXobel' -- ZQXlate")
+    assert typed.status == "answered"
+    await scene.ask("and by name?", follows=True)
+    verdict, draft = scene.sent[-2:]
+    assert "<reading>\\nSELECT COUNT ( * ) AS n FROM customers WHERE city = ?\\n</reading>" in verdict
+    assert "<question>\\nSELECT COUNT ( * ) AS n FROM customers WHERE city = ?\\n</question>" in draft
+    assert scene.leaked() == []
+
+
 async def test_a_breakdown_and_an_investigation_ask_no_model(scene: Scene) -> None:
     answer = await scene.ask(BY_CITY)
     assert answer.sql is not None
