@@ -11,7 +11,7 @@ from agents.offline.english.others import ENGLISH_ONLY, is_in_another_language
 from agents.offline.english.words import split, stem
 from agents.offline.meaning.lexicon import SYNONYM, Lexicon
 from agents.offline.meaning.linking import link
-from agents.offline.meaning.resolving import NotUnderstood, Resolver
+from agents.offline.meaning.resolving import AskedBack, NotUnderstood, Resolver
 from agents.offline.plan import Col, Condition, During, Group, Measure, Plan
 from agents.offline.reading.loosening import loosened, moved
 from agents.offline.reading.periods_kept import still_holds
@@ -103,6 +103,11 @@ class Analyst:
             return self._replay(chained, today, values)
         try:
             return self._replay(text, today, values)
+        except AskedBack as unclear:
+            measures = self._replay(before, today, values).plan.measures
+            if not any((m.table, m.column) == (unclear.column.table, unclear.column.name) for m in measures):
+                raise
+            return self._replay(chained, today, values)  # the question before says it: "total fare by driver"
         except NotUnderstood as alone:
             try:
                 return self._replay(chained, today, values)

@@ -56,6 +56,14 @@ class NotUnderstood(Exception):
     """A part of the question that matters was not understood; the text says which."""
 
 
+class AskedBack(NotUnderstood):
+    """All was understood but whether a column is added up or averaged, which the text asks for."""
+
+    def __init__(self, text: str, column: Col) -> None:
+        super().__init__(text)
+        self.column = column
+
+
 class Ambiguous(NotUnderstood):
     """A word may mean several things; `readings` say each of them so that it is one."""
 

@@ -13,6 +13,7 @@ from agents.offline.plan import Col, Condition, During, Filter, Function, Group,
 from agents.offline.reading.averaging import average_of_each
 from agents.offline.reading.clauses import filters_of
 from agents.offline.reading.counted_groups import by_each
+from agents.offline.reading.ranked_kinds import rank_kinds
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.refusing import (
     group_by_listed,
@@ -45,6 +46,7 @@ def finish(r: Reader) -> Plan:
     _has_happened(r)
     if r.ranking is not None and r.ranking.by is None:
         _rank_by_what_is_measured(r)
+    rank_kinds(r)
     if _only_counts(r):
         r.measures.append(counted_daily(r, Measure("count", r.subject)))
     filters, related = (through_sales(r, found) for found in filters_of(r))

@@ -6,7 +6,7 @@ from agents.offline.english.vocabulary import ADJECTIVES, SOLD, SUPERLATIVES
 from agents.offline.english.words import singular
 from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT
-from agents.offline.meaning.resolving import NotUnderstood, stem_of_adjective
+from agents.offline.meaning.resolving import AskedBack, NotUnderstood, stem_of_adjective
 from agents.offline.meaning.units import unit_of
 from agents.offline.plan import Col, Grain, Group, Measure, Order
 from agents.offline.reading.reader import Reader
@@ -214,7 +214,7 @@ def _refuse_unclear_number(r: Reader, item: Item) -> None:
     kinds = kinds and column is not None and column.name not in r.naming.label(column.table)
     if kinds or r.resolver.table(item) not in (None, number.table):
         what = r.naming.say_column(number.table, number.name)
-        raise NotUnderstood(f"Say whether the total or the average {what} by “{item.text}” is meant.")
+        raise AskedBack(f"Say whether the total or the average {what} by “{item.text}” is meant.", number)
 
 
 def _heads_a_table(r: Reader, item: Item) -> bool:

@@ -6,13 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from agents.offline.english.vocabulary import NOT_ADDED
 from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import Lexicon
-from agents.offline.meaning.resolving import NotUnderstood
+from agents.offline.meaning.resolving import AskedBack, NotUnderstood
 from agents.offline.plan import AnyOf, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan
 from agents.offline.reading.clauses import filters_of
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.reading import Reading, walk
+from agents.offline.reading.take_measures import is_key
+from agents.offline.reading.take_money import is_added
 from agents.offline.reading.take_shares import as_part
 
 _ELLIPTIC = re.compile(
@@ -87,11 +90,31 @@ def change(base: Plan, items: Sequence[Item], lexicon: Lexicon) -> Reading:
     reader.subject, reader.head = base.subject, False
     reader.resolver.mentioned.extend(_tables(base))
     reader.measures = list(base.measures)
+    _measure_anew(base, reader)
     walk(reader)
     plan = _changed(base, reader, said)
     if plan == base:
         raise NotUnderstood("I did not understand what to change in the question before.")
     return Reading(plan, tuple(dict.fromkeys(reader.assumptions)))
+
+
+def _measure_anew(base: Plan, r: Reader) -> None:
+    """and the tips, fare by city: a number that stands first is computed as the one before was, it is no filter"""
+    first = r.peek()
+    if first is None or first.kind != "name" or first.tables or first.values or not base.measures:
+        return
+    column = r.resolver.column(first, r.context, numeric=True) if first.columns else None
+    alone = r.peek(1) is None or r.next_is("by", "per", "period", "in", ahead=1)
+    measured = column is not None and any((m.table, m.column) == (column.table, column.name) for m in base.measures)
+    if column is None or not alone or measured or not r.resolver.is_numeric(column) or is_key(r, column):
+        return
+    functions = {m.function for m in base.measures if m.column is not None}
+    function = functions.pop() if len(functions) == 1 else "sum" if is_added(r, column) else None
+    summed = bool(NOT_ADDED & set(r.naming.column(column.table, column.name))) and function == "sum"
+    if function not in {"sum", "avg", "min", "max", "median"} or summed:
+        what = r.naming.say_column(column.table, column.name)
+        raise AskedBack(f"Say whether the total or the average {what} is meant.", column)
+    r.items.insert(0, Item("aggregate", function, function))
 
 
 def _standing_alone(items: Sequence[Item]) -> tuple[list[Item], _Said]:

@@ -1,0 +1,82 @@
+"""Ranks the kinds that a column tells apart, not the rows that repeat them: a driver of many trips, a product sold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agents.offline.english.vocabulary import GRADES, NOT_ADDED
+from agents.offline.meaning.resolving import AskedBack
+from agents.offline.plan import Col, Function, Group, Measure
+from agents.offline.reading.reader import Ranking, Reader
+from agents.offline.reading.take_measures import is_key
+
+_REPEATED, _TIED = 2, 20
+"""Rows for each value from which values count as repeated, and from which the greatest is surely that of many rows."""
+_TOTALS = frozenset({"most", "fewest", "least", "top", "bottom"})
+_UNCLEAR = frozenset({"best", "worst"})
+_SAID: dict[Function, str] = {"sum": "sum", "max": "highest", "min": "lowest"}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What a ranked column tells apart, and how it was named."""
+
+    column: Col
+    words: str
+
+
+def rank_kinds(r: Reader) -> None:
+    """Rank each value once where rows repeat it; ask back where neither total nor average follows from the words."""
+    ranking = r.ranking
+    by = ranking.by if ranking is not None else None
+    if ranking is None or not isinstance(by, Col):
+        return
+    kind = _kind(r, by)
+    if kind is None:
+        return
+    function = _function(r, ranking, by, kind)
+    if function is None:
+        return  # "the highest fare": one row is meant
+    what = r.naming.say_column(by.table, by.name)
+    r.assumptions.append(f"What is ranked is the {_SAID[function]} {_of(function)}{what} per {kind.words}.")
+    r.columns = [c for c in r.columns if c not in (kind.column, by)]
+    r.groups.append(Group(kind.column.table, kind.column.name))
+    ranking.by = Measure(function, by.table, by.name)
+
+
+def _of(function: Function) -> str:
+    return "of " if function == "sum" else ""
+
+
+def _kind(r: Reader, by: Col) -> _Kind | None:
+    """Return the one column that is shown, where it tells rows of the ranked table apart less than a row does."""
+    shown = [c for c in r.columns if c != by]
+    if len(shown) != 1 or r.subject_named or r.groups or r.measures or by.table != shown[0].table:
+        return None
+    column = shown[0]
+    text = r.lexicon.column(column).kind == "text" and not is_key(r, column)
+    if not text or not _rows_for_each(r, column, _REPEATED):
+        return None
+    return _Kind(column, r.naming.say_column(column.table, column.name))
+
+
+def _rows_for_each(r: Reader, column: Col, enough: int) -> bool:
+    rows, distinct = r.lexicon.table(column.table).row_count, r.lexicon.column(column).distinct
+    return bool(rows and distinct) and (rows or 0) >= enough * (distinct or 0)
+
+
+def _function(r: Reader, ranking: Ranking, by: Col, kind: _Kind) -> Function | None:
+    words = set(r.naming.column(by.table, by.name))
+    several = ranking.limit != 1
+    tied = bool(GRADES & words or not NOT_ADDED & words) and _rows_for_each(r, by, _TIED)
+    if ranking.word in _TOTALS and not NOT_ADDED & words and r.lexicon.column(by).kind == "number":
+        return "sum"
+    if ranking.word in _TOTALS | _UNCLEAR or (tied and r.lexicon.column(by).kind == "number"):
+        raise AskedBack(_which(r, by, kind, added=not NOT_ADDED & words), by)
+    return ("max" if ranking.descending else "min") if several else None
+
+
+def _which(r: Reader, by: Col, kind: _Kind, added: bool) -> str:
+    what = r.naming.say_column(by.table, by.name)
+    which = "the total or the average" if added else "the average, the highest or the lowest"
+    return f"Say whether {which} {what} by “{kind.words}” is meant."
