@@ -12,8 +12,12 @@ from typing import Any, TextIO
 from agents.answer import as_json
 from tools.sql_runner import Rows
 
-_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d\s().,/-]*$)")
-"""How a text begins that a spreadsheet would work out; "-20" and "+49 30 1234" it leaves as they are."""
+_SIGN = r"[=@\uff1d\uff20]|[+\-\uff0b\uff0d](?![\d\s().,/-]*(;|$))"
+"""What begins a formula, also in its wide form; "-20" and "+49 30 1234" a spreadsheet leaves as they are."""
+
+_FORMULA = re.compile(rf"[\t\r]|{_SIGN}")
+_WITHIN = re.compile(rf"[;\t](?<=..)(?={_SIGN})", re.DOTALL)
+"""Where one may begin within a text: where the comma is decimal, Excel parts the cells of a line there."""
 
 
 def packed_csv(rows: Rows) -> dict[str, str]:
@@ -44,7 +48,8 @@ def _cell(value: Any) -> Any:
     match as_json(value):
         case bool(truth):
             return "true" if truth else "false"
-        case str(text) if _FORMULA.match(text):
-            return f"'{text}"
+        case str(text):
+            text = _WITHIN.sub(r"\g<0>'", text)
+            return f"'{text}" if _FORMULA.match(text) else text
         case plain:
             return plain

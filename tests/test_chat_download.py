@@ -50,7 +50,20 @@ def test_a_text_that_a_spreadsheet_would_work_out_stays_a_text(text: str) -> Non
     assert read_back(text) == [f"'{text}"]
 
 
-@pytest.mark.parametrize("text", ["-20", "+49 (30) 12-34", "-", "1-2", "a=b"])
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a;=1+1", "a;'=1+1"),
+        ("-1;-cmd|' /C calc'!A0", "-1;'-cmd|' /C calc'!A0"),
+        ("a\t@b", "a\t'@b"),
+        ("\uff1d1", "'\uff1d1"),
+    ],
+)
+def test_nor_does_excel_work_out_what_follows_a_sign_that_may_part_cells(text: str, written: str) -> None:
+    assert read_back(text) == [written]
+
+
+@pytest.mark.parametrize("text", ["-20", "+49 (30) 12-34", "-", "1-2", "a=b", "1;-2;+3", "a; b"])
 def test_a_text_that_only_looks_like_one_is_left_alone(text: str) -> None:
     assert read_back(text) == [text]
 
