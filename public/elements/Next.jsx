@@ -3,7 +3,7 @@ import { DropdownMenu, DropdownMenuContent, DropdownMenuItem, DropdownMenuTrigge
 import { Input } from '@/components/ui/input';
 import { useChatData } from '@chainlit/react-client';
 import { BadgeCheck, CalendarDays, ChevronDown, CornerDownRight, Filter, Info, ListOrdered, Loader2, RotateCcw, Sigma } from 'lucide-react';
-import { useState } from 'react';
+import { useLayoutEffect, useRef, useState } from 'react';
 
 const ENDED = {
   declined: 'No query was run, and nothing guessed.',
@@ -32,6 +32,25 @@ function useKept(name, initial) {
   const key = `${props.key}/${name}`;
   const [value, setValue] = useState(key in kept ? kept[key] : initial);
   return [value, (next) => setValue((kept[key] = next))];
+}
+
+// For the same reason the keyboard would be back at the page's beginning: what had it gets it again.
+function useFocusKept() {
+  const root = useRef(null);
+  useLayoutEffect(() => {
+    const node = root.current;
+    if (!node) return undefined;
+    const kept = (window.quaestorFocused = window.quaestorFocused || {});
+    const parts = () => [...node.querySelectorAll('button, input')];
+    const active = () => node.getRootNode().activeElement; // The copilot's page is one within the host's.
+    if (!active() || active() === document.body) parts()[kept[props.key]]?.focus({ preventScroll: true });
+    delete kept[props.key];
+    return () => {
+      const place = parts().indexOf(active());
+      if (place >= 0) kept[props.key] = place;
+    };
+  }, []);
+  return root;
 }
 
 function day(text) {
@@ -208,12 +227,13 @@ function Coming() {
 }
 
 export default function Next() {
+  const root = useFocusKept();
   if (props.stage) return <Stage {...props} />;
   const { status, again, questions = [], coming, notes = [], assumptions = [], analyst, receipt } = props;
   // The chips tell all that the rules take for granted; a model may have taken more.
   const told = analyst === 'offline analyst' && receipt?.assumed.length ? notes : [...notes, ...assumptions];
   return (
-    <div className={`qs-end qs-${status}`}>
+    <div ref={root} className={`qs-end qs-${status}`}>
       {told.length ? (
         <p className="qs-assumed text-sm">
           <Info className="h-4 w-4 shrink-0" aria-hidden="true" />

@@ -174,6 +174,21 @@ async def test_what_a_person_looks_at_stays_where_it_is_when_the_next_questions_
         await expect(tab).to_be_in_viewport(ratio=0.9)  # At the edge a fraction of a pixel may be hidden.
 
 
+async def test_the_keyboard_stays_where_it_is_when_the_next_questions_come(browser: Browser, by: Told) -> None:
+    async with asking(browser, by) as (page, chat):
+        first = await ask_first(chat, by)
+        details = first.root.locator(".qs-receipt .qs-more").first
+        await details.focus()
+        await page.keyboard.press("Enter")
+        await expect(details).to_have_text("Less")
+        by.slow.may.set()
+        await expect(first.followups).to_have_count(3)
+        await expect(first.followups.first).to_be_enabled()
+        await expect(details).to_be_focused()
+        await first.root.get_by_role("tab", name="Understood").focus()
+        await expect(details).not_to_be_focused()
+
+
 async def test_a_choice_that_is_open_stays_open_when_the_next_questions_come(browser: Browser, by: Told) -> None:
     async with asking(browser, by) as (page, chat):
         first = await ask_first(chat, by)
