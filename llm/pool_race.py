@@ -41,7 +41,7 @@ class _Lane(Generic[T]):
         except Exception as error:
             self.fault = error
         except asyncio.CancelledError as error:
-            if self._is_stopped:
+            if self.task.cancelling():  # We, or the end of the loop; then nobody may be there to make room for the end.
                 raise
             # The call has ended as cancelled by itself: whoever reads is to hear of it, and not to wait for ever.
             self.fault = error

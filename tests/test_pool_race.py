@@ -262,6 +262,26 @@ def test_a_call_that_ends_as_cancelled_by_itself_keeps_nobody_waiting(begun: lis
     virtually(scene())
 
 
+def test_a_call_that_nobody_reads_on_ends_with_the_loop() -> None:
+    async def scene() -> None:
+        pool = await practised("ab")
+
+        async def call(turn: Turn) -> AsyncGenerator[int]:
+            for number in range(1_000):
+                yield number
+
+        async with aclosing(pool.stream(call)) as stream:
+            assert await anext(stream) == 0
+            await asyncio.sleep(10)
+            calls = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in calls:
+                task.cancel()  # As asyncio.run does at its end, before it closes generators.
+            ended, _ = await asyncio.wait(calls, timeout=10)
+            assert calls and ended == calls
+
+    virtually(scene())
+
+
 def test_a_reader_that_is_slow_holds_up_the_winner() -> None:
     async def scene() -> None:
         pool = await practised("ab")
