@@ -163,10 +163,11 @@ def _has_begun_elsewhere(session: WebsocketSession) -> bool:
 
 async def on_connection(sid: str) -> None:
     """Do what Chainlit does; a page that is back gets what it missed."""
-    await chainlit.socket.connection_successful(sid)
     session = WebsocketSession.get(sid)
-    if session is None:
-        return
+    away = session and _leaving.get(session)
+    await chainlit.socket.connection_successful(sid)
+    if session is None or _leaving.get(session) is not away:
+        return  # It has gone meanwhile, and may neither take over a conversation, its own not either, nor be kept here.
     session.thread_id_to_resume = None  # Each return would resume it again, over what has happened since.
     if session.restored:
         _stop_waiting(session)

@@ -68,8 +68,13 @@ class Joined:
 
 
 @asynccontextmanager
-async def joined(client: httpx.AsyncClient, session: str | None = None, thread: str = "") -> AsyncIterator[Joined]:
-    """Join the chat with this client's login; raises socketio's ConnectionError where the server does not let it in."""
+async def joined(
+    client: httpx.AsyncClient, session: str | None = None, thread: str = "", *, breaks_off: bool = False
+) -> AsyncIterator[Joined]:
+    """Join the chat with this client's login; raises socketio's ConnectionError where the server does not let it in.
+
+    Where it breaks off, the page waits for nothing, and its connection ends as that of a telephone in a tunnel.
+    """
     page = Joined(socketio.AsyncClient(reconnection=False))
     auth = {"sessionId": session or str(uuid.uuid4()), "clientType": "copilot", "userEnv": "{}"}
     login = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
@@ -82,8 +87,10 @@ async def joined(client: httpx.AsyncClient, session: str | None = None, thread: 
     )
     try:
         await page.socket.emit("connection_successful")
-        await page.until("task_end")
+        if not breaks_off:
+            await page.until("task_end")
         yield page
     finally:
-        await page.socket.emit("clear_session")
+        if not breaks_off:
+            await page.socket.emit("clear_session")
         await page.socket.disconnect()

@@ -230,3 +230,13 @@ async def test_what_has_no_type_at_all_ends_nothing(bob: httpx.AsyncClient) -> N
         await page.send(QUESTION)
         assert (await page.until("first_interaction"))["interaction"] == QUESTION
         await page.until("task_end")
+
+
+async def test_a_page_that_breaks_off_while_it_comes_takes_over_nothing_from_itself(
+    bob: httpx.AsyncClient, served: Served
+) -> None:
+    for milliseconds in range(0, 40, 2):
+        async with joined(bob, thread=str(uuid.uuid4()), breaks_off=True):
+            await asyncio.sleep(milliseconds / 1_000)
+    async with joined(bob):
+        assert "Traceback" not in served.log.read_text()
