@@ -38,6 +38,22 @@ def _trips() -> Sequence[tuple[Any, ...]]:
 
 
 TRIPS = _trips()
+SALES_HEADER = ("Date", "Shop", "Product", "Category", "Quantity", "Unit price", "Amount", "Customer", "Returned")
+_OFFERED = (("Rye", "Bread", 4.0), ("Bagel", "Bread", 1.5), ("Mug", "Ware", 9.0))
+SALES = [
+    (
+        date(2026, 9 + n % 2, 10),
+        shop,
+        sold,
+        kind,
+        n % 3 + 1,
+        price,
+        (n % 3 + 1) * price,
+        who,
+        "yes" if n % 5 == 0 else "no",
+    )
+    for n, (shop, (sold, kind, price), who) in enumerate(product(("Harbour", "Station"), _OFFERED * 2, ("Ann", "Bo")))
+]
 DRIVER, CITY, DISTANCE, FARE, TIP = 1, 2, 4, 5, 6
 
 
@@ -80,6 +96,13 @@ async def _opened(file: Path, header: Sequence[str], rows: Sequence[Sequence[Any
 async def trips(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Flat]:
     file = tmp_path_factory.mktemp("flat") / "Fahrten 2026.csv"
     async with _opened(file, HEADER, TRIPS, tmp_path_factory.mktemp("home")) as flat:
+        yield flat
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sales(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Flat]:
+    file = tmp_path_factory.mktemp("flat") / "Sales lines.csv"
+    async with _opened(file, SALES_HEADER, SALES, tmp_path_factory.mktemp("home")) as flat:
         yield flat
 
 
@@ -130,3 +153,39 @@ async def test_a_number_that_begins_a_follow_up_is_computed_and_no_filter(trips:
     )
     assert "SUM(Fare) AS total_fare" in trips.sql("fare by city", "total fare by driver")
     assert "Rating = 5" in trips.sql("only those with a rating of 5", "total distance by driver")
+
+
+async def test_the_rows_of_one_file_go_by_what_their_date_calls_them(trips: Flat) -> None:
+    for question in ("how many trips are there", "how many rides are there", "how many records", "how many rows"):
+        assert await trips.rows(question) == ((len(TRIPS),),), question
+    assert "COUNT(*)" in trips.sql("which driver had the most trips")
+    assert "ORDER BY Fare DESC LIMIT 3" in trips.sql("top 3 trips by fare")
+
+
+async def test_the_longest_or_dearest_trip_is_a_row_shown_whole_and_no_date(trips: Flat) -> None:
+    for question, by in (("what was the longest trip", "Distance_km"), ("what is the most expensive trip", "Fare")):
+        sql = trips.sql(question)
+        assert f"ORDER BY {by} DESC LIMIT 1" in sql
+        assert sql.startswith("SELECT Trip_date, Driver, City")
+
+
+async def test_who_never_did_is_declined_where_rows_tell_only_who_did(trips: Flat) -> None:
+    assert trips.refused("which drivers were not in Bonn") == (
+        "I cannot tell yet which drivers have no such row at all: ask for a number per value."
+    )
+
+
+async def test_how_many_things_were_sold_is_the_sum_of_their_quantities_not_the_lines(sales: Flat) -> None:
+    mugs = sum(line[4] for line in SALES if line[2] == "Mug")
+    assert await sales.rows("how many Mugs did we sell") == ((mugs,),)
+    assert "SUM(Quantity)" in sales.sql("how many products did we sell in October")
+    assert "COUNT(DISTINCT Product)" in sales.sql("how many different products did we sell")
+    assert "COUNT(DISTINCT Customer)" in sales.sql("how many customers bought a Mug")
+
+
+async def test_what_was_returned_is_the_lines_of_which_that_is_so(sales: Flat) -> None:
+    for question in ("returned sales last month", "which products were returned last month", "returned amount by shop"):
+        sql = sales.sql(question)
+        assert "Returned = 'yes'" in sql, question
+        assert "GROUP BY Returned" not in sql, question
+    assert await sales.rows("returned sales") == ((sum(line[6] for line in SALES if line[8] == "yes"),),)

@@ -26,6 +26,8 @@ _DERIVING = ("er", "or", "ing", "ed", "ly", "al", "ment", "ion", "ness", "ship",
 _COUNTING = frozenset({"number", "of", "total", "count"})
 _PREPOSITIONS = frozenset({"by", "to", "from", "at", "in", "on", "for"})
 _VERBS = frozenset({"is", "has", "was"})
+_ROWS = ("row", "record", "entry")
+"""What a person calls the rows of one file, whatever they are."""
 _LONGEST_WORD = 25
 _LONGEST = 6
 """Words that a name or value may span."""
@@ -182,6 +184,8 @@ class Lexicon:
         self._learn(words, Meaning(table.name, length=len(words)))
         if len(words) > 1:
             self._learn(words[-1:], Meaning(table.name, score=SYNONYM if self._is_alone(words[-1], table) else PART))
+        for word in self._of_rows(table):
+            self._learn((word,), Meaning(table.name))
         label = self.naming.label(table.name)
         if label[0] != self.naming.key(table.name):
             self._learn(("name",), Meaning(table.name, label[0], score=SYNONYM))
@@ -192,6 +196,14 @@ class Lexicon:
             self._described[word].append(Meaning(table.name, score=DESCRIBED))
         for column in table.columns:
             self._learn_column(table, column, words)
+
+    def _of_rows(self, table: Table) -> list[str]:
+        """Return what else one flat file's rows are called: trips, where a "trip date" says when each of them was."""
+        if len(self.catalog.tables) != 1 or self.naming.key(table.name) is not None:
+            return []
+        columns = {c.name: self.naming.column(table.name, c.name) for c in table.columns}
+        dated = [columns[c.name][0] for c in table.columns if c.kind == "date" and columns[c.name][1:] == ("date",)]
+        return [*_ROWS, *(word for word in dated if sum(word in words for words in columns.values()) == 1)]
 
     def _is_alone(self, word: str, table: Table) -> bool:
         """Whether the last word of a table's name can mean that table only: "tickets" for support tickets.

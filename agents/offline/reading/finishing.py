@@ -13,7 +13,7 @@ from agents.offline.plan import Col, Condition, During, Filter, Function, Group,
 from agents.offline.reading.averaging import average_of_each
 from agents.offline.reading.clauses import filters_of
 from agents.offline.reading.counted_groups import by_each
-from agents.offline.reading.ranked_kinds import rank_kinds
+from agents.offline.reading.ranked_kinds import rank_kinds, refuse_never
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.refusing import (
     group_by_listed,
@@ -53,6 +53,7 @@ def finish(r: Reader) -> Plan:
     refuse_contradictions(filters)
     refuse_what_is_to_come(r.measures, (*filters, *related))
     _refuse_loose_negation(r, filters, related)
+    refuse_never(r, filters)
     filters, related = by_each(r, (*filters, *related)), []
     measures = average_of_each(r, through_events(r, _measures(r)))
     keys_said(r, measures)

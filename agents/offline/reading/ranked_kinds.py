@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.offline.english.vocabulary import GRADES, NOT_ADDED
-from agents.offline.meaning.resolving import AskedBack
-from agents.offline.plan import Col, Function, Group, Measure
+from agents.offline.meaning.resolving import AskedBack, NotUnderstood
+from agents.offline.plan import Col, Condition, Filter, Function, Group, Measure
 from agents.offline.reading.reader import Ranking, Reader
 from agents.offline.reading.take_measures import is_key
 
@@ -60,20 +61,32 @@ def _kind(r: Reader, by: Col) -> _Kind | None:
     return _Kind(column, r.naming.say_column(column.table, column.name))
 
 
+def refuse_never(r: Reader, filters: Sequence[Filter]) -> None:
+    """Decline "which customers never bought tea" of lines of sales: a line of something else does not tell."""
+    only = r.columns[0] if len(r.columns) == 1 and not (r.subject_named or r.measures) else None
+    if only is None or r.lexicon.column(only).kind != "text" or not _rows_for_each(r, only, _REPEATED):
+        return
+    other = any(isinstance(f, Condition) and f.operator == "!=" and f.column != only for f in filters)
+    if other and any(i.kind == "not" for i in r.items):
+        kinds = r.naming.many(r.naming.say_column(only.table, only.name))
+        raise NotUnderstood(f"I cannot tell yet which {kinds} have no such row at all: ask for a number per value.")
+
+
 def _rows_for_each(r: Reader, column: Col, enough: int) -> bool:
     rows, distinct = r.lexicon.table(column.table).row_count, r.lexicon.column(column).distinct
     return bool(rows and distinct) and (rows or 0) >= enough * (distinct or 0)
 
 
 def _function(r: Reader, ranking: Ranking, by: Col, kind: _Kind) -> Function | None:
+    if r.lexicon.column(by).kind != "number":
+        return ("max" if ranking.descending else "min") if ranking.limit != 1 else None
     words = set(r.naming.column(by.table, by.name))
-    several = ranking.limit != 1
     tied = bool(GRADES & words or not NOT_ADDED & words) and _rows_for_each(r, by, _TIED)
-    if ranking.word in _TOTALS and not NOT_ADDED & words and r.lexicon.column(by).kind == "number":
+    if ranking.word in _TOTALS and not NOT_ADDED & words:
         return "sum"
-    if ranking.word in _TOTALS | _UNCLEAR or (tied and r.lexicon.column(by).kind == "number"):
+    if ranking.word in _TOTALS | _UNCLEAR or tied:
         raise AskedBack(_which(r, by, kind, added=not NOT_ADDED & words), by)
-    return ("max" if ranking.descending else "min") if several else None
+    return ("max" if ranking.descending else "min") if ranking.limit != 1 else None
 
 
 def _which(r: Reader, by: Col, kind: _Kind, added: bool) -> str:

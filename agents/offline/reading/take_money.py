@@ -210,13 +210,25 @@ def sold_of(r: Reader, measure: Measure) -> Measure:
         return daily
     if any(i.kind == "not" for i in r.items) or PEOPLE & set(r.naming.table(measure.table)):
         return measure
-    if measure.function != "count" or not any(i.kind == "verb" and i.stem in SOLD for i in r.items):
+    if not any(i.kind == "verb" and i.stem in SOLD for i in r.items):
         return measure
-    pieces = r.resolver.pieces(measure.table)
+    pieces = r.resolver.pieces(measure.table) if measure.function == "count" else None
+    pieces = pieces or _pieces_of_lines(r, measure)
     if pieces is None:
         return measure
     r.assumptions.append(f"What was sold is the sum of {pieces.table}.{pieces.column}.")
     return pieces
+
+
+def _pieces_of_lines(r: Reader, measure: Measure) -> Measure | None:
+    """Return how many pieces one flat file's lines sold: "how many mugs did we sell", but not how many lines."""
+    quantity, things = r.resolver.quantity(measure.table), {"product", "item", "article", "good"}
+    if quantity is None or r.subject_named or measure.function not in {"count", "distinct"}:
+        return None
+    if measure.column is not None and not things & set(r.naming.column(measure.table, measure.column)):
+        return None
+    flat = len(r.lexicon.catalog.tables) == 1 and r.resolver.money_of(measure.table) is not None
+    return Measure("sum", measure.table, quantity) if flat and not any(i.kind == "distinct" for i in r.items) else None
 
 
 def is_added(r: Reader, column: Col) -> bool:

@@ -309,9 +309,31 @@ def _describes(r: Reader, column: Col) -> bool:
         after = r.peek(ahead)  # "active and verified members"
     if after is not None and after.kind == "name" and r.resolver.table(after) == column.table:
         return True
-    after = r.peek()
+    after, this = r.peek(), r.peek(-1)
+    if this is not None and (_is_before_kind(r, this, after, column) or _is_after_kind(r, this, before, column)):
+        return True
     described = before is not None and before.kind == "name" and r.resolver.table(before) == column.table
     return described and not r.columns and (after is None or after.kind not in {"and", "of"})
+
+
+def _is_before_kind(r: Reader, this: Item, after: Item | None, column: Col) -> bool:
+    """Whether a participle stands before what one flat file's rows are of: "returned items", "returned sales"."""
+    if after is None or not _is_participle(r, this) or not r.touches(this, after) or after.values:
+        return False
+    of_rows = after.kind == "name" and any(m.table == column.table and m.col != column for m in after.columns)
+    return of_rows or r.resolver.is_money(after.text)
+
+
+def _is_after_kind(r: Reader, this: Item, before: Item | None, column: Col) -> bool:
+    """Whether a participle says what happened to the things that are asked for: "which products were returned"."""
+    if before is None or r.asked != "which" or not _is_participle(r, this) or r.next_is("and", "of"):
+        return False
+    shown = before.kind == "name" and len(r.columns) == 1 and r.columns[0] != column
+    return shown and any(m.col == r.columns[0] for m in before.columns)
+
+
+def _is_participle(r: Reader, this: Item) -> bool:
+    return len(r.lexicon.catalog.tables) == 1 and this.text.lower().endswith("ed")
 
 
 def _is_flag(r: Reader, item: Item, column: Col) -> bool:

@@ -255,9 +255,12 @@ def _rank_by_column(r: Reader, ranking: Ranking, column: Col, adjective: str, it
 
 
 def _ranks_rows(r: Reader) -> bool:
-    """Whether a table's rows follow directly: "highest rated movie", "top 3 highest rating TV series"."""
+    """Whether a table's rows follow directly, or a kind of them: "highest rated movie", "best rated driver"."""
     item = r.peek()
-    return item is not None and item.kind == "name" and r.resolver.table(item) is not None
+    if item is None or item.kind != "name":
+        return False
+    kind = r.resolver.column(item, r.context) if item.columns and not item.values else None
+    return r.resolver.table(item) is not None or (kind is not None and r.lexicon.column(kind).kind == "text")
 
 
 def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> None:
