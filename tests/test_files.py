@@ -76,6 +76,16 @@ async def test_bytes_that_are_no_utf8_are_read_as_windows_wrote_them_and_the_oth
     assert rows == [("Müller",), ("Köln €",)]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+@pytest.mark.parametrize(
+    "ends", [("\n", "\r\n", "\r\n"), ("\r\n", "\r\n", "\n"), ("\r\n", "\n", ""), ("\r", "\r", "\n"), ("\r", "\r", "\r")]
+)
+async def test_lines_may_end_in_several_ways(tmp_path: Path, encoding: str, ends: tuple[str, str, str]) -> None:
+    lines = ("ä,note", '1,"two\nlines"', "2,one")
+    _, rows = await read(tmp_path, "appended.csv", "".join(map("".join, zip(lines, ends, strict=True))), encoding)
+    assert rows == [(1, "two\nlines"), (2, "one")]
+
+
 async def test_utf16_without_a_mark_is_known_by_its_zeros(tmp_path: Path) -> None:
     _, rows = await read(tmp_path, "a.tsv", "id\tname\r\n1\tÄnne\r\n", "utf-16-be")
     assert rows == [(1, "Änne")]

@@ -30,7 +30,7 @@ _YEAR = re.compile(r"(19|20)\d\d")
 
 @dataclass(frozen=True)
 class Text:
-    """A file in UTF-8, and how to read it."""
+    """A file in UTF-8 with line ends of one kind, and how to read it."""
 
     path: Path
     delimiter: str
@@ -52,12 +52,12 @@ codecs.register_error("quaestor-windows", _from_windows)
 
 
 def read_text(file: Path, spare: Path) -> Text:
-    """Return how to read the file; where it is no plain UTF-8, it is written anew to `spare` in UTF-8.
+    """Return how to read the file; what is no UTF-8, or ends its lines in two ways, is written anew to `spare`.
 
     Raises DatabaseUnavailable where it holds no text, no row, or nothing but a header.
     """
     encoding = _encoding(file)
-    is_plain = encoding == "utf-8" and _is_utf8(file)
+    is_plain = encoding == "utf-8" and _is_plain(file)
     if not is_plain:
         _write_anew(file, spare, encoding)
     path = file if is_plain else spare
@@ -86,22 +86,29 @@ def _encoding(file: Path) -> str:
     raise DatabaseUnavailable(f"{file.name} holds no text. Save it as CSV in UTF-8, and name that file.")
 
 
-def _is_utf8(file: Path) -> bool:
+def _is_plain(file: Path) -> bool:
+    """Whether it is UTF-8 with line ends of one kind: with two, DuckDB takes the file for no CSV."""
     decoder = codecs.getincrementaldecoder("utf-8")()
+    both = lines = returns = 0
     try:
         with file.open("rb") as opened:
             while piece := opened.read(_PIECE):
+                if piece.endswith(b"\r"):
+                    piece += opened.read(1)
+                both += piece.count(b"\r\n")
+                lines += piece.count(b"\n")
+                returns += piece.count(b"\r")
                 decoder.decode(piece)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
-    return True
+    return [both > 0, lines > both, returns > both].count(True) <= 1
 
 
 def _write_anew(file: Path, spare: Path, encoding: str) -> None:
     errors = "replace" if encoding.startswith("utf-16") else "quaestor-windows"
     with (
-        file.open(encoding=encoding, errors=errors, newline="") as read,
+        file.open(encoding=encoding, errors=errors) as read,
         spare.open("w", encoding="utf-8", newline="") as written,
     ):
         while piece := read.read(_PIECE):
