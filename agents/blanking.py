@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 import sqlglot
 from sqlglot.errors import TokenError
+from sqlglot.tokenizer_core import TokenType
 
 from tools.catalog import Dialect
 
@@ -95,12 +96,16 @@ def blank_complaint(text: str, sql: str, names: Collection[str]) -> str:
 
 
 def _parts(sql: str, dialect: Dialect, names: Collection[str]) -> Iterator[str]:
+    number_ends = -1
     for token in sqlglot.tokenize(sql, read=dialect):
         part = sql[token.start : token.end + 1]
         quoted = _QUOTED.fullmatch(part)
         is_name = part in names or (quoted is not None and quoted[1] in names)
         is_text = "STRING" in token.token_type.name
-        yield part if not is_text and (is_name or _BARE.fullmatch(part) or _MARK.fullmatch(part)) else BLANK
+        # Of 0xFF, not every dialect's tokens know that it is one number.
+        is_bare = _BARE.fullmatch(part) and token.start != number_ends
+        yield part if not is_text and (is_name or is_bare or _MARK.fullmatch(part)) else BLANK
+        number_ends = token.end + 1 if token.token_type is TokenType.NUMBER else -1
 
 
 def _words(text: str) -> set[str]:

@@ -16,6 +16,12 @@ from tools.catalog import Dialect
         ("postgres", "SELECT 7_310_000, b::date, _id FROM t", "SELECT ? ? , b :: date , ? FROM t"),
         ("mysql", r"SELECT 'it\'s ZQX', `a` FROM t WHERE b = N'ZQX'", "SELECT ? , `a` FROM t WHERE b = ?"),
         ("duckdb", "SELECT DATE '1931-03-07', a FROM t", "SELECT DATE ? , a FROM t"),
+        (
+            "duckdb",
+            "SELECT 0x7310AB, 0b11, round(a, 2) FROM t LIMIT 5",
+            "SELECT ? ? , ? ? , round ( a , ? ) FROM t LIMIT ?",
+        ),
+        ("postgres", "SELECT 0o7310 FROM t", "SELECT ? ? FROM t"),
         ("sqlite", "SELECT 'ZQX", ""),
     ],
 )
