@@ -59,11 +59,11 @@ class Joined:
                 pass
         return came[1]
 
-    async def send(self, words: str, type: str = "user_message") -> str:
+    async def send(self, words: str, type: str = "user_message", event: str = "client_message") -> str:
         """Send a message as a page does, and return its id."""
         message = {"id": str(uuid.uuid4()), "threadId": "", "name": "User", "type": type, "output": words}
         message["createdAt"] = datetime.now(UTC).isoformat()
-        await self.socket.emit("client_message", {"message": message, "fileReferences": []})
+        await self.socket.emit(event, {"message": message, "fileReferences": []})
         return message["id"]
 
 
