@@ -189,3 +189,21 @@ async def test_what_was_returned_is_the_lines_of_which_that_is_so(sales: Flat) -
         assert "Returned = 'yes'" in sql, question
         assert "GROUP BY Returned" not in sql, question
     assert await sales.rows("returned sales") == ((sum(line[6] for line in SALES if line[8] == "yes"),),)
+
+
+async def test_the_biggest_sale_is_one_line_and_the_highest_revenue_none(sales: Flat) -> None:
+    sql = sales.sql("biggest sale ever")
+    assert sql.startswith('SELECT "Date", Shop, Product')
+    assert "ORDER BY Amount DESC LIMIT 1" in sql
+    assert sales.refused("highest revenue").startswith("I did not understand what to rank")
+
+
+async def test_no_tip_is_one_of_zero_or_none_within_the_period_that_is_said(trips: Flat) -> None:
+    without = [t for t in TRIPS if not t[TIP]]
+    in_october = [t for t in without if t[0].month == 10]
+    assert await trips.rows("how many trips had no tip") == ((len(without),),)
+    assert await trips.rows("how many trips without a tip last month") == ((len(in_october),),)
+    assert await trips.rows("how many trips have a tip") == ((len(TRIPS) - len(without),),)
+    october = sum(t[0].month == 10 for t in TRIPS)
+    assert await trips.rows("how many trips had a tip last month") == ((october - len(in_october),),)
+    assert "No tip means that it is 0 or missing." in trips.told("how many trips had no tip")

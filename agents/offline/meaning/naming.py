@@ -85,6 +85,15 @@ class Naming:
         """Return the columns that a person would call a row by: its name, or first and last name; never empty."""
         return self._labels[table]
 
+    def is_nameless(self, table: str) -> bool:
+        """Whether rows without a key have no name either, as what stands for them is the same in many of them."""
+        found = next(t for t in self._catalog if t.name == table)
+        first, *more = self._labels[table]
+        column = found.column(first)
+        distinct = column.distinct if column is not None else None
+        repeats = bool(distinct and found.row_count) and 2 * (distinct or 0) <= (found.row_count or 0)
+        return self._keys[table] is None and not found.primary_key and not more and repeats
+
     def home(self, column: str) -> str:
         """Return the table that a column name shared by several tables comes from."""
         return self._homes[column.lower()]

@@ -12,20 +12,7 @@ from agents.offline.plan import Col, Measure
 from tools.catalog import Column
 
 _NOT_EVENTS = frozenset(
-    {
-        "birth",
-        "born",
-        "created",
-        "updated",
-        "modified",
-        "due",
-        "expiry",
-        "expire",
-        "end",
-        "termination",
-        "deleted",
-        "timestamp",
-    }
+    "birth born created updated modified due expiry expire end termination deleted timestamp".split()
 )
 """Words of dates that say when a row was kept or ends, not when the thing happened."""
 _MONEY_COLUMNS = tuple(
@@ -228,14 +215,14 @@ class Resolver:
         """Return what stands for a row in a list: its name, or what is known of it where it has none."""
         naming, columns = self.lexicon.naming, self.lexicon.table(table).columns
         label = naming.label(table)
-        nameless = (label == (naming.key(table),) or self._names_nothing(table, label)) and len(columns) <= _WIDE
+        nameless = (label == (naming.key(table),) or naming.is_nameless(table)) and len(columns) <= _WIDE
         return tuple(Col(table, name) for name in ([c.name for c in columns] if nameless else label))
 
-    def _names_nothing(self, table: str, label: tuple[str, ...]) -> bool:
-        """Whether rows without a key have no name either, as what stands for it is the same in many of them."""
-        found, column = self.lexicon.table(table), self.lexicon.column(Col(table, label[0]))
-        repeats = bool(column.distinct and found.row_count) and 2 * (column.distinct or 0) <= (found.row_count or 0)
-        return self.lexicon.naming.key(table) is None and not found.primary_key and len(label) == 1 and repeats
+    def holds_zero(self, col: Col) -> bool:
+        """Whether a column of amounts says 0 where there was none, as its samples show."""
+        return self.is_numeric(col) and any(
+            _is_number_text(s) and not float(s) for s in self.lexicon.column(col).samples
+        )
 
     def price(self, table: str, only: bool = False) -> Col | None:
         """Return the column of a price, the `only` one or the first."""

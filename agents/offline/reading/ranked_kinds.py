@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.offline.english.vocabulary import GRADES, NOT_ADDED
+from agents.offline.english.words import stem
 from agents.offline.meaning.resolving import AskedBack, NotUnderstood
 from agents.offline.plan import Col, Condition, Filter, Function, Group, Measure
 from agents.offline.reading.reader import Ranking, Reader
@@ -31,6 +32,7 @@ def rank_kinds(r: Reader) -> None:
     ranking = r.ranking
     by = ranking.by if ranking is not None else None
     if ranking is None or not isinstance(by, Col):
+        _rank_lines(r)
         return
     kind = _kind(r, by)
     if kind is None:
@@ -43,6 +45,21 @@ def rank_kinds(r: Reader) -> None:
     r.columns = [c for c in r.columns if c not in (kind.column, by)]
     r.groups.append(Group(kind.column.table, kind.column.name))
     ranking.by = Measure(function, by.table, by.name)
+
+
+def _rank_lines(r: Reader) -> None:
+    """Rank the rows themselves by "the biggest sale", where nothing tells them apart that could be added up."""
+    ranking, bare = r.ranking, not (r.columns or r.groups or r.measures or r.having)
+    by = ranking.by if ranking is not None else None
+    if ranking is None or not isinstance(by, Measure) or not bare or not r.naming.is_nameless(r.subject):
+        return
+    said = stem(by.said)  # a sale is a line of sales, the revenue is none
+    row = any(said == stem(word) for word in r.naming.table(r.subject))
+    one = by.table == r.subject and by.column is not None and by.times is None
+    if not (row and one) or ranking.word in _TOTALS | _UNCLEAR or by.column is None:
+        what = r.naming.say_table(r.subject)
+        raise NotUnderstood(f"I did not understand what to rank: the {what} have no names, say by which column.")
+    ranking.by, r.subject_named = Col(by.table, by.column), True
 
 
 def _of(function: Function) -> str:

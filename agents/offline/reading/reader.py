@@ -183,7 +183,9 @@ class Reader:
                 what = self.naming.say_column(self.pending.table, self.pending.name)
                 raise NotUnderstood(f"I did not understand what the {what} should be.")
             if self.measures and not self.scope.negated and self.pending.table == self.measures[0].table:
-                self.scope.filters.append(Condition(self.pending, "not null"))  # "how many members have an email"
+                some = self.resolver.holds_zero(self.pending) and len(self.lexicon.catalog.tables) == 1
+                held = Condition(self.pending, ">", (0,)) if some else Condition(self.pending, "not null")
+                self.scope.filters.append(held)  # "how many members have an email", "how many trips had a tip"
             elif self.scope.negated and not self.scope.filters:
                 self.scope.filters.append(Condition(self.pending, "not null"))
             else:

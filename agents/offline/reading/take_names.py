@@ -229,6 +229,8 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
             return
         if item.held and r.measures:
             r.pending, r.head = column, False
+            if r.next_is("period") and r.lexicon.column(column).kind != "date":
+                r.settle()  # "had a tip last month": the month is when, not what the tip is compared with
             return
         _show(r, item, column)
         return

@@ -9,7 +9,7 @@ from agents.offline.english.vocabulary import PEOPLE
 from agents.offline.english.words import split
 from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import Meaning
-from agents.offline.plan import Col, Condition, During, Related
+from agents.offline.plan import AnyOf, Col, Condition, During, Related
 from agents.offline.reading.reader import Reader
 
 _DUE = frozenset({"due", "deadline"})
@@ -165,7 +165,8 @@ def take_without(r: Reader) -> bool:
     whole = max((m.score for m in item.tables), default=0.0)
     if len(chosen) != 1 or whole > best or r.resolver.yes(chosen[0]) is not None:
         return False
-    if r.lexicon.column(chosen[0]).kind == "number" and not _is_key(r, chosen[0]):
+    number = r.lexicon.column(chosen[0]).kind == "number" and not _is_key(r, chosen[0])
+    if number and len(r.lexicon.catalog.tables) != 1:
         return False
     after = r.peek(1)
     if after is not None and after.kind == "name" and r.touches(item, after):
@@ -173,7 +174,12 @@ def take_without(r: Reader) -> bool:
     if after is not None and (after.values or after.kind in {"compare", "number", "comparative", "like", "verb"}):
         return False
     r.take()
-    r.compare(chosen[0], "null")
+    if number and r.resolver.holds_zero(chosen[0]):
+        what = r.naming.say_column(chosen[0].table, chosen[0].name)
+        r.assumptions.append(f"No {what} means that it is 0 or missing.")
+        r.add(AnyOf((Condition(chosen[0], "null"), Condition(chosen[0], "=", (0,)))))
+    else:
+        r.compare(chosen[0], "null")
     return True
 
 
