@@ -217,6 +217,19 @@ class QuietServer(uvicorn.Server):
 
     _wake: Callable[[], object] | None = None
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start; a signal ends that, too: a file may be read for minutes, and nobody is served yet."""
+        starting = asyncio.current_task()
+        assert starting is not None
+        self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, starting.cancel)
+        try:
+            await super().startup(sockets)
+        except asyncio.CancelledError:
+            logging.getLogger("uvicorn.error").disabled = True  # It would tell how each part ends with a traceback.
+            raise
+        finally:
+            self._wake = None
+
     async def main_loop(self) -> None:
         woken = asyncio.Event()
         self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, woken.set)
@@ -242,7 +255,8 @@ def main() -> None:
     except SettingsInvalid as error:
         sys.exit(str(error))
     allow_files()
-    QuietServer(config).run(sockets=[listening])
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):  # Stopped while it started.
+        QuietServer(config).run(sockets=[listening])
 
 
 if __name__ == "__main__":

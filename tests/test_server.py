@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +25,8 @@ import server
 from errors import SettingsInvalid
 from server import check_exposure, configure
 from settings import Settings
+from tests.ports import kept_port
+from tools.files import Database
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -146,3 +150,26 @@ def test_as_many_files_may_be_open_as_the_machine_allows() -> None:
     few = _files_allowed(256, 1_000)
     assert few.stdout.split() == ["1000", "1000"]
     assert "Only 1000 files may be open: past 450 people at once some are turned away." in few.stderr
+
+
+def test_a_signal_ends_a_start_that_still_reads_a_file(tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_text("a,b\n1,2\n")
+    database = Database.of(str(tmp_path / "sales.csv"), tmp_path / "home")
+    database.folder.mkdir(parents=True)
+    settings = {
+        "QUAESTOR_DATABASE_URL": str(tmp_path / "sales.csv"),
+        "QUAESTOR_HOME": str(tmp_path / "home"),
+    }
+    with kept_port() as port, (database.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # So the import waits for ever.
+        command = [sys.executable, str(ROOT / "server.py")]
+        environment = os.environ | settings | {"QUAESTOR_PORT": str(port)}
+        with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE) as process:
+            assert process.stderr is not None
+            assert b"Reading sales.csv" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            try:
+                _, said = process.communicate(timeout=30)
+            finally:
+                process.kill()
+    assert b"Traceback" not in said
