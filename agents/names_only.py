@@ -93,8 +93,12 @@ class NamesOnlyGuardrails:
 
     async def judge(self, question: Question) -> None:
         """See agents.parts.Guardrails."""
+        shown = await asyncify(self._shown)(question) if question.turns else question
+        await self._guardrails.judge(shown)
+
+    def _shown(self, question: Question) -> Question:
         turns = tuple(_without_sql(turn, self._dialect, self._names) for turn in question.turns)
-        await self._guardrails.judge(replace(question, turns=turns))
+        return replace(question, turns=turns)
 
 
 class NamesOnlySuggester:
