@@ -438,7 +438,7 @@ async def test_a_chart_of_many_rows_is_chosen_beside_the_event_loop(
 ) -> None:
     threads: list[threading.Thread] = []
 
-    def noting(question: str, rows: Rows, wish: None) -> None:
+    def noting(question: str, rows: Rows, wish: None, today: date) -> None:
         threads.append(threading.current_thread())
 
     monkeypatch.setattr(agents.ask, "choose_chart", noting)
