@@ -170,9 +170,11 @@ async def test_the_longest_or_dearest_trip_is_a_row_shown_whole_and_no_date(trip
 
 
 async def test_who_never_did_is_declined_where_rows_tell_only_who_did(trips: Flat) -> None:
-    assert trips.refused("which drivers were not in Bonn") == (
-        "I cannot tell yet which drivers have no such row at all: ask for a number per value."
-    )
+    for question in ("which drivers were not in Bonn", "which drivers never had a tip"):
+        assert trips.refused(question) == (
+            "I cannot tell yet which drivers have no such row at all: ask for a number per value."
+        )
+    assert "Rating IS NULL" in trips.sql("which trips have no rating")
 
 
 async def test_how_many_things_were_sold_is_the_sum_of_their_quantities_not_the_lines(sales: Flat) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agents.offline.english.vocabulary import GRADES, NOT_ADDED
 from agents.offline.english.words import stem
 from agents.offline.meaning.resolving import AskedBack, NotUnderstood
-from agents.offline.plan import Col, Condition, Filter, Function, Group, Measure
+from agents.offline.plan import AnyOf, Col, Condition, Filter, Function, Group, Measure
 from agents.offline.reading.reader import Ranking, Reader
 from agents.offline.reading.take_measures import is_key
 
@@ -83,7 +83,8 @@ def refuse_never(r: Reader, filters: Sequence[Filter]) -> None:
     only = r.columns[0] if len(r.columns) == 1 and not (r.subject_named or r.measures) else None
     if only is None or r.lexicon.column(only).kind != "text" or not _rows_for_each(r, only, _REPEATED):
         return
-    other = any(isinstance(f, Condition) and f.operator == "!=" and f.column != only for f in filters)
+    said = [f for f in filters if isinstance(f, AnyOf) or (isinstance(f, Condition) and f.column != only)]
+    other = any(isinstance(f, AnyOf) or f.operator in {"!=", "null"} for f in said)
     if other and any(i.kind == "not" for i in r.items):
         kinds = r.naming.many(r.naming.say_column(only.table, only.name))
         raise NotUnderstood(f"I cannot tell yet which {kinds} have no such row at all: ask for a number per value.")
