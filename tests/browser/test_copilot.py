@@ -169,11 +169,11 @@ async def test_what_a_page_tells_the_chat_beside_questions_is_not_shown_as_if_qu
 ) -> None:
     async with opened(browser, f"{offline.url}/public/copilot.html", offline.url) as page:
         chat = await _open(page)
-        before = await chat.answers.count()
+        await expect(chat.answers).to_have_count(1)  # The greeting.
         await page.evaluate("sendChainlitMessage({ type: 'system_message', output: 'They look at Canal House.' })")
         await page.evaluate("sendChainlitMessage({ type: 'user_message', output: 'How many stores are there?' })")
         await chat.answer()
-        await expect(chat.answers).to_have_count(before + 1)
+        await expect(chat.answers).to_have_count(2)
         await expect(page.get_by_text("They look at Canal House.")).to_have_count(0)
 
 
