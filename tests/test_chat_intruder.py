@@ -21,8 +21,6 @@ from tests.login_fixture import Joined, joined
 from tests.web_fixture import small_shop
 
 QUESTION = "Which product has the highest price?"
-TOLD: tuple[Any, ...] = (None, "", 7, [], {}, {"message": None}, {"message": {"id": 7}})
-"""What no page tells with an event."""
 MADE_IN = ("User", "Thread", "Step", "Element", "Feedback")
 
 
@@ -232,35 +230,3 @@ async def test_what_has_no_type_at_all_ends_nothing(bob: httpx.AsyncClient) -> N
         await page.send(QUESTION)
         assert (await page.until("first_interaction"))["interaction"] == QUESTION
         await page.until("task_end")
-
-
-async def test_a_page_that_breaks_off_while_it_comes_takes_over_nothing_from_itself(
-    bob: httpx.AsyncClient, served: Served
-) -> None:
-    before = len(served.log.read_text())
-    for milliseconds in range(0, 40, 2):
-        async with joined(bob, thread=str(uuid.uuid4()), breaks_off=True):
-            await asyncio.sleep(milliseconds / 1_000)
-    async with joined(bob):
-        assert "Traceback" not in served.log.read_text()[before:]
-
-
-async def test_what_no_page_sends_is_a_line_in_the_log(bob: httpx.AsyncClient, served: Served) -> None:
-    before = len(served.log.read_text())
-    async with joined(bob) as page:
-        for event in ("client_message", "edit_message", "chat_settings_change", "audio_chunk", "message_favorite"):
-            for told in TOLD:
-                await page.socket.emit(event, told)
-        await page.send("Which product has the lowest price?")
-        await page.until("task_end")
-    logged = served.log.read_text()[before:]
-    assert "a page sent a client_message that no page sends" in logged
-    assert "Traceback" not in logged
-
-
-async def test_a_changed_question_that_the_server_has_forgotten_is_asked_anew(bob: httpx.AsyncClient) -> None:
-    async with joined(bob) as page:
-        await page.send("Which product has the lowest price?", event="edit_message")
-        async with asyncio.timeout(30):
-            while "has the lowest price" not in str(await page.events.get()):
-                pass
