@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -15,11 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import psycopg
 import pymysql
 import pytest
 
 from tests.ports import kept_port
 
+ROOT = Path(__file__).parent.parent
 PASSWORD = "p@ss:w/rd"
 """Needs escaping in a URL, and must never turn up in a message."""
 
@@ -41,6 +45,17 @@ def postgres_url() -> Iterator[str]:
             server.cleanup()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def new_history(postgres_url: str) -> str:
+    """The URL of a new database on that server, with the schema of a history that deploy/ ships."""
+    name = f"history_{secrets.token_hex(4)}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    url = re.sub(r"/postgres(?=\?|$)", f"/{name}", postgres_url)
+    with psycopg.connect(url) as connection:
+        connection.execute((ROOT / "deploy" / "history.sql").read_text())
+    return url
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -16,8 +15,9 @@ import pytest
 from psycopg.rows import dict_row
 from socketio.exceptions import ConnectionError as NotLetIn
 
-from tests.browser.conftest import ROOT, Served, serve
+from tests.browser.conftest import Served, serve
 from tests.login_fixture import Joined, joined
+from tests.servers import ROOT, new_history
 from tests.web_fixture import small_shop
 
 QUESTION = "Which product has the highest price?"
@@ -27,12 +27,7 @@ MADE_IN = ("User", "Thread", "Step", "Element", "Feedback")
 @pytest.fixture(scope="module")
 def history(postgres_url: str) -> str:
     """The URL of a history that only these tests write."""
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE intruded")
-    url = re.sub(r"/postgres(?=\?|$)", "/intruded", postgres_url)
-    with psycopg.connect(url) as connection:
-        connection.execute((ROOT / "deploy" / "history.sql").read_text())
-    return url
+    return new_history(postgres_url)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import secrets
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import ROOT, copied_home, serve
+from tests.browser.conftest import copied_home, serve
+from tests.servers import new_history
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -22,13 +22,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 @pytest.fixture
 def history_url(postgres_url: str) -> str:
     """A database of its own with the schema that deploy/ ships."""
-    name = f"history_{secrets.token_hex(4)}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    url = re.sub(r"/postgres(?=\?|$)", f"/{name}", postgres_url)
-    with psycopg.connect(url) as connection:
-        connection.execute((ROOT / "deploy" / "history.sql").read_text())
-    return url
+    return new_history(postgres_url)
 
 
 async def test_a_conversation_can_be_taken_up_again_with_its_evidence(
