@@ -23,6 +23,7 @@ from chat.greeting import greeting, log_line
 from chat.heard import hear_questions
 from chat.login import ask_for_password, ensure_secret
 from chat.presence import attend, leave
+from chat.ratings import rate_own_only
 from chat.reviewing import TOO_OLD, Keeps, Reviewers, save
 from chat.steps import steps_shown
 from errors import AskError, SettingsInvalid
@@ -64,6 +65,7 @@ config.project.allow_origins[:] = settings.allow_origins
 
 desk = desk_of(settings)
 hear_questions()
+rate_own_only()
 
 
 @cl.on_app_startup

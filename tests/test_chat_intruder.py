@@ -104,6 +104,7 @@ def requests_for(anns: Anns) -> list[tuple[str, str, dict[str, Any] | None]]:
         ("PUT", "/project/thread", {"threadId": anns.id, "name": "mine"}),
         ("PUT", "/project/thread/share", {"threadId": anns.id, "isShared": True}),
         ("DELETE", "/project/thread", {"threadId": anns.id}),
+        ("PUT", "/feedback", {"feedback": {"forId": anns.step["id"], "value": 0}, "sessionId": anns.session}),
         ("PUT", "/project/element", {"element": element, "sessionId": anns.session}),
         ("DELETE", "/project/element", {"element": element, "sessionId": anns.session}),
         ("POST", "/project/action", {"sessionId": anns.session, "action": {**action, "forId": anns.step["id"]}}),
@@ -136,6 +137,35 @@ async def test_who_knows_its_address_writes_no_element_into_anothers_conversatio
         answer = await bob.put("/project/element", json={"element": element, "sessionId": own})
         assert answer.status_code == 404
         assert everything(history) == before
+
+
+async def test_a_person_rates_their_own_answers_and_nobody_changes_a_rating_of_anothers(
+    anns: Anns, bob: httpx.AsyncClient, history: str
+) -> None:
+    rating = {"forId": anns.step["id"], "value": 1, "comment": "right"}
+    given = await anns.client.put("/feedback", json={"feedback": rating, "sessionId": anns.session})
+    assert given.status_code == 200
+    id = given.json()["feedbackId"]
+    before = everything(history)
+    assert [kept["comment"] for kept in before["Feedback"]] == ["right"]
+    own = str(uuid.uuid4())
+    async with joined(bob, own) as page:
+        await page.send(QUESTION)
+        thread = (await page.until("first_interaction"))["thread_id"]
+        await page.until("task_end")
+        step = (await _kept(bob, thread))["steps"][0]["id"]
+        before = everything(history)
+        for forged in (
+            {"forId": step, "id": id, "value": 0, "comment": "mine now"},
+            {"forId": anns.step["id"], "value": 0},
+            {"forId": str(uuid.uuid4()), "value": 0},
+        ):
+            answer = await bob.put("/feedback", json={"feedback": forged, "sessionId": own})
+            assert answer.status_code == 404
+        assert (await bob.request("DELETE", "/feedback", json={"feedbackId": id})).status_code == 404
+        assert everything(history) == before
+    assert (await anns.client.request("DELETE", "/feedback", json={"feedbackId": id})).status_code == 200
+    assert everything(history)["Feedback"] == []
 
 
 @pytest.mark.parametrize("known", ["session", "thread"])
