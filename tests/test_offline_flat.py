@@ -142,9 +142,7 @@ async def test_what_neither_adds_up_nor_differs_between_rows_is_asked_back(trips
 
 
 async def test_a_number_that_begins_a_follow_up_is_computed_and_no_filter(trips: Flat) -> None:
-    assert trips.refused("tips by vehicle type on weekends", MONTHLY) == (
-        "Say whether the total or the average tip by “vehicle type” is meant."
-    )
+    assert "SUM(Tip)" in trips.sql("tips by vehicle type on weekends", MONTHLY)
     assert "SUM(Tip)" in trips.sql("and tips by vehicle type?", MONTHLY)
     assert "IS NOT NULL" not in trips.sql("and tips by vehicle type?", MONTHLY)
     assert "AVG(Rating)" in trips.sql("and rating?", "average distance by driver")

@@ -226,6 +226,7 @@ OPERATORS: dict[str, dict[str, tuple[str, ...]]] = {
         "heavy": _phrases("how heavy"),
         "large": _phrases("how big | how large"),
         "expensive": _phrases("how expensive"),
+        "far": _phrases("how far"),
     },
     "worth": {
         "": _phrases("worth | valued at | costing | priced at"),

@@ -23,7 +23,7 @@ IRREGULAR: dict[str, str] = {
     "species": "species", "news": "news", "less": "less", "sales": "sale", "sale": "sale", "ages": "age",
     "aged": "age", "old": "old", "gross": "gross", "during": "during", "need": "need", "weigh": "weight",
     "weighs": "weight", "weighed": "weight", "taken": "tak", "took": "tak", "taught": "teach", "analyses": "analysis",
-    "goes": "go", "went": "go", "gone": "go", "lent": "lend",
+    "calories": "calorie", "goes": "go", "went": "go", "gone": "go", "lent": "lend",
     "criteria": "criterion", "media": "media", "shelves": "shelf", "lives": "liv",
 }  # fmt: skip
 
@@ -193,6 +193,10 @@ ADJECTIVES: dict[str, tuple[bool, tuple[str, ...]]] = {
     "busy": (True, ()),
     "paid": (True, ("salary", "pay")),
     "deep": (True, ("depth",)),
+    "far": (True, ("distance", "mileage")),
+    "warm": (True, ("temperature",)),
+    "hot": (True, ("temperature",)),
+    "cold": (False, ("temperature",)),
     "worth": (True, ("total", "amount", "value", "price")),
     "high": (True, ("height", "elevation")),
     "wide": (True, ("width",)),
@@ -209,7 +213,8 @@ SUPERLATIVES: dict[str, tuple[bool, str]] = {
     "lightest": (False, "light"), "tallest": (True, "tall"), "longest": (True, "long"), "shortest": (False, "short"),
     "fastest": (True, "fast"), "slowest": (False, "slow"), "richest": (True, "rich"), "latest": (True, "late"),
     "newest": (True, "new"), "earliest": (False, "early"), "deepest": (True, "deep"), "widest": (True, "wide"),
-    "busiest": (True, "busy"),
+    "busiest": (True, "busy"), "warmest": (True, "warm"), "hottest": (True, "hot"), "coldest": (False, "cold"),
+    "furthest": (True, "far"), "farthest": (True, "far"),
 }  # fmt: skip
 
 COMPARATIVES: dict[str, tuple[str, str]] = {
@@ -217,7 +222,8 @@ COMPARATIVES: dict[str, tuple[str, str]] = {
     "less": ("<", ""), "fewer": ("<", ""), "lower": ("<", ""), "smaller": ("<", "small"), "older": (">", "old"),
     "younger": ("<", "young"), "cheaper": ("<", "cheap"), "heavier": (">", "heavy"), "lighter": ("<", "light"),
     "taller": (">", "tall"), "longer": (">", "long"), "shorter": ("<", "short"), "faster": (">", "fast"),
-    "slower": ("<", "slow"), "better": (">", ""), "worse": ("<", ""), "richer": (">", "rich"),
+    "slower": ("<", "slow"), "better": (">", ""), "worse": ("<", ""), "warmer": (">", "warm"),
+    "hotter": (">", "hot"), "colder": ("<", "cold"), "richer": (">", "rich"),
 }  # fmt: skip
 
 MONEY_EARNED = frozenset("revenu sale turnov earn income incom proce spend money amount turnover profit margin".split())
@@ -233,6 +239,14 @@ NOT_ADDED = frozenset(
 
 ADDED = frozenset("amount total revenue quantity hour fine fee charge payment income turnover proceed sale".split())
 """Numbers that are added up where they are asked for by month or by kind."""
+
+FLOWS = frozenset(
+    """
+    calorie consumption credit debit deposit distance donation duration energy expense fare mileage minute outflow
+    inflow production rainfall spending step tip withdrawal
+    """.split()
+)
+"""Numbers that each row of a flat file adds to: what it holds of them by month is a total, which is then said."""
 
 COSTS = frozenset({"budget", "cost", "expense", "expenditure", "refund", "spend", "spending"})
 """Money that goes out, where the column is called so."""

@@ -30,6 +30,10 @@ class Item:
     """Whether "only" stands just before it."""
     stated: bool = False
     """Whether a form of "be" or "come" stands just before it."""
+    some: bool = False
+    """Whether "with a" or "with any" stands just before it."""
+    listed: bool = False
+    """Whether the question begins with "list": rows are to be shown, not what they come to."""
     position: int = 0
     """The number of its first word in the question."""
     values: tuple[Meaning, ...] = ()

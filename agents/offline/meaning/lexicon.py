@@ -14,7 +14,7 @@ from agents.offline.english.words import Word, singular, split, stem
 from agents.offline.meaning.foreign import bent
 from agents.offline.meaning.joins import Joins
 from agents.offline.meaning.naming import Naming
-from agents.offline.meaning.units import units_of
+from agents.offline.meaning.units import unit_alone, units_of
 from agents.offline.plan import Col
 from tools.catalog import Catalog, Column, Table, Value
 
@@ -71,6 +71,8 @@ class Lexicon:
         self.naming = Naming(catalog)
         self.joins = Joins(catalog, self.naming)
         self.units = units_of(catalog)
+        self.is_flat = len(catalog.tables) == 1
+        """Whether all there is stands in one table, as in a file that somebody saved."""
         self._synonyms = _by_word(SYNONYMS)
         self._names: dict[str, list[_Entry]] = defaultdict(list)
         self._values: dict[str, list[_Entry]] = defaultdict(list)
@@ -248,6 +250,8 @@ class Lexicon:
         counted = re.match(r"how many (\w+)", column.description, re.IGNORECASE) if column.kind == "number" else None
         if counted:  # "How many people came in": people are what the column counts
             self._learn((counted[1].lower(),), Meaning(table.name, column.name, score=SYNONYM))
+        for phrase in unit_alone(self.catalog, column):
+            self._learn(phrase, Meaning(table.name, column.name, score=SYNONYM, length=len(phrase)))
         for phrase in _other_names(column.description, column.values):
             self._learn(phrase, Meaning(table.name, column.name, score=SYNONYM, length=len(phrase)))
         for word in _content(column.description):

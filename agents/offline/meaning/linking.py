@@ -26,7 +26,7 @@ from agents.offline.english.vocabulary import COMPARATIVES, CURRENCIES, MONEY_EA
 from agents.offline.english.words import Word, singular, split
 from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT, SYNONYM, Lexicon, Meaning
-from agents.offline.meaning.telling_words import ends_alike, is_act, is_verb, tells_which
+from agents.offline.meaning.telling_words import ends_alike, is_act, is_verb, tells_which, with_neighbours
 from agents.offline.meaning.units import unit_of, unit_said
 from tools.catalog import Value
 
@@ -73,12 +73,8 @@ def link(text: str, lexicon: Lexicon, found: Iterable[Value], today: date) -> Li
                 item, used, said = corrected
                 corrections.extend([(words[at].text, said)] if said else [])
         if item is not None:
-            held = any(w.stem == "hav" for w in words[max(0, at - 2) : at])
-            only = any(w.lower == "only" for w in words[max(0, at - 2) : at])
-            stated = at > 0 and words[at - 1].stem in {"be", "com", "get", "got"}
             item = replace(item, sentence=words[at].sentence, position=at, stem=words[at].stem)
-            item = replace(item, held=held, only=only, stated=stated)
-            items.append(item)
+            items.append(with_neighbours(item, words[:at]))
         at += used
     return Linked(tuple(items), tuple(corrections))
 
@@ -101,7 +97,8 @@ def _unit_at(words: Sequence[Word], at: int, lexicon: Lexicon, items: list[Item]
     used = unit_said([w.lower for w in words[at : at + 3]], lexicon.units)
     if not used and words[at].stem in CURRENCIES and before is not None and before.kind == "number":
         return 1
-    if not used or before is None or lexicon.names_at(words[at:]):
+    measured = before is not None and before.kind == "number" and lexicon.is_flat
+    if not used or before is None or (lexicon.names_at(words[at:]) and not measured):
         return 0
     kept = {unit_of(m.column or "") for m in before.columns} & lexicon.units
     if before.kind == "in" and before.text == "in":
@@ -291,7 +288,7 @@ def _named(rest: Sequence[Word], lexicon: Lexicon, extra: _Extra, noun: bool = F
     names = lexicon.names_at(rest)
     first = rest[0]
     if _is_noise(first):
-        names = []
+        names = [n for n in names if first.lower == "overall" and n[0] > 1]
     if (first.stem in LIGHT_VERBS and not is_verb(first) and not noun) or first.lower in NOUNS:
         names = [n for n in names if n[0] > 1 or n[1].score >= EXACT]
     names = [n for n in names if n[0] == 1 or not _is_noise(rest[n[0] - 1])]

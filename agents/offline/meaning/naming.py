@@ -91,7 +91,12 @@ class Naming:
         first, *more = self._labels[table]
         column = found.column(first)
         distinct = column.distinct if column is not None else None
-        repeats = bool(distinct and found.row_count) and 2 * (distinct or 0) <= (found.row_count or 0)
+        often = (
+            1 if column is not None and column.kind == "date" else 2
+        )  # two rows of one day are told apart by neither
+        repeats = bool(distinct and found.row_count) and often * (distinct or 0) <= (found.row_count or 0) - (
+            often == 1
+        )
         return self._keys[table] is None and not found.primary_key and not more and repeats
 
     def home(self, column: str) -> str:
@@ -151,8 +156,8 @@ class Naming:
     def _without_unit(self, name: str, words: tuple[str, ...]) -> tuple[str, ...]:
         """Return "rent" for `rent_eur`, "area" for `area_sqm`."""
         unit = unit_of(name)
-        said = tuple(map(singular, name_words(unit)))  # "m2" is read as two words
-        return words[: -len(said)] if unit and len(words) > len(said) and words[-len(said) :] == said else words
+        said = next((n for n in (1, 2) if unit and singular(unit) == singular("".join(words[-n:]))), 0)
+        return words[:-said] if said < len(words) and said else words  # "m2" and "kWh" are read as two words
 
     def _home(self, column: str) -> str:
         holders = [(t, c) for t in self._catalog for c in t.columns if c.name.lower() == column]

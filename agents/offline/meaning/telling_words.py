@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agents.offline.english.vocabulary import MONEY_EARNED
 from agents.offline.english.words import Word
@@ -32,6 +33,19 @@ def is_verb(word: Word) -> bool:
 def is_act(item: Item) -> bool:
     """Whether somebody does something that does not add up, as earning does."""
     return (item.kind == "verb" or item.text.lower().endswith("ed")) and item.stem not in _EARNING
+
+
+def with_neighbours(item: Item, before: Sequence[Word]) -> Item:
+    """Return the item with what the small words just before it say of it."""
+    last = [w.lower for w in before[-2:]]
+    return replace(
+        item,
+        held=any(w.stem == "hav" for w in before[-2:]),
+        only="only" in last,
+        stated=bool(before) and before[-1].stem in {"be", "com", "get", "got"},
+        some=last[:1] in (["with"], ["having"]) and last[1:] in (["a"], ["an"], ["any"], ["some"]),
+        listed=bool(before) and before[0].lower == "list",
+    )
 
 
 def tells_which(rest: Sequence[Word], before: Item | None, lexicon: Lexicon) -> bool:

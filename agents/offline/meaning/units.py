@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agents.offline.english.words import name_words
-from tools.catalog import Catalog
+from tools.catalog import Catalog, Column
 
 _SAID = {
     "eur euro euros": "eur | euro | euros",
@@ -29,7 +29,9 @@ _SAID = {
     "ms": "ms | millisecond | milliseconds",
     "sec secs seconds": "s | sec | second | seconds",
     "mins": "min | mins | minutes",
-    "celsius": "celsius | degrees celsius",
+    "min": "min | mins | minutes",
+    "celsius c": "celsius | degrees celsius | degrees | c",
+    "kcal": "kcal | kilocalories",
 }
 """The ends of names, and how people say that unit."""
 PHRASES = {
@@ -37,20 +39,47 @@ PHRASES = {
     for ends, said in _SAID.items()
     for end in ends.split()
 }
+_ONLY_OF = {"c": {"temperature", "temp"}, "min": {"duration", "time", "late", "delay", "length", "runtime"}}
+"""Ends that may be anything else, like the minimum, and what they are a unit of."""
+_SIGNS = {"eur": "€", "euro": "€", "euros": "€", "usd": "$", "gbp": "£", "chf": "CHF", "kwh": "kWh", "mwh": "MWh"}
+_SIGNS |= {"kw": "kW", "celsius": "°C", "c": "°C", "sqm": "m²", "m2": "m²", "mins": "min", "h": "h", "km": "km"}
+_SIGNS |= {unit: unit for unit in ("kg", "cm", "mm", "ml", "ms", "min", "kcal")}
+"""How a unit is written after the name of what is kept in it."""
 
 
 def unit_of(name: str) -> str:
     """Return the unit at the end of a column's name, "eur" of `rent_eur`; "" where there is none."""
     *before, last = name_words(name)
     whole = name.lower().rpartition("_")[2]  # the "m2" of an area is one word
-    if before and whole in PHRASES:
-        return whole
-    return last if before and last in PHRASES else ""
+    found = next((u for u in (whole, last) if before and u in PHRASES), "")
+    return found if _ONLY_OF.get(found, set(before)) & set(before) else ""
+
+
+def with_unit(words: str) -> str:
+    """Return a column's words with the unit that they end with in brackets: "fare (€)" for "fare eur"."""
+    *before, last = words.split()
+    if before and before[-1].lower() in _SIGNS and last.lower() in {"h", "km", "kg", "kwh"}:
+        per = f"{_SIGNS[before[-1].lower()]}/{_SIGNS[last.lower()]}"  # "Rate (€/h)"
+        return f"{' '.join(before[:-1])} ({per})" if before[:-1] else words
+    return f"{' '.join(before)} ({_SIGNS[unit]})" if (unit := unit_of("_".join((*before, last)))) in _SIGNS else words
 
 
 def units_of(catalog: Catalog) -> frozenset[str]:
     """Return the units that the numbers of a database are kept in."""
     return frozenset(unit_of(c.name) for t in catalog for c in t.columns if c.kind == "number") - {""}
+
+
+def kept_in(catalog: Catalog, said: str) -> tuple[str, str] | None:
+    """Return the table and the one column of a flat file that is kept in a unit: the distance for "km"."""
+    phrase, numbers = tuple(said.split()), [(t.name, c) for t in catalog for c in t.columns if c.kind == "number"]
+    found = [(table, c.name) for table, c in numbers if phrase and phrase in PHRASES.get(unit_of(c.name), ())]
+    return found[0] if len(catalog.tables) == 1 and len(found) == 1 else None
+
+
+def unit_alone(catalog: Catalog, column: Column) -> tuple[tuple[str, ...], ...]:
+    """Return how people say the unit of a flat file's number where no other is kept in it: "kilometres in May"."""
+    said = [p for p in PHRASES.get(unit_of(column.name), ()) if len(p[0]) > 1]
+    return tuple(p for p in said if column.kind == "number" and kept_in(catalog, " ".join(p)) is not None)
 
 
 def unit_said(words: Sequence[str], units: frozenset[str]) -> int:

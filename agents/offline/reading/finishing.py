@@ -27,7 +27,7 @@ from agents.offline.reading.refusing import (
 )
 from agents.offline.reading.take_acts import WHO_IS_MEANT
 from agents.offline.reading.take_events import keys_said, through_events
-from agents.offline.reading.take_money import brought_in, counted_daily, is_added
+from agents.offline.reading.take_money import brought_in, counted_daily, is_added, is_flow
 from agents.offline.reading.take_rankings import show_several
 from agents.offline.reading.take_whom import show_whom
 
@@ -71,9 +71,13 @@ def _add_up_what_is_grouped(r: Reader) -> None:
     if r.measures or len(r.columns) != 1 or r.ranking or r.having:
         return
     rows = any(g.column is None and g.table == r.columns[0].table for g in r.groups)
-    if (r.groups or r.periods or _heads_a_period(r)) and is_added(r, r.columns[0]) and not rows:
+    asked = r.groups or r.periods or _heads_a_period(r) or _heads_a_file(r)
+    if asked and is_added(r, r.columns[0]) and not rows:
         column = r.columns.pop()
         r.measures.append(Measure("sum", column.table, column.name))
+        if is_flow(r, column):
+            what = r.naming.say_column(column.table, column.name)
+            r.assumptions.append(f"I added up the {what}: ask for the average where that is meant.")
 
 
 def _heads_a_period(r: Reader) -> bool:
@@ -81,6 +85,18 @@ def _heads_a_period(r: Reader) -> bool:
     first, *rest = r.items
     only = bool(rest) and all(i.kind in {"period", "in", "of"} for i in rest)
     return only and any(m.col == r.columns[0] for m in first.columns)
+
+
+def _heads_a_file(r: Reader) -> bool:
+    """Whether a flat file is asked for one of its numbers under conditions: "billable hours of Ann"."""
+    first = next((i for i in r.items if any(m.col == r.columns[0] for m in i.columns)), None)
+    flat = len(r.lexicon.catalog.tables) == 1 and not (r.subject_named or r.asked or r.distinct or r.order)
+    if not flat or not any(s.filters for s in r.scopes):
+        return False
+    if r.items[0].kind == "how":
+        return True  # "how far did I run"
+    bare = first is not None and r.items.index(first) <= 2 and r.items[0].kind in {"name", "not"}
+    return bare and first is not None and not first.listed
 
 
 def _answer_the_question_word(r: Reader) -> None:
@@ -321,7 +337,8 @@ def _shown(r: Reader, columns: Sequence[Col]) -> tuple[Col, ...]:
 
 def _is_distinct(r: Reader, columns: Sequence[Col]) -> bool:
     """Whether equal rows are shown once: values of a column are asked for, not rows of a table."""
-    if (r.asked == "which") and len(columns) == 1 and not _identifies(r, columns[0]) and r.ranking is None:
+    told = bool(columns) and _identifies(r, columns[0]) and not r.naming.is_nameless(columns[0].table)
+    if (r.asked == "which") and len(columns) == 1 and not told and r.ranking is None:
         return True
     if not columns or r.star or r.ranking is not None:
         return False

@@ -6,6 +6,7 @@ from agents.offline.english.times import Period
 from agents.offline.english.vocabulary import COMPARATIVES, SOLD
 from agents.offline.meaning.items import Item
 from agents.offline.meaning.resolving import NotUnderstood
+from agents.offline.meaning.units import kept_in
 from agents.offline.plan import (
     COMPARING,
     OPPOSITE,
@@ -78,7 +79,10 @@ def _is_all(r: Reader) -> bool:
 
 
 def _against_number(r: Reader, word: Item, operator: Operator, adjective: str) -> None:
-    number = _number(r.take())
+    said = r.take()
+    number, kept = _number(said), kept_in(r.lexicon.catalog, said.unit)
+    if kept is not None and r.pending is None and r.pending_measure is None:
+        r.pending = Col(*kept)  # "trips over 20 km": what is kept in kilometres
     if r.next_is("of") and (named := r.peek(1)) is not None and named.tables:
         r.take()  # "more than 6 of our books"
     following = r.peek()

@@ -14,6 +14,7 @@ from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_money import called_amount, main_amount, sold_of, take_money
 
 EXTREMES = frozenset({"minimum", "maximum", "highest", "lowest", "largest", "smallest"})
+_GIVEN = GRADES - {"star"}
 _COMPARING = ("compare", "comparative", "between")
 
 
@@ -72,6 +73,9 @@ def _counted(r: Reader, counted: Item, distinct: bool) -> Measure:
         if r.resolver.is_numeric(column) and not distinct and compares_next(r):
             r.pending = column  # "how many books cost more than 10"
             return Measure("count", column.table)
+        if _GIVEN & set(r.naming.column(column.table, column.name)) and r.resolver.is_numeric(column) and not distinct:
+            r.add(Condition(column, "not null"))
+            return Measure("count", column.table)  # "how many grades": they are counted, not added up
         if r.resolver.is_numeric(column) and not distinct and not is_key(r, column):
             return Measure("sum", column.table, column.name)
         _owner_after(r, column)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from agents.offline.english.vocabulary import ADDED, COSTS, NOT_ADDED, OF_ONE, PEOPLE, PROFITS, SOLD, STAFF
+from agents.offline.english.vocabulary import ADDED, COSTS, FLOWS, NOT_ADDED, OF_ONE, PEOPLE, PROFITS, SOLD, STAFF
 from agents.offline.english.words import singular, split, stem
 from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT, Meaning
 from agents.offline.meaning.resolving import NotUnderstood
+from agents.offline.meaning.units import unit_of
 from agents.offline.plan import Col, Function, Measure
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_profit import take_profit
@@ -237,7 +238,15 @@ def is_added(r: Reader, column: Col) -> bool:
     if NOT_ADDED & words or not r.resolver.is_numeric(column):
         return False
     daily = counted_daily(r, Measure("count", column.table)) == Measure("sum", column.table, column.name)
-    return daily or bool(ADDED & words) or (bool(COSTS & words) and not OF_ONE & words)
+    return daily or bool(ADDED & words) or (bool(COSTS & words) and not OF_ONE & words) or is_flow(r, column)
+
+
+def is_flow(r: Reader, column: Col) -> bool:
+    """Whether rows of one flat file add to a number, as trips do to a month's tips: it is said that they are added."""
+    words, flat = set(r.naming.column(column.table, column.name)), len(r.lexicon.catalog.tables) == 1
+    plain = not (NOT_ADDED | OF_ONE | {"average", "mean"}) & words and r.resolver.is_numeric(column)
+    flows = bool(FLOWS & words) or unit_of(column.name) in {"min", "mins", "kwh", "mwh", "kcal"}
+    return flat and plain and flows and not ADDED & words
 
 
 def counted_daily(r: Reader, measure: Measure) -> Measure:
@@ -263,6 +272,21 @@ def brought_in(r: Reader) -> Measure | None:
         return None
     parts = " times ".join(f"{found.table}.{c}" for c in (found.column, found.times) if c)
     r.assumptions.append(f"The ranking of {r.naming.say_table(r.subject)} goes by revenue, the sum of {parts}.")
+    return replace(found, said="revenue")
+
+
+def sold_in_file(r: Reader) -> Measure | None:
+    """Return how many pieces of a flat file's products were sold, or what its shops brought in, and say which."""
+    column = r.columns[0] if len(r.columns) == 1 and r.lexicon.is_flat else None
+    found, things = r.resolver.money_of(r.subject), {"product", "item", "article", "good"}
+    if column is None or r.lexicon.column(column).kind != "text" or found is None or r.measures or r.groups:
+        return None
+    what, pieces = r.naming.say_column(column.table, column.name), r.resolver.quantity(column.table)
+    if pieces is not None and things & set(r.naming.column(column.table, column.name)):
+        number = r.naming.say_column(column.table, pieces)
+        r.assumptions.append(f"The {r.naming.many(what)} are ranked by the {number} that was sold.")
+        return Measure("sum", column.table, pieces)
+    r.assumptions.append(f"The {r.naming.many(what)} are ranked by revenue.")
     return replace(found, said="revenue")
 
 

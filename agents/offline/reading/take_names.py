@@ -216,6 +216,10 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
     if (not r.scope.negated or _value_follows(r)) and not held_by_rows:
         _refuse_own_key(r, item, column)
     flagged = _is_flag(r, item, column) and (r.measures or _describes(r, column))
+    if item.stated and r.asked == "which" and _is_some(r, column):
+        r.head = False
+        r.compare(column, ">", 0)  # "which students were late": by more than no minutes
+        return
     if r.head and not flagged:
         dated = r.lexicon.column(column).kind == "date" or r.resolver.is_year(column)
         comparable = dated or r.resolver.is_numeric(column)
@@ -249,7 +253,18 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
             )
         r.add(Condition(column, "not null"))
         return
+    if item.some and r.subject_named and column.table == r.subject and not r.measures and not _value_follows(r):
+        zero = r.lexicon.is_flat and r.resolver.holds_zero(column)
+        if zero or r.lexicon.column(column).nullable:
+            r.add(Condition(column, ">", (0,)) if zero else Condition(column, "not null"))  # "trips with a tip"
+            return
     r.pending = column
+
+
+def _is_some(r: Reader, column: Col) -> bool:
+    """Whether a flat file's number that may be 0 is said of its rows, and compared with nothing."""
+    ends = r.peek() is None or r.next_is("period", "in", "per", "by", "relative")
+    return r.lexicon.is_flat and r.resolver.holds_zero(column) and ends and not compares_next(r)
 
 
 def _refuse_own_key(r: Reader, item: Item, column: Col) -> None:
@@ -319,9 +334,11 @@ def _describes(r: Reader, column: Col) -> bool:
 
 
 def _is_before_kind(r: Reader, this: Item, after: Item | None, column: Col) -> bool:
-    """Whether a participle stands before what one flat file's rows are of: "returned items", "returned sales"."""
-    if after is None or not _is_participle(r, this) or not r.touches(this, after) or after.values:
+    """Whether one flat file's rows are told apart by a word before what they are of: "returned items"."""
+    if after is None or not r.lexicon.is_flat or not r.touches(this, after) or after.values:
         return False
+    if not _is_participle(r, this):  # before a noun it may be one itself; before a number it tells which are added
+        return any(r.resolver.is_numeric(m.col) for m in after.columns if m.col != column and m.score >= EXACT)
     of_rows = after.kind == "name" and any(m.table == column.table and m.col != column for m in after.columns)
     return of_rows or r.resolver.is_money(after.text)
 

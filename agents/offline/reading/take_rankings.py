@@ -12,7 +12,7 @@ from agents.offline.reading.reader import Ranking, Reader
 from agents.offline.reading.take_days import days_taken
 from agents.offline.reading.take_events import event_between
 from agents.offline.reading.take_measures import EXTREMES, beats, is_key, rank_by, second_noun, take_functions
-from agents.offline.reading.take_money import brought_in, sold_lines, sold_of, take_money
+from agents.offline.reading.take_money import brought_in, sold_in_file, sold_lines, sold_of, take_money
 
 ONLY_FIRST = "Only the first is shown: say how many you want, like “the top 5”."
 _COMMON = frozenset({"most common", "most frequent", "least common"})
@@ -124,6 +124,8 @@ def _ranked_by_verb(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
 def _most_sold(r: Reader) -> Measure | None:
     """Return how many pieces were sold of what is sold itself, and what everybody and everything else brought in."""
     lines = sold_lines(r)
+    if lines is None and (sold := sold_in_file(r)) is not None:
+        return sold
     if lines is None or any(i.kind == "per" for i in r.items):
         return None
     itself = any(s.target == r.subject and s.to_one for s in r.joins.steps_from(lines))
@@ -163,7 +165,11 @@ def _ranked_by_noun(r: Reader, ranking: Ranking, adjective: str, word: Item, ite
         and max((m.score for m in item.tables), default=0.0) >= best
     )
     column = r.resolver.column(item, r.context) if item.columns and not own else None
-    if r.resolver.is_money(item.text) and not own and not _exact_number(r, item):
+    if column is not None and _is_flag_of_next(r, column):
+        r.take()
+        r.compare(column, "=", r.resolver.yes(column) or 1)  # "the cheapest organic product"
+        _ranked(r, ranking, adjective, word)
+    elif r.resolver.is_money(item.text) and not own and not _exact_number(r, item):
         r.ranking = ranking
         rank_by(r, take_money(r))
     elif column is not None and (table is None or beats(item)):
@@ -180,6 +186,14 @@ def _ranked_by_noun(r: Reader, ranking: Ranking, adjective: str, word: Item, ite
         _rank_rows(r, ranking, adjective, word, own)
     else:
         raise r.not_understood(item)
+
+
+def _is_flag_of_next(r: Reader, column: Col) -> bool:
+    """Whether a column of yes and no stands before the rows that it is a column of."""
+    item, rows = r.peek(), r.peek(1)
+    beside = item is not None and rows is not None and rows.kind == "name" and r.touches(item, rows)
+    table = r.resolver.table(rows) if rows is not None and beside else None
+    return table == column.table and r.resolver.yes(column) is not None
 
 
 def _rank_rows(r: Reader, ranking: Ranking, adjective: str, word: Item, own: bool) -> None:
