@@ -20,6 +20,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from beat import beat_after
 from errors import SettingsInvalid
 from settings import Settings, read_settings
 from web.app import build_web, is_loopback
@@ -231,11 +232,11 @@ class QuietServer(uvicorn.Server):
             self._wake = None
 
     async def main_loop(self) -> None:
-        woken = asyncio.Event()
+        woken, clock = asyncio.Event(), asyncio.get_running_loop().time
         self._wake = partial(asyncio.get_running_loop().call_soon_threadsafe, woken.set)
         while not await self.on_tick(0):
             with suppress(TimeoutError):
-                async with asyncio.timeout(TICK_SECONDS):
+                async with asyncio.timeout_at(beat_after(clock(), TICK_SECONDS)):
                     await woken.wait()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

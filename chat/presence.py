@@ -22,6 +22,7 @@ from chainlit.server import sio
 from chainlit.session import WebsocketSession, ws_sessions_id
 from chainlit.user_session import user_sessions
 
+from beat import rest
 from chat.answer import Answer
 from chat.connection import let_go
 from chat.lean import make_lean
@@ -86,10 +87,10 @@ async def on_disconnection(sid: str, reason: str = "") -> None:
 
 async def _see_off(session: WebsocketSession) -> None:
     """Stop what nobody will read, and later forget what Chainlit knows of the page."""
-    await asyncio.sleep(GRACE)
+    await rest(GRACE)
     await _stop(session)
     await _keep(session)
-    await asyncio.sleep(max(config.project.session_timeout - GRACE, 0))
+    await rest(max(config.project.session_timeout - GRACE, 0))
     await _forget(session)
 
 

@@ -19,6 +19,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from openai import DefaultAioHttpClient, Timeout
 from pydantic import PrivateAttr, SecretStr
 
+from beat import BEAT
 from endpoints import OPENAI_PROTOCOL, Endpoint
 from errors import ModelUnavailable, SettingsInvalid, Unseated
 from llm.chat_endpoint import Ask, EndpointModel, tokens_in
@@ -28,7 +29,7 @@ from llm.chat_wire import Interval, Patience
 from llm.pool import CallFailed, Pool, Turn, open_pool
 from llm.wire import CONNECT_SECONDS, open_wire
 
-INTERVAL = 0.15
+INTERVAL = BEAT
 """Seconds between two chunks of a stream. What follows costs by the chunk, not by the token."""
 
 IDLE_SECONDS = 20.0

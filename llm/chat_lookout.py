@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from beat import rest
 from llm.pool import CallFailed, Pool
 
 LOOK_SECONDS = 1.0
@@ -31,7 +32,7 @@ async def looking_out(pool: Pool, check: Callable[[str], Awaitable[None]]) -> As
 
 async def _keep_looking(pool: Pool, check: Callable[[str], Awaitable[None]]) -> None:
     while True:
-        await asyncio.sleep(LOOK_SECONDS)
+        await rest(LOOK_SECONDS)
         names = pool.unreached()
         found = await asyncio.gather(*(_is_there(check(name)) for name in names))
         for name, is_there in zip(names, found, strict=True):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import sys
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
+from resource import RUSAGE_THREAD, getrusage
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.language_models import BaseChatModel
@@ -230,6 +233,28 @@ async def test_chunks_come_by_the_interval_and_not_by_the_token(model_server: St
     assert "".join(said) == "word " * 200
     # A second's worth: eleven where the machine is idle, fewer where it is not.
     assert 3 <= len(said) <= 14
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a socket wait for so many bytes")
+async def test_the_loop_wakes_once_for_each_chunk(model_server: StandIn) -> None:
+    model_server.will_say("word " * 100)
+    model_server.speaks(tokens_per_second=50)
+
+    async def stream() -> tuple[int, int]:
+        async with open_chat_model([model_server.endpoint()], interval=0.1) as model:
+            stream = model.astream(ASKED)
+            await anext(stream)
+            before = getrusage(RUSAGE_THREAD).ru_nvcsw
+            chunks = [chunk async for chunk in stream]
+            return getrusage(RUSAGE_THREAD).ru_nvcsw - before, len(chunks)
+
+    def on_uvloop() -> tuple[int, int]:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(stream())
+
+    wakings, chunks = await asyncio.to_thread(on_uvloop)
+    assert chunks > 10
+    assert wakings < 1.6 * chunks
 
 
 async def test_the_first_token_does_not_wait_and_what_comes_during_a_rest_is_one_chunk(model_server: StandIn) -> None:

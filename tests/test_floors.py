@@ -10,6 +10,7 @@ HOUSE = Path(__file__).resolve().parent.parent
 FLOORS = {
     "errors": 0,
     "settings": 0,
+    "beat": 0,
     "endpoints": 0,
     "tools": 1,
     "llm": 1,

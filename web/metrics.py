@@ -22,6 +22,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from agents.events import Event, Finished, ReceiptWritten, RowsFound, TextChunk
+from beat import beat_after
 from llm.pool import EndpointState, Health
 
 STATUSES = ("answered", "declined", "refused", "failed", "stopped")
@@ -121,9 +122,12 @@ class Metrics:
 
     async def watch_loop(self) -> None:
         """Note for ever how late the event loop wakes."""
+        clock = asyncio.get_running_loop().time
         while True:
-            due = time.perf_counter() + LOOKED_EVERY
-            await asyncio.sleep(LOOKED_EVERY)
+            now = clock()
+            rest = beat_after(now, LOOKED_EVERY) - now
+            due = time.perf_counter() + rest
+            await asyncio.sleep(rest)
             late = max(0.0, time.perf_counter() - due)
             self._looks.append(late)
             self._lag.observe(late)
