@@ -104,8 +104,11 @@ class Asked(BaseModel):
     """What "last month" counts from; the day of the question where it is left out."""
 
     def as_question(self, today: date) -> Question:
-        turns = tuple(Turn(turn.question, turn.reading or turn.question, turn.sql) for turn in self.turns)
-        return Question(self.question, self.today or today, turns, self.mode)
+        return Question(self.question, self.today or today, as_turns(self.turns), self.mode)
+
+
+def as_turns(turns: Sequence[EarlierTurn]) -> tuple[Turn, ...]:
+    return tuple(Turn(turn.question, turn.reading or turn.question, turn.sql) for turn in turns)
 
 
 @dataclass

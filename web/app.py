@@ -17,6 +17,7 @@ from web.desk import Desk
 from web.guards import BodyLimit, LoginCheck, OriginCheck, PathCheck, SafeCookies, ScriptsKept, SecurityHeaders
 from web.guests import Guests
 from web.health import add_health
+from web.mcp import add_mcp
 from web.readiness import Readiness
 
 VERSION = "0.1.0"
@@ -51,6 +52,7 @@ def build_web(settings: Settings, desk: Desk, guests: Guests | None, start: Hook
     add_health(app, desk, readiness, guests)
     add_breakdown(app, desk)
     add_api(app, desk, settings.today)
+    add_mcp(app, desk, settings.today, names_only=settings.model_sees == "names")
     # The last one added looks first.
     app.add_middleware(BodyLimit)
     app.add_middleware(PathCheck)

@@ -60,10 +60,10 @@ class EventStream(Response):
         await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
         async with aclosing(self._events), together() as tasks:
             tasks.start_soon(cancel_when_gone, receive, tasks.cancel_scope)
-            tasks.start_soon(_keep_open, send)
+            tasks.start_soon(keep_open, send)
             async for event in self._events:
-                await send(_body(await as_sse(event)))
-            await send(_body("", more=False))
+                await send(body(await as_sse(event)))
+            await send(body("", more=False))
             tasks.cancel_scope.cancel()
 
 
@@ -74,13 +74,15 @@ async def cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
     scope.cancel()
 
 
-async def _keep_open(send: Send) -> None:
+async def keep_open(send: Send) -> None:
+    """Send a comment now and then, for ever."""
     while True:
         await anyio.sleep(HEARTBEAT)
-        await send(_body(": still at it\n\n"))
+        await send(body(": still at it\n\n"))
 
 
-def _body(text: str, *, more: bool = True) -> Message:
+def body(text: str, *, more: bool = True) -> Message:
+    """Return a piece of a response, the last one where there are no more."""
     return {"type": "http.response.body", "body": text.encode(), "more_body": more}
 
 

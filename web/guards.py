@@ -15,6 +15,7 @@ from web.guests import Guests
 
 SOCKET = "/ws/socket.io"
 API = "/api/"
+MCP = "/mcp"
 METRICS = "/metrics"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -28,7 +29,6 @@ UNUSED = {
     "/project/element": "PUT DELETE",  # It writes into any conversation whose address somebody knows.
     "/project/file": "POST",
     "/project/thread/share": "PUT",
-    "/mcp": "POST DELETE",
 }
 """What Chainlit answers though no page of ours asks for it, and though its settings say that it is off."""
 
@@ -148,7 +148,7 @@ class OriginCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_guarded = scope["type"] != "lifespan" and (
-            scope["path"].startswith((SOCKET, API)) or scope.get("method", "GET") not in ("GET", "HEAD", "OPTIONS")
+            scope["path"].startswith((SOCKET, API, MCP)) or scope.get("method", "GET") not in ("GET", "HEAD", "OPTIONS")
         )
         if not is_guarded or self._may_enter(Headers(scope=scope)):
             await self._app(scope, receive, send)
@@ -171,14 +171,14 @@ class OriginCheck:
 
 
 class LoginCheck:
-    """Asks for a name and a password (HTTP Basic) before the API and the metrics, where there is a login."""
+    """Asks for a name and a password (HTTP Basic) before the API, MCP and the metrics, where there is a login."""
 
     def __init__(self, app: ASGIApp, guests: Guests | None) -> None:
         self._app = app
         self._guests = guests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_guarded = scope["type"] == "http" and (scope["path"].startswith(API) or scope["path"] == METRICS)
+        is_guarded = scope["type"] == "http" and (scope["path"].startswith((API, MCP)) or scope["path"] == METRICS)
         answer = self._app if not is_guarded else self._answer(HTTPConnection(scope))
         await answer(scope, receive, send)
 
@@ -210,7 +210,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = LONGEST_BODY if scope["path"].startswith(API) else LONGEST_OTHER
+        limit = LONGEST_BODY if scope["path"].startswith((API, MCP)) else LONGEST_OTHER
         body = await _read(Headers(scope=scope), receive, limit)
         if body is None:
             sentence = f"The request is longer than {limit // 1024:,} KiB."
