@@ -29,6 +29,7 @@ from chat.steps import steps_shown
 from errors import AskError, SettingsInvalid
 from logs import hide_secrets
 from settings import read_settings
+from tools.catalog import SavedQuestion
 from web.app import is_loopback
 from web.desk import desk_of, incident
 from web.guests import guests_of
@@ -182,8 +183,10 @@ async def on_save(action: cl.Action) -> dict[str, Any]:
     words, by = str(action.payload.get("question", "")), _user() or ""
 
     async def saved(kept: Keeps = asker.saved) -> dict[str, Any]:
-        await save(kept, words, turn["sql"], by, longest=settings.question_limit)
-        return {}
+        today = date.fromisoformat(turn["today"]) if "today" in turn else None
+        answer = SavedQuestion(words, turn["sql"], counts_from=today)
+        told = await save(kept, answer, by, longest=settings.question_limit, dialect=asker.catalog.dialect)
+        return {"told": told}
 
     return await _or_trouble(saved(), "an answer could not be saved")
 
@@ -264,4 +267,5 @@ def _remember(message_id: str, question: Question, draft: Draft | None) -> None:
     if draft is None:
         return
     turn = {"id": message_id, "question": question.text, "reading": draft.reading, "sql": draft.sql}
+    turn["today"] = question.today.isoformat()
     cl.user_session.set("turns", [*(cl.user_session.get("turns") or []), turn][-TURNS_KEPT:])

@@ -54,13 +54,14 @@ from agents.parts import (
 from agents.question import Complaint, Draft, Followup, Question
 from agents.receipt import Receipt, read_assumed
 from agents.redrawing import Redrawing, read_redrawing, say_redrawn
+from agents.reviewed import reviewed_draft
 from agents.stages import Stages
 from agents.together import together
 from agents.typed_sql import looks_like_sql
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, QuestionUnclear, SQLFailed, SQLRefused
 from llm.spending import spending, spent_so_far
 from tools.breakdown import Step
-from tools.catalog import Catalog, Found, SavedQuestion
+from tools.catalog import Catalog, Found
 from tools.chart import Chart, choose_chart
 from tools.line import Line, TellPlace
 from tools.recent import Recent
@@ -311,17 +312,19 @@ class _Asking:
             return Draft(self.question.text, reading=self.question.text)
         if complaint is None and self.redrawing:
             return self.redrawing.draft
-        if complaint is None and (saved := self._saved(found)):
-            told = f"The SQL is the reviewed one of “{saved.question}”."
-            return Draft(saved.sql, self.question.text, (told,), trusted=True)
+        if complaint is None and (reviewed := await self._reviewed(found)):
+            return reviewed
         with self.stages.stage("write"):
             return await self.asker.writer.write(self.question, found, complaint)
 
-    def _saved(self, found: Found) -> SavedQuestion | None:
-        """Return the saved question that asks the very same; a follow-up means more than its own words say."""
+    async def _reviewed(self, found: Found) -> Draft | None:
+        """Return the SQL of a saved question that asks the very same; a follow-up means more than its own words say."""
         saved = next((saved for saved in found.saved if saved.same), None)
         alone = not self.question.turns or (saved and stands_alone(self.question.text, as_well_as=saved.question))
-        return saved if alone else None
+        if saved is None or not alone:
+            return None
+        asked, dialect = self.question, self.asker.catalog.dialect
+        return await asyncify(reviewed_draft)(saved, asked.text, asked.today, dialect)
 
     @property
     def _is_typed(self) -> bool:

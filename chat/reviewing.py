@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Protocol, runtime_checkable
+
+from asyncer import asyncify
 
 from agents.offline.analyst import CHAIN
 from agents.question import Turn
+from agents.reviewed import OtherDays, other_days
 from agents.typed_sql import looks_like_sql
 from errors import AskError
-from tools.saved_questions import stays_right
+from tools.catalog import Dialect, SavedQuestion
 
+FIXED = (
+    "This SQL holds fixed dates, and not all are surely those of a period that the question says, so it would be wrong "
+    "another day. Name the dates in the question, like “in 2025”, or the period that they are, like “last month”."
+)
+SAVED: dict[OtherDays, str] = {
+    "same": "Saved as reviewed",
+    "moved": "Saved as reviewed. Asked another day, its period is counted from that day",
+    "named": "Saved as reviewed. Its dates are fixed, so it answers only for those that its question names",
+}
 TOO_OLD = "This answer is too old to be saved. Ask its question again, and save the new answer."
 
 
 @runtime_checkable
 class Keeps(Protocol):
-    async def save(self, question: str, sql: str, by: str) -> None:
-        """Keep the question with its SQL; raises SettingsInvalid."""
+    async def save(self, question: str, sql: str, by: str, counts_from: date | None = None) -> None:
+        """Keep the question with its SQL, and with the day on which that was written; raises SettingsInvalid."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +58,16 @@ def wording(question: str, turns: Sequence[Turn], reading: str) -> str:
     return ", ".join([first.rstrip(" ?.!"), *changes]) if changes else reading
 
 
-async def save(kept: Keeps, question: str, sql: str, by: str, *, longest: int) -> None:
-    """Keep the question with its SQL; raises AskError with a sentence on why it cannot be."""
-    question = " ".join(question.split())
+async def save(kept: Keeps, reviewed: SavedQuestion, by: str, *, longest: int, dialect: Dialect) -> str:
+    """Keep the question with its SQL and return what it is another day; raises AskError with a sentence on why not."""
+    question = " ".join(reviewed.question.split())
     if not question or len(question) > longest:
         raise AskError(f"Write the question in 1 to {longest:,} characters.")
     if looks_like_sql(question):
         raise AskError("Write the question in words: typed SQL runs as it is.")
-    if not stays_right(question, sql):
-        raise AskError(
-            "This SQL holds fixed dates, so it would be wrong another day. "
-            "Name the dates in the question, like “in 2025”, and not “last month”."
-        )
-    await kept.save(question, sql, by)
+    reviewed = replace(reviewed, question=question)
+    on_other_days = await asyncify(other_days)(reviewed, dialect)
+    if on_other_days == "wrong":
+        raise AskError(FIXED)
+    await kept.save(question, reviewed.sql, by, reviewed.counts_from)
+    return SAVED[on_other_days]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import Literal
 
@@ -87,6 +88,8 @@ class SavedQuestion:
     sql: str
     same: bool = False
     """True when it asks the very same as the question it was found for."""
+    counts_from: date | None = None
+    """The day on which its SQL was written, where it is known: what its "last month" counts from."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -121,9 +121,14 @@ class Knowledge:
         near = tuple(held.terms[text] for text in texts if text in held.terms)
         return Told(said, tuple(term for term in near if term not in said), await self._instructions(question))
 
-    async def save(self, question: str, sql: str, by: str) -> None:
-        """Keep the question with SQL that a person has reviewed; it answers from now on. Raises SettingsInvalid."""
+    async def save(self, question: str, sql: str, by: str, counts_from: date | None = None) -> None:
+        """Keep the question with SQL that a person has reviewed, and with the day on which it was written, where known.
+
+        It answers from now on. Raises SettingsInvalid.
+        """
         line = {"question": question, "sql": sql, "by": by, "when": datetime.now(UTC).isoformat(timespec="seconds")}
+        if counts_from is not None:
+            line["counts_from"] = counts_from.isoformat()
         try:
             await asyncify(_append, limiter=self._threads)(
                 self._folder / QUESTIONS, json.dumps(line, ensure_ascii=False)

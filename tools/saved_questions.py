@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +37,8 @@ class Nearest(Protocol):
 def read_saved_questions(file: Path) -> tuple[SavedQuestion, ...]:
     """Return the questions of a JSONL file of `{"question", "sql"}`, none where there is no such file.
 
+    A line may say "counts_from", the day on which its SQL was written.
+
     Of two that ask in the same words the later one stands. Raises SettingsInvalid where a line is not of that form.
     """
     if not file.is_file():
@@ -57,15 +60,44 @@ def _read(line: str, where: str) -> SavedQuestion:
         entry = json.loads(line)
         question, sql = entry["question"], entry["sql"]
         if all(isinstance(text, str) and text.strip() for text in (question, sql)):
-            return SavedQuestion(question.strip(), sql.strip())
+            return SavedQuestion(question.strip(), sql.strip(), counts_from=_day(entry.get("counts_from"), where))
     except (ValueError, KeyError, TypeError):
         pass
     raise SettingsInvalid(f'{where} is no saved question: write {{"question": "…", "sql": "…"}}.')
 
 
+def _day(text: object, where: str) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        raise SettingsInvalid(
+            f'{where} counts from no day: write one, like "counts_from": "2026-11-21", or leave it out.'
+        ) from None
+
+
 def stays_right(question: str, sql: str) -> bool:
     """Whether the SQL still answers the question tomorrow: it holds no dates, or just those that the question names."""
-    return not _A_DAY.search(sql) or (bool(_A_YEAR.search(question)) and not _MOVING.search(question))
+    if names_its_dates(question):
+        return True
+    years = set(_A_YEAR.findall(sql)) - set(_A_YEAR.findall(question)) if moves(question) else ()
+    return not holds_days(sql) and not years
+
+
+def names_its_dates(question: str) -> bool:
+    """Whether the question says which days it means, on whatever day it is asked: "in 2025"."""
+    return bool(_A_YEAR.search(question)) and not moves(question)
+
+
+def holds_days(sql: str) -> bool:
+    """Whether a day or a month stands in the SQL."""
+    return bool(_A_DAY.search(sql))
+
+
+def moves(question: str) -> bool:
+    """Whether the question says days that are others tomorrow: "last month"."""
+    return bool(_MOVING.search(question))
 
 
 class SavedQuestions:
@@ -85,7 +117,10 @@ class SavedQuestions:
         self._by_words = {words: question for question, words in self._words.items()}
 
     async def find(self, question: str) -> tuple[SavedQuestion, ...]:
-        """Return at most SHOWN saved questions like this one, nearest first; one that asks the same has `same` set."""
+        """Return at most SHOWN saved questions like this one, nearest first; one that asks the same has `same` set.
+
+        Where it says the day of its SQL, whether that speaks for another day is still to be seen.
+        """
         if not self._questions:
             return ()
         words = self._words_of(question)
@@ -100,7 +135,8 @@ class SavedQuestions:
 
     def _marked(self, name: str, *, is_same: bool) -> SavedQuestion:
         saved = self._questions[name]
-        return replace(saved, same=True) if is_same and stays_right(name, saved.sql) else saved
+        may_speak = saved.counts_from is not None or stays_right(name, saved.sql)
+        return replace(saved, same=True) if is_same and may_speak else saved
 
     def _words_of(self, question: str) -> tuple[str, ...]:
         return words_that_count(self._wording(question))

@@ -132,7 +132,7 @@ function Saving({ turn, question, close, done }) {
     event.preventDefault();
     try {
       const { response } = await callAction({ name: 'save_answer', payload: { turn, question: words } });
-      response.trouble ? setTrouble(response.trouble) : done();
+      response.trouble ? setTrouble(response.trouble) : done(response.told);
     } catch {
       setTrouble('It could not be saved. Please try again.');
     }
@@ -154,6 +154,7 @@ function Receipt() {
   const { receipt, stages = [], status, save } = props;
   const [open, setOpen] = useKept('receipt', false);
   const [saving, setSaving] = useKept('save', 'offered');
+  const [told, setTold] = useKept('save-told', '');
   const tables = (receipt?.tables || []).map(({ name, rows }) => (rows === null ? name : `${name} (${rows.toLocaleString('en-US')} rows)`));
   return (
     <div className="qs-paid">
@@ -174,7 +175,7 @@ function Receipt() {
           <button type="button" className="qs-more" onClick={() => setSaving('asked')}>Save as reviewed</button>
         ) : null}
         {saving === 'saved' ? (
-          <span className="qs-trusted" role="status"><BadgeCheck className="h-4 w-4" aria-hidden="true" />Saved as reviewed</span>
+          <span className="qs-trusted" role="status"><BadgeCheck className="h-4 w-4" aria-hidden="true" />{told || 'Saved as reviewed'}</span>
         ) : null}
       </p>
       {open ? (
@@ -184,7 +185,7 @@ function Receipt() {
         </div>
       ) : null}
       {save && saving === 'asked' ? (
-        <Saving {...save} close={() => setSaving('offered')} done={() => setSaving('saved')} />
+        <Saving {...save} close={() => setSaving('offered')} done={(words) => { setTold(words); setSaving('saved'); }} />
       ) : null}
     </div>
   );
