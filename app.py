@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 import chainlit as cl
+import chainlit.server
 from chainlit.config import config
 from chainlit.types import CommandDict, Feedback, ThreadDict
 
@@ -30,7 +31,7 @@ from errors import AskError, SettingsInvalid
 from logs import hide_secrets
 from settings import read_settings
 from tools.catalog import SavedQuestion
-from web.app import is_loopback
+from web.app import guard_alone, is_loopback
 from web.desk import desk_of, incident
 from web.guests import guests_of
 
@@ -67,6 +68,10 @@ config.project.allow_origins[:] = settings.allow_origins
 desk = desk_of(settings)
 hear_questions()
 rate_own_only()
+chat = chainlit.server.app
+if chat.middleware_stack is None and not getattr(chat.state, "is_guarded", False):  # With --watch it serves already.
+    chat.state.is_guarded = True
+    guard_alone(chat, settings, guests, config.run.host)
 
 
 @cl.on_app_startup

@@ -77,6 +77,7 @@ def build_app(settings: Settings) -> FastAPI:
 
     app = build_web(settings, desk_of(settings), guests_of(settings), start, stop)
     config.run.host, config.run.port = settings.host, settings.port
+    chainlit.server.app.state.is_guarded = True  # By ours, before it.
     chainlit.server.get_html_template = _without_strangers(chainlit.server.get_html_template)
     mount_chainlit(app, target=str(ROOT / "app.py"), path="")  # Last: it answers every path that is nobody's.
     return app

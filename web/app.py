@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import gc
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 import anyio
 from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from settings import Settings
 from web.api import add_api
 from web.breakdown import add_breakdown
 from web.desk import Desk
-from web.guards import BodyLimit, LoginCheck, OriginCheck, PathCheck, SafeCookies, ScriptsKept, SecurityHeaders
+from web.guards import (
+    UNUSED,
+    BodyLimit,
+    LoginCheck,
+    OriginCheck,
+    PathCheck,
+    SafeCookies,
+    ScriptsKept,
+    SecurityHeaders,
+)
 from web.guests import Guests
 from web.health import add_health
 from web.mcp import add_mcp
@@ -53,17 +63,26 @@ def build_web(settings: Settings, desk: Desk, guests: Guests | None, start: Hook
     add_breakdown(app, desk)
     add_api(app, desk, settings.today)
     add_mcp(app, desk, settings.today, names_only=settings.model_sees == "names")
+    _guard(app, settings, guests, settings.host, UNUSED)
+    return app
+
+
+def guard_alone(chat: Starlette, settings: Settings, guests: Guests | None, host: str) -> None:
+    """Set the guards before a chat that is served at this host without us: `chainlit run`."""
+    _guard(chat, settings, guests, host, {**UNUSED, "/mcp": "POST DELETE"})  # Chainlit's own, before which ours stands.
+
+
+def _guard(app: Starlette, settings: Settings, guests: Guests | None, host: str, unused: Mapping[str, str]) -> None:
     # The last one added looks first.
     app.add_middleware(BodyLimit)
-    app.add_middleware(PathCheck)
+    app.add_middleware(PathCheck, unused=unused)
     app.add_middleware(LoginCheck, guests=guests)
     app.add_middleware(
-        OriginCheck, allow_origins=settings.allow_origins, loopback_only=guests is None and is_loopback(settings.host)
+        OriginCheck, allow_origins=settings.allow_origins, loopback_only=guests is None and is_loopback(host)
     )
     app.add_middleware(SafeCookies)
     app.add_middleware(ScriptsKept)
     app.add_middleware(SecurityHeaders, allow_origins=settings.allow_origins)
-    return app
 
 
 @contextmanager

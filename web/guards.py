@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -77,12 +78,13 @@ class SecurityHeaders:
 class PathCheck:
     """Turns away what no page asks for, and a path with a NUL in it: looking for that file fails with a traceback."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, unused: Mapping[str, str] = UNUSED) -> None:
         self._app = app
+        self._unused = unused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (
-            "\0" in scope["path"] or scope["method"] in UNUSED.get(scope["path"], "").split()
+            "\0" in scope["path"] or scope["method"] in self._unused.get(scope["path"], "").split()
         ):
             await refusal(404, "There is nothing here.")(scope, receive, send)
         else:
