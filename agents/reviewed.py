@@ -168,12 +168,12 @@ def _periods(question: str, today: date) -> Iterator[Period]:
 
 def _to_date(period: Period, today: date) -> Period:
     """this month: as far as it has passed"""
-    return replace(period, end=period.passed) if period.passed else period
+    return replace(period, end=period.passed) if period.passed and _is_this(period) else period
 
 
 def _to_yesterday(period: Period, today: date) -> Period:
     """this month, the last 30 days: without today"""
-    if period.end == today + _A_DAY or period.passed:
+    if period.end == today + _A_DAY or (period.passed and _is_this(period)):
         return replace(period, end=today)
     return period
 
@@ -231,7 +231,7 @@ _COUNTING: tuple[Callable[[Period, date], Period], ...] = (
 
 def _as_far(periods: tuple[Period, ...]) -> tuple[Period, ...]:
     """this month and last month: as many days of that as have passed of this"""
-    running = next((period for period in periods if {"this", "current"} & set(period.words.split())), None)
+    running = next(filter(_is_this, periods), None)
     if running is None or running.start is None or running.end is None:
         return periods
     unit = next((word for word in running.words.split() if word in UNITS), "day")
@@ -240,6 +240,11 @@ def _as_far(periods: tuple[Period, ...]) -> tuple[Period, ...]:
     return tuple(
         so_far if period is running else before if period.start == before.start else period for period in periods
     )
+
+
+def _is_this(period: Period) -> bool:
+    """Whether the words say that it runs: nobody takes "March" for a part of it while it does."""
+    return bool({"this", "current"} & set(period.words.split()))
 
 
 def _counted(period: Period) -> tuple[int, str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -64,6 +65,7 @@ PERIODS: dict[str, tuple[Days, ...]] = {
     "this quarter": (quarter, lambda day: (quarter(day)[0], day)),
     "last year": (lambda day: year(day, 1),),
     "this year": (year, lambda day: (year(day)[0], day)),
+    "in March": (lambda day: month(day.replace(month=3), 0 if day.month >= 3 else 12),),
     "year to date": (lambda day: (year(day)[0], day),),
     "in the last 30 days": (
         lambda day: (day - 29 * A_DAY, day),
@@ -223,16 +225,18 @@ def test_where_one_date_is_not_surely_of_the_period_it_is_silent_another_day(que
     assert other_days(saved, "sqlite") == "wrong"
 
 
+def test_a_month_that_is_named_is_whole_while_it_runs() -> None:
+    sql = "SELECT 1 FROM sales WHERE d >= '2026-03-01' AND d < '2026-04-01'"
+    moved = move(SavedQuestion("Sales in March", sql, counts_from=WRITTEN), date(2028, 3, 10), "sqlite")
+    assert moved is not None and moved.sql == sql.replace("2026", "2028")
+
+
 def test_a_bound_that_may_be_two_things_is_silent() -> None:
     """On its last day, "this month" ends with the month and with today."""
     sql = "SELECT 1 FROM sales WHERE d >= '2026-11-01' AND d < '2026-12-01'"
     saved = SavedQuestion("Sales this month", sql, counts_from=date(2026, 11, 30))
     assert move(saved, date(2026, 12, 10), "sqlite") is None
-    assert move(replace_day(saved, date(2026, 11, 29)), date(2026, 12, 10), "sqlite") is not None
-
-
-def replace_day(saved: SavedQuestion, day: date) -> SavedQuestion:
-    return SavedQuestion(saved.question, saved.sql, counts_from=day)
+    assert move(replace(saved, counts_from=date(2026, 11, 29)), date(2026, 12, 10), "sqlite") is not None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import copied_home, opened, serve
+from tests.browser.conftest import TODAY, copied_home, opened, serve
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -25,8 +25,12 @@ async def test_an_answer_is_saved_and_labelled_as_reviewed_from_then_on(
             answer = await chat.ask("How many orders were cancelled last month?")
             await answer.receipt.get_by_role("button", name="Save as reviewed").click()
             form = answer.root.locator(".qs-save")
+            await form.get_by_role("textbox").fill("How many orders did people call off lately?")
             await form.get_by_role("button", name="Save").click()
             await expect(form.get_by_role("alert")).to_contain_text("holds fixed dates")
+            await form.get_by_role("textbox").fill("How many orders did people call off last month?")
+            await form.get_by_role("button", name="Save").click()
+            await expect(answer.receipt.get_by_role("status")).to_contain_text("its period is counted from that day")
 
             answer = await chat.ask("How many orders were cancelled?")
             await expect(answer.receipt).not_to_contain_text("Reviewed SQL")
@@ -45,8 +49,9 @@ async def test_an_answer_is_saved_and_labelled_as_reviewed_from_then_on(
             await expect(answer.receipt).to_contain_text("Reviewed SQL")
             await expect(answer.receipt.get_by_role("button", name="Save as reviewed")).to_have_count(0)
             assert await answer.sql() == sql
-    [line] = (knowledge / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-    assert json.loads(line)["question"] == "How many orders did people call off?"
+    moving, line = map(json.loads, (knowledge / "questions.jsonl").read_text(encoding="utf-8").splitlines())
+    assert line["question"] == "How many orders did people call off?"
+    assert moving["counts_from"] == TODAY.isoformat()
 
 
 async def test_with_a_login_only_reviewers_may_save(browser: Browser, built_home: Path, tmp_path: Path) -> None:
