@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -112,6 +113,22 @@ async def test_the_tables_are_told_as_a_model_is_shown_them(web: Web) -> None:
     assert "price REAL" in told
     assert "There is no table unicorns." in unknown
     assert "price" not in unknown
+
+
+async def test_of_too_many_tables_the_others_are_named_and_can_be_asked_for(tmp_path: Path) -> None:
+    from tests.web_fixture import running
+
+    with closing(sqlite3.connect(tmp_path / "wide.db")) as connection:
+        for n in range(15):
+            columns = ", ".join(f"quantity_of_thing_{column} INTEGER" for column in range(60))
+            connection.execute(f"CREATE TABLE wide_{n:02} ({columns})")
+    settings = offline_settings(tmp_path / "home", database_url=f"sqlite:///{tmp_path}/wide.db")
+    async with running(settings) as web, assistant(web) as session:
+        told = words_of(await session.call_tool("tables", {}))
+        other = words_of(await session.call_tool("tables", {"names": ["wide_14"]}))
+    assert "table wide_00" in told and "table wide_14" not in told
+    assert "wide_13, wide_14." in told.splitlines()[-1]
+    assert "table wide_14" in other and "quantity_of_thing_59 INTEGER" in other and "wide_13" not in other
 
 
 async def test_a_question_follows_the_turns_that_are_sent_with_it(web: Web) -> None:

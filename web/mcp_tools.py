@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import date
+from itertools import accumulate
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,7 +19,7 @@ from agents.names_only import blank_table
 from agents.question import TURNS_KEPT, Question
 from agents.schema_prompt import describe_tables, read_tables
 from errors import AskError
-from tools.catalog import Catalog, Found
+from tools.catalog import Catalog, Found, Table
 from web.api import EarlierTurn, Told, Words, as_turns, explain
 from web.desk import Desk, incident
 
@@ -34,9 +35,11 @@ LONGEST_VALUE = 1_000
 MOST_CHARACTERS = 20_000
 """Of all rows together: a model's context is dear, and some assistants take no more."""
 
-MOST_TABLES = 50
 TABLES_TOKENS = 10_000
 """What `tables` fills at most, about."""
+
+MOST_COLUMNS = 500
+"""Of all tables together, past the first: more would not fit, and writing thousands takes tenths of a second."""
 
 MOST_NAMES = 300
 """Names of tables for which there was no room."""
@@ -280,7 +283,7 @@ def _csv(told: Told) -> str:
 def _describe(catalog: Catalog, names: list[str], *, names_only: bool) -> str:
     """Return the tables as a model is shown them, as far as there is room, and what else there is by name."""
     wanted = [table for name in names if (table := catalog.table(name))] if names else list(catalog)
-    tables = tuple(blank_table(table) if names_only else table for table in wanted[:MOST_TABLES])
+    tables = tuple(blank_table(table) if names_only else table for table in _first(wanted))
     described = describe_tables(Found(tables), " ".join(names), catalog.dialect, TABLES_TOKENS)
     told = {table.name for table in read_tables(described, catalog)}
     parts = [f"{len(catalog.tables)} tables and views in {catalog.name} ({catalog.dialect}):", described]
@@ -290,6 +293,14 @@ def _describe(catalog: Catalog, names: list[str], *, names_only: bool) -> str:
     if unknown := [name for name in names if catalog.table(name) is None]:
         parts.append(f"There is no table {', '.join(unknown)}.")
     return "\n\n".join(part for part in parts if part)
+
+
+def _first(tables: list[Table]) -> list[Table]:
+    """Return the first tables that have MOST_COLUMNS together, and one at least."""
+    columns = accumulate(len(table.columns) for table in tables)
+    return [
+        table for n, (table, so_far) in enumerate(zip(tables, columns, strict=True)) if not n or so_far <= MOST_COLUMNS
+    ]
 
 
 def _text(text: str) -> dict[str, str]:
