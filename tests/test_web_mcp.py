@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -19,13 +21,11 @@ from pydantic import SecretStr
 
 from tests.asked import offline_settings
 from web.brake import ON_A_NAME
-from web.guards import LONGEST_BODY
+from web.guards import LONGEST_BODY, MCP
 from web.mcp import MODERN, WITH_HELLO
 from web.mcp_tools import EVIDENCE, LONGEST_VALUE, MOST_ROWS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.web_fixture import Web
 
 pytest_plugins = ("tests.web_fixture",)
@@ -38,6 +38,7 @@ MANY = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) "
     f"SELECT i, SUBSTR({LONG}, 1, {{length}}) AS long FROM n"
 )
+GUIDE = (Path(__file__).resolve().parent.parent / "docs" / "api.md").read_text()
 JSON = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
 
 
@@ -481,3 +482,17 @@ async def test_a_newer_client_is_told_with_a_404_of_a_method_that_is_not_there(w
     for method in ("initialize", "ping", "resources/list"):
         response = await send_modern(web, method)
         assert (response.status_code, response.json()["error"]["code"]) == (404, -32601)
+
+
+async def test_the_guide_has_the_configuration_that_works_and_every_part_of_the_evidence(tmp_path: Path) -> None:
+    from tests.web_fixture import running, small_shop
+
+    table = GUIDE.split("| evidence |", 1)[1].split("\n\n", 1)[0]
+    assert {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split(" | ")[0])} == set(EVIDENCE)
+    pasted = json.loads(GUIDE.split("```json\n", 1)[1].split("```", 1)[0])["mcpServers"]["quaestor"]
+    assert httpx.URL(pasted["url"]).path == MCP
+    settings = offline_settings(tmp_path / "home", database_url=small_shop(tmp_path))
+    settings = settings.model_copy(update={"users": SecretStr("ann:plum")})
+    async with running(settings) as web, assistant(web, headers=pasted["headers"]) as session:
+        result = await session.call_tool("ask", {"question": HOW_MANY})
+    assert evidence_of(result)["rows"] == [[2]]
