@@ -76,12 +76,18 @@ if chat.middleware_stack is None and not getattr(chat.state, "is_guarded", False
 
 @cl.on_app_startup
 async def on_app_startup() -> None:
-    asker = await desk.ready()
-    if asker is None:
-        log.error("No question can be answered yet: %s", desk.trouble)
-        return
     host = "localhost" if config.run.host == "127.0.0.1" else config.run.host
-    print(log_line(asker, f"http://{host}:{config.run.port}"), flush=True)
+    address = f"http://{host}:{config.run.port}"
+
+    def tell(asker: Asker | None) -> None:
+        if asker is None:
+            log.error("No question can be answered yet: %s", desk.trouble)
+        else:
+            print(log_line(asker, address), flush=True)
+
+    await desk.start(tell)
+    if desk.begun:
+        print(f"Quaestor is at {address}, and cannot answer yet. {desk.begun}", flush=True)
 
 
 @cl.on_app_shutdown
@@ -92,13 +98,14 @@ async def on_app_shutdown() -> None:
 @cl.set_chat_profiles
 async def set_chat_profiles(user: cl.User | None) -> list[cl.ChatProfile]:
     """Return the one profile; the page shows its icon and description until the first question."""
-    first_page = f"# Quaestor\n\n{greeting(await desk.ready(), desk.trouble)}"
+    asker = None if desk.begun else await desk.ready()
+    first_page = f"# Quaestor\n\n{greeting(asker, desk.trouble, desk.begun)}"
     return [cl.ChatProfile(name="Quaestor", icon="/public/mark.svg", markdown_description=first_page, default=True)]
 
 
 @cl.set_starters
 async def set_starters(user: cl.User | None) -> list[cl.Starter]:
-    asker = await desk.ready()
+    asker = None if desk.begun else await desk.ready()
     questions = asker.starters if asker else ()
     icons = (f"/public/starters/{STARTER_ICONS[i % len(STARTER_ICONS)]}.svg" for i in range(len(questions)))
     return [cl.Starter(label=q, message=q, icon=icon) for q, icon in zip(questions, icons, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -44,6 +45,8 @@ from tools.sql_guard import Guard
 from tools.sql_runner import SQLRunner, open_runner
 from tools.zero_rows import ZeroRows
 
+log = logging.getLogger("quaestor.bootstrap")
+
 OFFLINE = "offline analyst"
 
 CHECK_SECONDS = 2.0
@@ -51,12 +54,15 @@ CHECK_SECONDS = 2.0
 
 
 @asynccontextmanager
-async def open_asker(settings: Settings, *, progress: Progress | None = None) -> AsyncIterator[Asker]:
+async def open_asker(
+    settings: Settings, *, progress: Progress | None = None, begin: Callable[[str], None] = log.info
+) -> AsyncIterator[Asker]:
     """Open the database, its index and whoever answers; close them all at the end.
 
-    Raises DatabaseUnavailable, IndexUnavailable or SettingsInvalid, each with a sentence for a person.
+    `begin` is told in a sentence what takes a while: files that are read. Raises DatabaseUnavailable,
+    IndexUnavailable or SettingsInvalid, each with a sentence for a person.
     """
-    database = await _database(settings)
+    database = await _database(settings, begin)
     embedder = _embedder(settings)
     async with AsyncExitStack() as closing:
         runner = await _open_runner(settings, database, closing)
@@ -133,11 +139,11 @@ class _Database:
     starters: tuple[str, ...] = ()
 
 
-async def _database(settings: Settings) -> _Database:
+async def _database(settings: Settings, begin: Callable[[str], None] = log.info) -> _Database:
     """Return the database to ask: of files one that holds them, and the sample database where none is set."""
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
-        return _Database(await files_url(url, settings.home) if names_files(url) else url, settings.descriptions)
+        return _Database(await files_url(url, settings.home, begin) if names_files(url) else url, settings.descriptions)
     sample = settings.home / "sample.sqlite"
     await asyncify(ensure_sample)(sample, settings.today or date.today())
     return _Database(f"sqlite:///{sample}", DESCRIPTIONS, STARTERS)

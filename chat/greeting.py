@@ -9,15 +9,21 @@ from bootstrap import OFFLINE
 from chat.markdown import as_markdown
 from errors import AskError
 
+WHAT = "Ask your database in plain words. Every answer shows its rows, its SQL and what it assumed."
+
 TABLES_NAMED = 4
 """How many tables the greeting names."""
 
 
-def greeting(asker: Asker | None, trouble: AskError | None) -> str:
-    """Return Markdown: what this is, on which database, and who answers; without an Asker, why nobody does."""
-    what = "Ask your database in plain words. Every answer shows its rows, its SQL and what it assumed."
+def greeting(asker: Asker | None, trouble: AskError | None, begun: str = "") -> str:
+    """Return Markdown: what this is, on which database, and who answers; without an Asker, why nobody does.
+
+    `begun` is what is being done before anybody can.
+    """
+    if begun:
+        return f"{WHAT}\n\n**It cannot answer yet.** {as_markdown(begun)} A question asked now is answered after that."
     if asker is None:
-        return f"{what}\n\n**It cannot answer yet.** {as_markdown(str(trouble))} Asking a question tries again."
+        return f"{WHAT}\n\n**It cannot answer yet.** {as_markdown(str(trouble))} Asking a question tries again."
     who = (
         "The **offline analyst** answers: it works by rules, without a model, understands English only, and says so "
         "when it does not understand."
@@ -25,7 +31,7 @@ def greeting(asker: Asker | None, trouble: AskError | None) -> str:
         else f"The model **{as_markdown(asker.analyst)}** writes the SQL and "
         + ("is shown names only, no data; the answer is told by rules." if asker.names_only else "tells the answer.")
     )
-    return f"{what}\n\nThe database is **{as_markdown(asker.catalog.name)}**, {_size(asker)}{_about(asker)}. {who}"
+    return f"{WHAT}\n\nThe database is **{as_markdown(asker.catalog.name)}**, {_size(asker)}{_about(asker)}. {who}"
 
 
 def log_line(asker: Asker, address: str) -> str:

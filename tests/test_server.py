@@ -10,9 +10,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -25,6 +26,7 @@ import server
 from errors import SettingsInvalid
 from server import check_exposure, configure
 from settings import Settings
+from tests.browser.conftest import serve
 from tests.ports import kept_port
 from tools.files import Database
 
@@ -173,3 +175,28 @@ def test_a_signal_ends_a_start_that_still_reads_a_file(tmp_path: Path) -> None:
             finally:
                 process.kill()
     assert b"Traceback" not in said
+
+
+def test_while_a_file_is_read_the_server_says_so_and_answers_when_it_is_done(tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_text("city,sales\nRome,1\nOslo,2\n")
+    database = Database.of(str(tmp_path / "sales.csv"), tmp_path / "home")
+    database.folder.mkdir(parents=True)
+    settings = {"QUAESTOR_DATABASE_URL": str(tmp_path / "sales.csv")}
+    with ExitStack() as reading:
+        lock = reading.enter_context((database.folder / "lock").open("w"))
+        fcntl.flock(lock, fcntl.LOCK_EX)  # So the import waits for as long as we want.
+        with serve(tmp_path / "home", **settings) as served, httpx.Client(base_url=served.url, timeout=60) as client:
+            assert client.get("/healthz").json() == {"status": "ok"}
+            early = client.get("/readyz")
+            assert early.status_code == 503
+            assert early.json()["parts"]["database"]["reason"].startswith("Reading sales.csv; ")
+            page = client.get("/project/settings").json()
+            (profile,) = page["chatProfiles"]
+            assert "Reading sales.csv; " in profile["markdown_description"] and page["starters"] == []
+            assert "cannot answer yet. Reading sales.csv; " in served.log.read_text()
+            reading.close()
+            asked = client.post("/api/ask", json={"question": "how many sales"})
+            assert asked.json()["status"] == "answered"
+            assert "Quaestor serves sales.csv (1 table, 2 rows)" in served.log.read_text()
+            (profile,) = client.get("/project/settings").json()["chatProfiles"]
+            assert "The database is **sales.csv**" in profile["markdown_description"]

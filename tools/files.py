@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,10 +69,11 @@ class Database:
             return False
 
 
-async def files_url(named: str, home: Path) -> str:
+async def files_url(named: str, home: Path, begin: Callable[[str], None] = log.info) -> str:
     """Return the URL of a database that holds the files at the path `named`, a table each.
 
-    A SQLite or DuckDB file is one already. Raises DatabaseUnavailable with a sentence that names the file and the line.
+    Where they must be read first, `begin` is told so in a sentence. A SQLite or DuckDB file is a database already.
+    Raises DatabaseUnavailable with a sentence that names the file and the line.
     """
     database = await asyncify(Database.of)(named, home)
     if (kind := database.found.files[0].kind) in ("sqlite", "duckdb"):
@@ -79,7 +81,7 @@ async def files_url(named: str, home: Path) -> str:
     if not await asyncify(database.is_fresh)():
         for name in database.found.left_out:
             log.warning("%s is left out: save its sheets as CSV to ask them, too.", name)
-        log.info("Reading %s; this is done once, until it changes.", database.found.path.name)
+        begin(f"Reading {database.found.path.name}; this is done once, until it changes.")
         await _import(database)
     return f"duckdb:///{_in_url(database.file)}"
 

@@ -37,14 +37,33 @@ class Desk:
     def __init__(self, settings: Settings) -> None:
         self.trouble: AskError | None = None
         """Why the Asker could not be opened."""
+        self.begun = ""
+        """While it is being opened, what takes a while of it, in a sentence."""
         self.metrics = Metrics()
         self.rows_at = float("-inf")
         """When the database last gave rows, on the monotonic clock."""
         self._settings = settings
         self._asker: Asker | None = None
         self._opening = asyncio.Lock()
+        self._starting: asyncio.Task[Asker | None] | None = None
+        self._has_begun = asyncio.Event()
         self._downloading = asyncio.Lock()
         self._closing = AsyncExitStack()
+
+    async def start(self, tell: Callable[[Asker | None], None]) -> None:
+        """Open the Asker, and tell it, or None where it cannot be opened; what takes a while goes on by itself."""
+
+        async def begin() -> Asker | None:
+            asker = await self.ready()
+            tell(asker)
+            return asker
+
+        self._starting = asyncio.create_task(begin(), name="start")
+        waiting = asyncio.create_task(self._has_begun.wait())
+        try:
+            await asyncio.wait([self._starting, waiting], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
 
     async def ready(self) -> Asker | None:
         """Return the open Asker, or None at once where it could not be opened before."""
@@ -58,15 +77,26 @@ class Desk:
         async with self._opening:
             if self._asker is None:
                 try:
-                    self._asker = await self._closing.enter_async_context(open_asker(self._settings))
+                    self._asker = await self._opened()
                 except AskError as error:
                     self.trouble = error
                     raise
                 except Exception:
                     self.trouble = AskError(incident("the database could not be opened"))
                     raise self.trouble from None
+                finally:
+                    self.begun = ""
                 self._watch(self._asker)
             return self._asker
+
+    async def _opened(self) -> Asker:
+        opening = open_asker(self._settings, begin=self._begin)
+        return await self._closing.enter_async_context(opening)
+
+    def _begin(self, what: str) -> None:
+        log.info("%s", what)
+        self.begun = what
+        self._has_begun.set()
 
     async def ask(self, question: Question) -> AsyncGenerator[Event, None]:
         """Yield what happens to the question, measured; raises AskError where the Asker cannot be opened.
@@ -99,6 +129,9 @@ class Desk:
             return await asyncify(write)(rows)
 
     async def close(self) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
         self._asker = None
         await self._closing.aclose()
 

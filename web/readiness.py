@@ -84,6 +84,8 @@ class Readiness:
             await asyncio.wait(self._running.values())
 
     async def _parts(self) -> dict[str, Part]:
+        if self._desk.begun:
+            return self._unopened(self._desk.begun)
         opened = await self._check("open", self._desk.asker)
         if not opened.ok:
             return self._unopened(opened.reason)
