@@ -104,8 +104,12 @@ def describe_values(values: tuple[Value, ...]) -> str:
 
 
 def describe_saved(saved: tuple[SavedQuestion, ...]) -> str:
-    """Return a line of JSON for each saved question with its reviewed SQL."""
-    return "\n".join(json.dumps({"question": s.question, "sql": s.sql}, ensure_ascii=False) for s in saved)
+    """Return a line of JSON for each saved question with its reviewed SQL, and the day its dates count from."""
+    told = (
+        {"question": s.question, "sql": s.sql, **({"written": s.counts_from.isoformat()} if s.counts_from else {})}
+        for s in saved
+    )
+    return "\n".join(json.dumps(each, ensure_ascii=False) for each in told)
 
 
 def describe_terms(terms: tuple[Term, ...]) -> str:

@@ -87,6 +87,8 @@ async def test_a_synonym_asks_the_same() -> None:
         ("How many orders in 2025?", "SELECT 1 FROM o WHERE d >= '2025-01-01' AND d < '2026-01-01'", True),
         ("Compare 2025 with last year", "SELECT 1 FROM o WHERE d >= '2025-01-01'", False),
         ("How many customers?", "SELECT 1 FROM c", True),
+        ("How many orders last year?", "SELECT 1 FROM o WHERE YEAR(d) = 2025", False),
+        ("How many orders above 2000 last year?", "SELECT 1 FROM o WHERE total > 2000 AND d > date('now')", True),
     ],
 )
 async def test_sql_with_the_dates_of_another_day_does_not_speak(question: str, sql: str, stays: bool) -> None:
@@ -100,6 +102,20 @@ def test_a_line_that_is_no_saved_question_is_named(tmp_path: Path) -> None:
     file.write_text('{"question": "How many?", "sql": "SELECT 1"}\n\n{"question": "Who?", "sql": ""}\n')
     with pytest.raises(SettingsInvalid, match=r"^Line 3 of questions.jsonl is no saved question"):
         read_saved_questions(file)
+
+
+@pytest.mark.parametrize("day", ['"lately"', '"2026-02-30"', "5", "[]", "true"])
+def test_a_line_that_counts_from_no_day_is_named(tmp_path: Path, day: str) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_text(f'{{"question": "How many?", "sql": "SELECT 1", "counts_from": {day}}}\n')
+    with pytest.raises(SettingsInvalid, match=r"^Line 1 of questions.jsonl counts from no day: write one, like"):
+        read_saved_questions(file)
+
+
+def test_a_line_without_its_day_or_with_words_of_others_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_text('{"question": "How many?", "sql": "SELECT 1", "counts_from": null, "by": "ann", "note": "x"}\n')
+    assert read_saved_questions(file) == (SavedQuestion("How many?", "SELECT 1"),)
 
 
 def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:

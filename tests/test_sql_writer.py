@@ -13,7 +13,7 @@ import pytest
 
 from agents.prompts import one_line, read_complaint, read_section, section, tokens_in
 from agents.question import Complaint, Draft, Question, Turn
-from agents.schema_prompt import describe_tables, read_tables, read_values, written_name
+from agents.schema_prompt import describe_saved, describe_tables, read_tables, read_values, written_name
 from agents.sql_writer import SQLWriter, time_words
 from errors import ModelMisbehaved, ModelUnavailable, QuestionDeclined
 from tools.catalog import Catalog, Column, ForeignKey, Found, SavedQuestion, Table, Term, Value
@@ -295,3 +295,10 @@ def test_time_words_resolve_against_today(today: date, words: str) -> None:
 def test_a_line_of_the_database_is_short_and_printable() -> None:
     assert one_line("a\x00b\r\n\tc\u202ed", 100) == "a b c d"
     assert one_line("x" * 1_000_000, 10) == "xxxxxxxxx…"
+
+
+def test_an_example_says_the_day_that_its_dates_count_from() -> None:
+    saved = (SavedQuestion("Who?", "SELECT 1"), SavedQuestion("When?", "SELECT 2", counts_from=date(2026, 11, 21)))
+    first, second = map(json.loads, describe_saved(saved).split("\n"))
+    assert first == {"question": "Who?", "sql": "SELECT 1"}
+    assert second == {"question": "When?", "sql": "SELECT 2", "written": "2026-11-21"}
