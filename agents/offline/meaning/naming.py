@@ -91,12 +91,8 @@ class Naming:
         first, *more = self._labels[table]
         column = found.column(first)
         distinct = column.distinct if column is not None else None
-        often = (
-            1 if column is not None and column.kind == "date" else 2
-        )  # two rows of one day are told apart by neither
-        repeats = bool(distinct and found.row_count) and often * (distinct or 0) <= (found.row_count or 0) - (
-            often == 1
-        )
+        dated = column is not None and column.kind == "date"  # the day of a row is no name, were there one of each
+        repeats = dated or (bool(distinct and found.row_count) and 2 * (distinct or 0) <= (found.row_count or 0))
         return self._keys[table] is None and not found.primary_key and not more and repeats
 
     def home(self, column: str) -> str:

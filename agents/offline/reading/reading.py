@@ -41,6 +41,7 @@ from agents.offline.reading.take_comparisons import (
 )
 from agents.offline.reading.take_days import name_days, name_lasting, name_late, take_lasting, take_late
 from agents.offline.reading.take_events import name_happened
+from agents.offline.reading.take_files import name_lines
 from agents.offline.reading.take_groups import take_by, take_direction, take_order, take_per
 from agents.offline.reading.take_later import name_later, take_later
 from agents.offline.reading.take_measures import take_aggregate, take_count
@@ -230,6 +231,7 @@ def _refuse(r: Reader) -> None:
 
 _NAMINGS: tuple[Callable[[Reader], None], ...] = (
     set_aside,
+    name_lines,
     name_alike,
     weigh,
     reword,

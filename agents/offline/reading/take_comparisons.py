@@ -137,11 +137,17 @@ def _amount_after_noun(r: Reader) -> Col | None:
     named = next((i for ahead in (-3, -4) if (i := r.peek(ahead)) is not None and i.kind != "relative"), None)
     table = r.resolver.table(named) if named is not None and named.kind == "name" else None
     own = table is not None and table == r.subject and r.scope.entity in (None, r.subject)
-    amount = (main_amount(r, table) or r.resolver.price(table, only=True)) if own and table is not None else None
+    amount = _worth_of_row(r, table) if own and table is not None else None
     if amount is not None:
         what = r.naming.say_table(amount.table)
         r.assumptions.append(f"What {what} are compared by is {amount.table}.{amount.name}.")
     return amount
+
+
+def _worth_of_row(r: Reader, table: str) -> Col | None:
+    line = r.resolver.money_of(table) if r.lexicon.is_flat else None
+    brought = Col(table, line.column) if line is not None and line.column and not line.times else None
+    return main_amount(r, table) or brought or r.resolver.price(table, only=True)
 
 
 def _number(item: Item) -> float | int:
