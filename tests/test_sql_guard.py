@@ -499,7 +499,7 @@ async def test_closing_the_guard_ends_its_worker() -> None:
 
 def test_a_guard_that_was_forgotten_takes_its_worker_along() -> None:
     guard = Guard("sqlite", None)
-    guard._worker.ask(["SELECT 1"])
+    anyio.run(guard.check, "SELECT 1")
     worker = worker_of(guard)
     del guard
     gc.collect()

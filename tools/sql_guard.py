@@ -6,15 +6,13 @@ for very long on short texts and a Python thread cannot be stopped: the worker i
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import select
 import subprocess
 import sys
-import threading
-import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,10 +88,12 @@ class Guard:
 
     async def aclose(self) -> None:
         """End the worker; a later check would start another."""
-        await asyncify(self._worker.stop, limiter=self._turns)()
+        async with self._turns:
+            await asyncify(self._worker.stop)()
 
     async def _ask_worker(self, statements: Sequence[str]) -> list[Verdict]:
-        verdicts = await asyncify(self._worker.ask, limiter=self._turns)(statements)
+        async with self._turns:
+            verdicts = await self._worker.ask(statements)
         for sql, verdict in zip(statements, verdicts, strict=True):
             if verdict is not UNCHECKED:  # Another moment may have the time.
                 self._verdicts.put(sql, verdict)
@@ -101,54 +101,59 @@ class Guard:
 
 
 class _Worker:
-    """One worker process, started when it is needed and again after it had to be killed."""
+    """One worker process, started when it is needed and again after it had to be killed; one asks it at a time.
+
+    The event loop itself waits for what it says: a thread that did would be woken, and wake the loop in its turn.
+    """
 
     def __init__(self, described: dict[str, Any]) -> None:
         self._described = described
         self._command = [sys.executable, "-m", "tools.guard_worker"]
         self._process: subprocess.Popen[bytes] | None = None
         self._ending: weakref.finalize[..., Any] | None = None
-        # Two event loops may share a guard; a limiter belongs to one.
-        self._lock = threading.Lock()
 
-    def ask(self, statements: Sequence[str]) -> list[Verdict]:
+    async def ask(self, statements: Sequence[str]) -> list[Verdict]:
         """Return the worker's verdict of each statement, in their order; UNCHECKED where none came.
 
         Whichever statement brings the worker down, those after it are asked of a new one.
         """
         verdicts: list[Verdict] = []
-        with self._lock:
-            try:
-                while len(verdicts) < len(statements) and (process := self._running()):
-                    try:
-                        _exchange(process, statements, verdicts)
-                    except (OSError, ValueError, TimeoutError):
-                        self._end()
-                        verdicts.append(UNCHECKED)
-            except BaseException:
-                # An answer that nobody took would be read as the next statement's.
-                self._end()
-                raise
+        try:
+            while len(verdicts) < len(statements) and (process := await self._running()):
+                try:
+                    await _exchange(process, statements, verdicts)
+                except (OSError, ValueError, TimeoutError):
+                    self.stop()
+                    verdicts.append(UNCHECKED)
+        except BaseException:
+            # An answer that nobody took would be read as the next statement's.
+            self.stop()
+            raise
         return verdicts + [UNCHECKED] * (len(statements) - len(verdicts))
 
     def stop(self) -> None:
-        with self._lock:
-            self._end()
+        """Kill the worker, where there is one."""
+        if self._ending is not None:
+            self._ending()
+        self._process = self._ending = None
 
-    def _running(self) -> subprocess.Popen[bytes] | None:
+    async def _running(self) -> subprocess.Popen[bytes] | None:
         """Return the worker, started where there is none; None where it does not start."""
         if self._process is not None and self._process.poll() is not None:
-            self._end()  # It died between two statements; nothing was lost.
+            self.stop()  # It died between two statements; nothing was lost.
         if self._process is None:
             try:
-                self._start()
+                process = await asyncify(self._start)()
+                async with asyncio.timeout(START_DEADLINE):
+                    await _say(process, _line(self._described))
+                    await _Heard(process).answer()
             except (OSError, ValueError, TimeoutError):
-                self._end()
+                self.stop()
         return self._process
 
-    def _start(self) -> None:
+    def _start(self) -> subprocess.Popen[bytes]:
         # Its own session keeps a Ctrl-C at the terminal away from it; it ends when its input closes.
-        self._process = subprocess.Popen(
+        process = self._process = subprocess.Popen(
             self._command,
             cwd=_ROOT,
             stdin=subprocess.PIPE,
@@ -157,31 +162,29 @@ class _Worker:
             bufsize=0,
             start_new_session=True,
         )
-        self._ending = weakref.finalize(self, _end, self._process)
-        _say(self._process, _line(self._described))
-        _Heard(self._process).answer(START_DEADLINE)
-
-    def _end(self) -> None:
-        if self._ending is not None:
-            self._ending()
-        self._process = self._ending = None
+        self._ending = weakref.finalize(self, _end, process)
+        for pipe in _pipes(process):
+            os.set_blocking(pipe, False)
+        return process
 
 
 def _line(said: object) -> bytes:
     return json.dumps(said).encode() + b"\n"
 
 
-def _exchange(process: subprocess.Popen[bytes], statements: Sequence[str], verdicts: list[Verdict]) -> None:
+async def _exchange(process: subprocess.Popen[bytes], statements: Sequence[str], verdicts: list[Verdict]) -> None:
     """Say the statements that have no verdict yet, as many as fit into the pipe, and add theirs as they come.
 
     Raises OSError, ValueError or TimeoutError; the statement that it happened at is the first without a verdict.
     """
     left = statements[len(verdicts) :]
     lines = _fitting(left)
-    _say(process, b"".join(lines))
+    async with asyncio.timeout(DEADLINE):
+        await _say(process, b"".join(lines))
     heard = _Heard(process)
     for statement in left[: len(lines)]:
-        verdict = heard.answer(DEADLINE)
+        async with asyncio.timeout(DEADLINE):
+            verdict = await heard.answer()
         if not _is_about(statement, verdict):
             raise ValueError("the worker answered no verdict, or that of another statement")
         verdicts.append(verdict)
@@ -207,29 +210,34 @@ def _fitting(statements: Sequence[str]) -> list[bytes]:
     return lines
 
 
-def _say(process: subprocess.Popen[bytes], lines: bytes) -> None:
-    assert process.stdin is not None
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[int, int]:
+    """Return where the worker is told something, and where it is heard."""
+    assert process.stdin is not None and process.stdout is not None
+    return process.stdin.fileno(), process.stdout.fileno()
+
+
+async def _say(process: subprocess.Popen[bytes], lines: bytes) -> None:
+    loop, (pipe, _) = asyncio.get_running_loop(), _pipes(process)
     left = memoryview(lines)
     while left:
-        left = left[process.stdin.write(left) or 0 :]
+        try:
+            left = left[os.write(pipe, left) :]
+        except BlockingIOError:
+            await _ready(pipe, loop.add_writer, loop.remove_writer)
 
 
 class _Heard:
     """What a worker says after it was asked, a line of JSON for each statement."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
-        self._pipe = process.stdout.fileno()
-        self._poll = select.poll()
-        self._poll.register(self._pipe, select.POLLIN)
+        _, self._pipe = _pipes(process)
         self._bytes = bytearray()
 
-    def answer(self, seconds: float) -> dict[str, Any]:
-        """Return the next answer; raises OSError, ValueError or TimeoutError."""
-        deadline = time.monotonic() + seconds
+    async def answer(self) -> dict[str, Any]:
+        """Return the next answer, waiting for it; raises OSError or ValueError."""
+        loop = asyncio.get_running_loop()
         while (end := self._bytes.find(b"\n")) < 0:
-            if not self._poll.poll(max(deadline - time.monotonic(), 0) * 1000):
-                raise TimeoutError
+            await _ready(self._pipe, loop.add_reader, loop.remove_reader)
             piece = os.read(self._pipe, 65_536)
             if not piece:
                 raise BrokenPipeError
@@ -239,6 +247,16 @@ class _Heard:
         if not isinstance(answer, dict):
             raise ValueError("the worker answered no object")
         return answer
+
+
+async def _ready(pipe: int, watch: Callable[[int, Callable[[], None]], object], leave: Callable[[int], object]) -> None:
+    """Return when the pipe can be read, or written, as the loop's two methods say."""
+    is_ready = asyncio.Event()
+    watch(pipe, is_ready.set)
+    try:
+        await is_ready.wait()
+    finally:
+        leave(pipe)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
