@@ -119,7 +119,7 @@ DECLINED = {
     "How many senders came back?": "back",
     "Which parcels are still out?": "out",
     "Which sender has the most parcels but the lowest balance?": "lowest",
-    "Top 3 senders by number of parcels per depot": "each group",
+    "Top 3 senders by number of parcels per depot": "number per depot",
     "How many crossings per parcel?": "depots",
     "Parcels per depot compared to 2025": "2026 versus 2025",
     "Which senders booked parcels and to whom?": "whom",

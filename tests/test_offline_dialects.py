@@ -74,6 +74,11 @@ QUESTIONS = (
     "Running total of metres by week in 2026",
     "How many goals on weekends?",
     "How many goals were scored on Mondays in 2025 per team?",
+    "Who is the youngest player in each team?",
+    "Which player scored the most goals in each team in 2026?",
+    "the top 2 players by number of goals in each year",
+    "the month with the most goals in each year",
+    "the player with the lowest total metres in each team",
 )
 
 

@@ -33,10 +33,27 @@ def _conditions(statement: exp.Expr) -> Iterator[Premise]:
         about = {in_words(column.name).lower() for column in condition.find_all(exp.Column)}
         if condition.find(exp.Select):
             continue  # Its own conditions follow.
+        if (first := _first_of_each(condition)) is not None:
+            yield "limit", f"first {first} of each", first
+            continue
         words = say_condition(condition) or _either_period(condition) or clean(condition.sql(copy=False), 60)
         yield "filter", words, about.pop() if len(about) == 1 else ""
     for column, conditions in bounds.items():
         yield "period", f"{column}: {days_between(conditions)}", column
+
+
+def _first_of_each(condition: exp.Expr) -> str | None:
+    """Return how many are kept where the condition is about a rank within groups: "place <= 3"."""
+    select = condition.find_ancestor(exp.Select)
+    start = select.args.get("from_") if select is not None else None
+    inner = start.this.this if start is not None and isinstance(start.this, exp.Subquery) else None
+    column, number = condition.args.get("this"), condition.args.get("expression")
+    if not isinstance(inner, exp.Select) or not isinstance(column, exp.Column) or not isinstance(number, exp.Literal):
+        return None
+    ranked = next((e.unalias() for e in inner.expressions if e.alias == column.name), None)
+    within = isinstance(ranked, exp.Window) and isinstance(ranked.this, exp.Rank | exp.DenseRank | exp.RowNumber)
+    kept = isinstance(condition, exp.LTE) or (isinstance(condition, exp.EQ) and number.this == "1")
+    return number.this if within and kept and ranked is not None and ranked.args.get("partition_by") else None
 
 
 def bounded_column(condition: exp.Expr) -> str | None:

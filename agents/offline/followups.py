@@ -55,7 +55,7 @@ class OfflineSuggester:
 
     def _followups(self, plan: Plan, rows: Rows, today: date) -> Iterator[Followup]:
         """Yield what can be asked after the plan, one of each kind in turn, the most telling kind first."""
-        analyst, plan = self._analyst, _of_part(plan)
+        analyst, plan = self._analyst, _of_part(replace(plan, within=None))
         streams = [
             (
                 Followup(*said)

@@ -18,6 +18,7 @@ from agents.offline.telling.comparing import (
     percent,
     total,
 )
+from agents.offline.telling.firsts import firsts_told
 from agents.offline.telling.listing import nameless_rows
 from agents.offline.telling.nouns import counted_rows
 from agents.offline.telling.phrases import (
@@ -88,12 +89,19 @@ class _Telling:
             yield from self._nothing()
         elif count == 1:
             yield from self._single_row()
+        elif firsts := list(self._firsts()):
+            yield from firsts
         elif told := nameless_rows(self.columns, self.clues, self.rows.truncated):
             yield told
         elif self.rows.truncated:
             yield from self._cut_short()
         else:
             yield from self._several()
+
+    def _firsts(self) -> Iterator[str]:
+        if (ranked := self.clues.ranked) is not None:
+            words = self._words(self.columns[ranked.by])
+            yield from firsts_told(self.columns, ranked, self.clues, words, self.rows.truncated, self.foreign)
 
     def _nothing(self) -> Iterator[str]:
         reading = self.draft.reading.strip().rstrip("?.! ")

@@ -216,6 +216,8 @@ class Plan:
     having: tuple[Having, ...] = ()
     order: tuple[Order, ...] = ()
     limit: int | None = None
+    within: Group | None = None
+    """Each of these has `limit` rows of its own, ranked among them: the top 3 in each category."""
     distinct: bool = False
     share: bool = False
     """Adds each row's part of the whole, in percent; without groups, asks for the part that fulfils the conditions."""

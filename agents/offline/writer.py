@@ -50,7 +50,8 @@ class OfflineWriter:
             suggestions = first_questions(self._analyst, question.today, near)[:_SUGGESTED]
             raise QuestionDeclined(str(reason), suggestions) from None
         words = tuple(filter(is_of_words, understood.assumptions))
-        return Draft(understood.sql, understood.reading, understood.assumptions, words=words)
+        each = understood.plan.within is not None  # bars could only show one of the two things that a row is about
+        return Draft(understood.sql, understood.reading, understood.assumptions, words=words, listing=each)
 
     def _tell(self, told: About, question: Question) -> Draft:
         if told.sql:

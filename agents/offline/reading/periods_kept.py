@@ -7,9 +7,14 @@ from collections.abc import Iterable, Iterator
 from agents.offline.english.times import Period
 from agents.offline.plan import AnyOf, During, Each, Filter, Pick, Plan, Related, Through
 
+TIES = "Where several come equal, all of them are shown."
+"""What is assumed where the first few of each group are asked for."""
+
 
 def still_holds(assumption: str, plan: Plan) -> bool:
     """Whether an assumption is about a period or a measure that the plan still has, or about neither."""
+    if assumption == TIES:
+        return plan.within is not None and plan.limit is not None
     called, is_measure, _ = assumption.partition(" is the sum of ")
     if is_measure and " " not in called:
         return any(measure.said in ("", called.lower()) for measure in plan.measures) or not plan.measures

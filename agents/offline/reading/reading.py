@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from agents.offline.english.vocabulary import PEOPLE
 from agents.offline.meaning.items import Item
@@ -40,6 +41,7 @@ from agents.offline.reading.take_comparisons import (
     take_worth,
 )
 from agents.offline.reading.take_days import name_days, name_lasting, name_late, take_lasting, take_late
+from agents.offline.reading.take_each import first_of_each, refuse_ranked_across, within_each
 from agents.offline.reading.take_events import name_happened
 from agents.offline.reading.take_files import name_lines
 from agents.offline.reading.take_groups import take_by, take_direction, take_order, take_per
@@ -73,8 +75,17 @@ class Reading:
 def read(items: Sequence[Item], lexicon: Lexicon) -> Reading:
     """Return the plan of a question's items; raises NotUnderstood naming the first part that finds no place."""
     items = shares_first(items)
+    each = within_each(items)
+    if each is not None and (ranked := first_of_each(each, lexicon, partial(_ranked, lexicon))) is not None:
+        return Reading(*ranked)
     reading = _read(items, lexicon)
+    refuse_ranked_across(reading.plan, each)
     return _of_whole(items, reading, lexicon) if reading.plan.share else reading
+
+
+def _ranked(lexicon: Lexicon, items: Sequence[Item]) -> tuple[Plan, tuple[str, ...]]:
+    reading = _read(items, lexicon)
+    return reading.plan, reading.assumptions
 
 
 def _of_whole(items: Sequence[Item], asked: Reading, lexicon: Lexicon) -> Reading:

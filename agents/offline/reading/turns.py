@@ -12,8 +12,10 @@ from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.meaning.resolving import AskedBack, NotUnderstood
 from agents.offline.plan import AnyOf, Col, Condition, During, Filter, Function, Group, Measure, Order, Plan
 from agents.offline.reading.clauses import filters_of
+from agents.offline.reading.periods_kept import TIES
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.reading import Reading, walk
+from agents.offline.reading.take_each import asks_within, ranked_within_other, refuse_unreached
 from agents.offline.reading.take_measures import is_key
 from agents.offline.reading.take_money import is_added
 from agents.offline.reading.take_shares import as_part
@@ -81,6 +83,8 @@ class _Said:
     limit: int | None = None
     descending: bool | None = None
     function: Function | None = None
+    top: bool = False
+    """Whether "top" was said: of the cheapest, the top 3 are the three cheapest."""
 
 
 def change(base: Plan, items: Sequence[Item], lexicon: Lexicon) -> Reading:
@@ -95,7 +99,8 @@ def change(base: Plan, items: Sequence[Item], lexicon: Lexicon) -> Reading:
     plan = _changed(base, reader, said)
     if plan == base:
         raise NotUnderstood("I did not understand what to change in the question before.")
-    return Reading(plan, tuple(dict.fromkeys(reader.assumptions)))
+    ties = (TIES,) if plan.within is not None else ()
+    return Reading(plan, tuple(dict.fromkeys((*reader.assumptions, *ties))))
 
 
 def _measure_anew(base: Plan, r: Reader) -> None:
@@ -124,7 +129,7 @@ def _standing_alone(items: Sequence[Item]) -> tuple[list[Item], _Said]:
         last = after is None or (after.kind == "number" and n + 2 == len(items))
         if item.kind == "superlative" and last:
             limit = int(after.value) if after is not None else None
-            kept, said = list(items[:n]), _Said(limit, bool(item.value[0]))
+            kept, said = list(items[:n]), _Said(limit, bool(item.value[0]), top=item.text == "top")
         elif item.kind == "aggregate" and after is None:
             kept, said = list(items[:n]), _Said(function=item.value)
     if len(kept) == 1 and kept[0].kind == "number":
@@ -138,7 +143,9 @@ def _tables(plan: Plan) -> tuple[str, ...]:
 
 def _changed(base: Plan, r: Reader, said: _Said) -> Plan:
     plan = _with_filters(base, [f for part in filters_of(r) for f in part])
-    if r.groups:
+    if r.groups and asks_within(r.items, plan):
+        plan = ranked_within_other(plan, r.groups, r.lexicon)
+    elif r.groups:
         plan = _regrouped(plan, r.groups)
     if r.share:
         plan = replace(plan, share=True)
@@ -153,6 +160,7 @@ def _changed(base: Plan, r: Reader, said: _Said) -> Plan:
         plan = _with_function(plan, said.function)
     if said.limit is not None or said.descending is not None:
         plan = _limited(plan, said)
+    refuse_unreached(plan, r.lexicon)
     return as_part(_with_periods(plan, r))
 
 
@@ -232,7 +240,7 @@ def _limited(plan: Plan, said: _Said) -> Plan:
     if plan.measures and not plan.groups:
         raise NotUnderstood("The question before has one number as its answer: there is nothing to rank.")
     descending = said.descending if said.descending is not None else True
-    if plan.order and said.descending is None:
+    if plan.order and (said.descending is None or (said.top and plan.limit is not None)):
         descending = plan.order[0].descending
     return replace(plan, order=_flipped(plan, descending), limit=said.limit if said.limit is not None else plan.limit)
 

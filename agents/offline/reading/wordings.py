@@ -106,7 +106,7 @@ def _period_last(r: Reader) -> None:
     after = r.items[at + 1] if at + 1 < len(r.items) else None
     ranked = any(i.kind == "superlative" and i.text in {"top", "best", "worst", "bottom"} for i in r.items[:at])
     plain = {"superlative", "number", "name", "in", "of", "relative"}
-    named = ranked and all(i.kind in plain and not i.values for i in r.items[:at])
+    named = ranked and all(i.kind in plain and (i.tables or not i.values) for i in r.items[:at])
     if named and after is not None and after.kind == "by" and after.sentence == r.items[at].sentence:
         start = at - (r.items[at - 1].kind == "in")
         r.items = [*r.items[:start], *r.items[at + 1 :], *r.items[start : at + 1]]

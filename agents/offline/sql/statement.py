@@ -22,12 +22,14 @@ from agents.offline.plan import (
     Related,
 )
 from agents.offline.sql.far_rows import merged
+from agents.offline.sql.firsts import firsts_of_each
 from agents.offline.sql.frame import Frame, Names
-from agents.offline.sql.grains import days_between, place_in_time, truncate
+from agents.offline.sql.grains import days_between, truncate
+from agents.offline.sql.groups import Groups, Written
 from agents.offline.sql.medians import middle, numbered
 from agents.offline.sql.predicates import Predicates, is_known
 from agents.offline.sql.series import change_before, refuse_no_series, running_total
-from agents.offline.sql.titles import group_title, measure_title, period_title, unlike_names
+from agents.offline.sql.titles import measure_title, period_title, unlike_names
 
 _PURE_BRIDGE_COLUMNS = 3
 _FUNCTIONS = {"sum": exp.Sum, "avg": exp.Avg, "min": exp.Min, "max": exp.Max}
@@ -38,6 +40,7 @@ class SQLBuilder:
         self._lexicon = lexicon
         self._dialect = lexicon.catalog.dialect
         self._names = Names(lexicon.catalog)
+        self._groups = Groups(lexicon, self._names)
 
     def build(self, plan: Plan) -> str:
         """Return the plan's SQL; raises NotUnderstood where its tables cannot be put together rightly."""
@@ -53,6 +56,7 @@ class SQLBuilder:
 
     def _listing(self, plan: Plan) -> exp.Select:
         frame, predicates = self._frame(plan.subject)
+        group = self._groups.head(frame, plan.within) if plan.within is not None else None
         shown = [frame.column(c, optional=True) for c in plan.columns]
         filters = [f for f in merged(self._lexicon, plan.subject, plan.where) if not _is_joined(f, frame)]
         where = [predicates.filter(f, plan.subject) for f in filters]
@@ -61,8 +65,13 @@ class SQLBuilder:
             where += [
                 self._known(frame, o.by) for o in plan.order if isinstance(o.by, Col) and self._may_be_missing(o.by)
             ]
-        query = frame.select(unlike_names(shown, plan.columns, self._lexicon))
+        listed = unlike_names(shown, plan.columns, self._lexicon)
+        where += group.known if group is not None else []
+        query = frame.select([*(group.shown if group is not None else ()), *listed])
         query = query.where(*where) if where else query
+        if group is not None and order and plan.limit is not None:
+            return firsts_of_each(query, group, order, plan.limit)
+        order = [*(self._ordered(e, False) for e in (group.order if group is not None else ())), *order]
         query = query.order_by(*order) if order else query
         query = query.distinct() if plan.distinct else query
         return query.limit(plan.limit) if plan.limit is not None else query
@@ -84,33 +93,60 @@ class SQLBuilder:
             refuse_no_series(plan)
         base = self._base(plan)
         frame, predicates = self._frame(base)
-        groups = [(g, self._group(frame, g)) for g in plan.groups]
-        filters = merged(self._lexicon, base, plan.where, joined={g.table for g in plan.groups})
+        within = [plan.within] if plan.within is not None else []
+        groups = [(g, self._groups.shown(frame, g)) for g in (*within, *plan.groups)]
+        filters = merged(self._lexicon, base, plan.where, joined={g.table for g, _ in groups})
         where = [predicates.filter(f, plan.subject) for f in filters if not _is_joined(f, frame)]
         dated = [Col(g.table, g.column) for g in plan.groups if g.column is not None and g.grain is not None]
         where += [is_known(frame.column(c)) for c in dated if self._may_be_missing(c)]
+        where += self._known_within(frame, plan)
         if plan.compare is not None:
             return self._periods(frame, predicates, plan, groups, where)
         if any(m.function == "median" for m in plan.measures):
             return self._median(frame, plan, groups, where)
         measures = [(m, self._measure(frame, predicates, m)) for m in plan.measures]
-        query = frame.select([*self._labelled(groups), *(exp.alias_(e, self._say(m)) for m, e in measures)])
+        query = frame.select([*self._groups.labelled(groups), *(exp.alias_(e, self._say(m)) for m, e in measures)])
         if plan.share:
             query = self._with_share(query, measures[0][1])
         if plan.along is not None:
-            query = self._with_neighbours(query, plan, measures[0][1], self._place(frame, plan.groups[0]))
+            query = self._with_neighbours(query, plan, measures[0][1], self._groups.place(frame, plan.groups[0]))
         query = self._grouped(query, frame, groups, where)
         for having in plan.having:
             left = next(e for m, e in measures if m == having.measure)
             query = query.having(predicates.comparison(left.copy(), having.operator, having.values))
+        if plan.within is not None:
+            return self._within_each(query, frame, plan, measures)
         query = query.order_by(*self._orders(frame, plan, groups, measures)) if plan.groups else query
         return query.limit(plan.limit) if plan.limit is not None else query
+
+    def _known_within(self, frame: Frame, plan: Plan) -> list[exp.Expr]:
+        """Return what must be known to rank: the group, and the number where the database puts unknown ones first."""
+        if plan.within is None or not plan.order:
+            return []
+        head, by = self._groups.head(frame, plan.within), plan.order[0]
+        columns: list[Col] = []
+        if isinstance(by.by, Measure) and len(plan.measures) == 1 and by.by.function in _FUNCTIONS:
+            columns = [Col(by.by.table, name) for name in (by.by.column, by.by.times) if name is not None]
+        first = bool(self._ordered(exp.Null(), by.descending).args["nulls_first"])
+        return [*head.known, *(self._known(frame, c) for c in columns if first and self._may_be_missing(c))]
+
+    def _within_each(
+        self, query: exp.Select, frame: Frame, plan: Plan, measures: Sequence[tuple[Measure, exp.Expr]]
+    ) -> exp.Select:
+        """Rank the groups within others: the products of each category, the months of each year."""
+        assert plan.within is not None
+        found = dict(measures)
+        orders = [self._ordered(found[o.by], o.descending) for o in plan.order if isinstance(o.by, Measure)]
+        group = self._groups.head(frame, plan.within)
+        if plan.limit is None or not orders:
+            return query.order_by(*(self._ordered(e, False) for e in group.order), *orders)
+        return firsts_of_each(query, group, orders, plan.limit)
 
     def _median(
         self,
         frame: Frame,
         plan: Plan,
-        groups: Sequence[tuple[Group, list[exp.Expr]]],
+        groups: Sequence[Written],
         where: Sequence[exp.Expr],
     ) -> exp.Select:
         measure = plan.measures[0]
@@ -119,21 +155,21 @@ class SQLBuilder:
         value = self._value(frame, measure)
         assert value is not None
         self._refuse_doubled(frame, measure, frame.base)
-        keys = [key for group, shown in groups for key in self._keys(frame, group, shown)]
+        keys = [key for group, shown in groups for key in self._groups.keys(frame, group, shown)]
         inner = frame.select(numbered(keys, value)).where(*where, is_known(value.copy()))
         orders = self._orders(frame, plan, groups, [(measure, value)]) if groups else []
-        query = middle(inner, keys, self._labelled(groups), orders, measure_title(measure, self._lexicon))
+        query = middle(inner, keys, self._groups.labelled(groups), orders, measure_title(measure, self._lexicon))
         return query.limit(plan.limit) if plan.limit is not None else query
 
     def _grouped(
         self,
         query: exp.Select,
         frame: Frame,
-        groups: Sequence[tuple[Group, list[exp.Expr]]],
+        groups: Sequence[Written],
         where: Sequence[exp.Expr],
     ) -> exp.Select:
         query = query.where(*where) if where else query
-        keys = [key for group, shown in groups for key in self._keys(frame, group, shown)]
+        keys = [key for group, shown in groups for key in self._groups.keys(frame, group, shown)]
         return query.group_by(*keys) if keys else query
 
     def _base(self, plan: Plan) -> str:
@@ -143,57 +179,6 @@ class SQLBuilder:
             if all(self._lexicon.joins.to_one(table, other) for other in tables):
                 return table
         raise NotUnderstood("These numbers come from tables that cannot be counted together: ask for them one by one.")
-
-    def _group(self, frame: Frame, group: Group) -> list[exp.Expr]:
-        if group.column is None:
-            return [frame.column(c) for c in group.shown]
-        if (referred := self._referred(group)) is not None:
-            label = self._lexicon.naming.label(referred)
-            return [frame.referred(Col(group.table, group.column), referred, name) for name in label]
-        column = frame.column(Col(group.table, group.column))
-        return [truncate(column, group.grain, self._dialect) if group.grain else column]
-
-    def _place(self, frame: Frame, group: Group) -> exp.Expr | None:
-        """Return what puts a date's grain in its order."""
-        if group.column is None or group.grain is None:
-            return None
-        return place_in_time(frame.column(Col(group.table, group.column)), group.grain, self._dialect)
-
-    def _referred(self, group: Group) -> str | None:
-        """Return the table whose rows are meant where a key is grouped by: the names of managers, not their numbers."""
-        keys = self._lexicon.table(group.table).foreign_keys
-        found = [k.table for k in keys if k.columns == (group.column,)]
-        table = found[0] if found and self._lexicon.catalog.table(found[0]) is not None else None
-        return table if table is not None and self._lexicon.naming.label(table) != (group.column,) else None
-
-    def _labelled(self, groups: Sequence[tuple[Group, list[exp.Expr]]]) -> list[exp.Expr]:
-        """Return what the groups show, each under a name of its own."""
-        titles = [group_title(group, self._lexicon) for group, _ in groups]
-        labelled: list[exp.Expr] = []
-        for title, (group, shown) in zip(titles, groups, strict=True):
-            if group.grain is not None:
-                labelled += [exp.alias_(e.copy(), title) for e in shown]
-            elif title is not None and titles.count(title) == 1:
-                labelled += [exp.alias_(e.copy(), self._names.identifier(title)) for e in shown]
-            else:
-                labelled += [e.copy() for e in shown]
-        names = [e.alias_or_name for e in labelled]
-        return [
-            exp.alias_(e, f"{e.table}_{e.name}".lower()) if isinstance(e, exp.Column) and names.count(e.name) > 1 else e
-            for e in labelled
-        ]
-
-    def _keys(self, frame: Frame, group: Group, shown: Sequence[exp.Expr]) -> list[exp.Expr]:
-        """Return what makes rows of the group one: a table's key beside its names, so that namesakes stay apart."""
-        keys = [e.copy() for e in shown]
-        if (place := self._place(frame, group)) is not None and place not in keys:
-            keys.append(place)  # other databases than SQLite order by nothing else than what is grouped by
-        if group.column is not None and group.grain is None and self._referred(group) is not None:
-            keys.insert(0, frame.column(Col(group.table, group.column)))
-        key = self._lexicon.naming.key(group.table) if group.column is None else None
-        if key is not None and all(c.name != key for c in group.shown):
-            keys.insert(0, frame.column(Col(group.table, key)))
-        return keys
 
     def _measure(self, frame: Frame, predicates: Predicates, measure: Measure) -> exp.Expr:
         if measure.function == "share":
@@ -268,7 +253,7 @@ class SQLBuilder:
         self,
         frame: Frame,
         plan: Plan,
-        groups: Sequence[tuple[Group, list[exp.Expr]]],
+        groups: Sequence[Written],
         measures: Sequence[tuple[Measure, exp.Expr]],
     ) -> list[exp.Ordered]:
         order = plan.order or _default_order(plan)
@@ -278,13 +263,13 @@ class SQLBuilder:
         self,
         frame: Frame,
         order: Order,
-        groups: Sequence[tuple[Group, list[exp.Expr]]],
+        groups: Sequence[Written],
         measures: Sequence[tuple[Measure, exp.Expr]],
     ) -> exp.Expr:
         if isinstance(order.by, Measure):
             return exp.column(self._say(order.by))
         if isinstance(order.by, Group):
-            place = self._place(frame, order.by)
+            place = self._groups.place(frame, order.by)
             return place or next(shown[0].copy() for group, shown in groups if group == order.by)
         expression = frame.column(order.by)
         if all(expression != shown for _, each in groups for shown in each):
@@ -340,7 +325,7 @@ class SQLBuilder:
         frame: Frame,
         predicates: Predicates,
         plan: Plan,
-        groups: Sequence[tuple[Group, list[exp.Expr]]],
+        groups: Sequence[Written],
         where: list[exp.Expr],
     ) -> exp.Select:
         """One column for each of two periods, and the change from the older to the newer."""
@@ -355,7 +340,9 @@ class SQLBuilder:
             for side in sides
         ]
         names = [self._names.identifier(period_title(p.words, "percent" if share else "")) for p in plan.compare]
-        both = frame.select([*self._labelled(groups), *(exp.alias_(c, n) for c, n in zip(columns, names, strict=True))])
+        both = frame.select(
+            [*self._groups.labelled(groups), *(exp.alias_(c, n) for c, n in zip(columns, names, strict=True))]
+        )
         both = self._grouped(both, frame, groups, [*where, exp.or_(*(s.copy() for s in sides))])
         newer, older = (exp.column(name) for name in names)
         points: exp.Expr = exp.Sub(this=newer, expression=older)

@@ -8,6 +8,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from agents.offline.telling.ranked import Ranked, ranked_within
+
 SQL_LIMIT = 20_000
 """Longer SQL is not read: its rows are told without it."""
 _DEPTH = 6
@@ -26,6 +28,8 @@ class Clues:
     descending: bool = False
     partial: bool = False
     """Whether a LIMIT or a HAVING may have left groups out."""
+    ranked: Ranked | None = None
+    """How the rows were ranked within groups, where they are the first few of each."""
     read: bool = False
 
     def adds_up(self, column: int) -> bool:
@@ -58,6 +62,7 @@ def read_clues(sql: str) -> Clues:
         ordered_by=_ordered_by(first, outputs),
         descending=bool(first is not None and first.args.get("desc")),
         partial=limited or inner_limits,
+        ranked=ranked_within(query, outputs),
         read=True,
     )
 
