@@ -16,10 +16,11 @@ from chainlit.types import CommandDict, Feedback, ThreadDict
 
 from agents.ask import Asker
 from agents.events import ReceiptWritten
-from agents.question import TURNS_KEPT, Draft, Mode, Question, Turn
+from agents.question import TURNS_KEPT, Draft, Question, Turn
 from chat.answer import Answer, greet
 from chat.doubt import keep_doubt
 from chat.download import packed_csv
+from chat.editing import Edited, heard_edited, keep_words
 from chat.greeting import greeting, log_line
 from chat.heard import hear_questions
 from chat.login import ask_for_password, ensure_secret
@@ -154,11 +155,12 @@ async def on_message(message: cl.Message | None) -> None:
     if message is None:
         await answer.fail("This question is too old to be edited. Please ask it as a new one.")
         return
-    mode: Mode = "investigate" if message.command == INVESTIGATE else "ask"
-    question = Question(message.content, settings.today or date.today(), _turns_before(message.id), mode)
+    edited = heard_edited(message)
+    question = _question(message, edited)
+    answer.may_be_edited(message.id, question)
     if _may_save():
         answer.may_be_saved(message.id, question)
-    if mode == "ask":
+    if question.mode == "ask" and edited is None:
         answer.may_be_asked_again(question.text)
     try:
         async with AsyncExitStack() as closing:
@@ -179,6 +181,8 @@ async def on_message(message: cl.Message | None) -> None:
         await answer.fail(str(error), error.retry_after)
     except Exception:
         await answer.fail(incident("a question could not be answered"))
+    finally:
+        keep_words(message.id, question, answer.draft)
 
 
 @cl.action_callback("save_answer")
@@ -261,6 +265,13 @@ def _user() -> str | None:
     return user.identifier if user else None
 
 
+def _question(message: cl.Message, edited: Edited | None) -> Question:
+    today, turns = settings.today or date.today(), _turns_before(message.id)
+    if edited:
+        return Question(edited.sql, today, turns, edited_for=edited.question)
+    return Question(message.content, today, turns, "investigate" if message.command == INVESTIGATE else "ask")
+
+
 def _turns_before(message_id: str) -> tuple[Turn, ...]:
     """Return the turns that this message follows; those from an edited message on, answered or not, are gone."""
     kept: list[dict[str, str]] = cl.user_session.get("turns") or []
@@ -271,13 +282,16 @@ def _turns_before(message_id: str) -> tuple[Turn, ...]:
         asked = asked[:edited]
     cl.user_session.set("turns", kept)
     cl.user_session.set("asked", [*asked, message_id])
-    return tuple(Turn(turn["question"], turn["reading"], turn["sql"]) for turn in kept)
+    return tuple(Turn(turn["question"], turn["reading"], turn["sql"], "by_hand" in turn) for turn in kept)
 
 
 def _remember(message_id: str, question: Question, draft: Draft | None) -> None:
     """Keep the answered question for the next ones, as plain values: Chainlit stores them with the history."""
     if draft is None:
         return
-    turn = {"id": message_id, "question": question.text, "reading": draft.reading, "sql": draft.sql}
+    asked, reading = question.edited_for or question.text, question.edited_for or draft.reading
+    turn = {"id": message_id, "question": asked, "reading": reading, "sql": draft.sql}
     turn["today"] = question.today.isoformat()
+    if draft.by_hand:
+        turn["by_hand"] = "yes"
     cl.user_session.set("turns", [*(cl.user_session.get("turns") or []), turn][-TURNS_KEPT:])

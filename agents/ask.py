@@ -57,7 +57,6 @@ from agents.redrawing import Redrawing, read_redrawing, say_redrawn
 from agents.reviewed import reviewed_draft
 from agents.stages import Stages
 from agents.together import together
-from agents.typed_sql import looks_like_sql
 from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, QuestionUnclear, SQLFailed, SQLRefused
 from llm.spending import spending, spent_so_far
 from tools.breakdown import Step
@@ -302,14 +301,14 @@ class _Asking:
                 raise  # A repair would most likely run as long again.
             except (SQLRefused, SQLFailed) as error:
                 await self.tell(SQLComplained(str(error), attempt))
-                if self._is_typed or attempt > REPAIRS:
+                if self.question.is_sql or attempt > REPAIRS:
                     raise
                 complaint = Complaint(draft.sql, str(error))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _write(self, found: Found, complaint: Complaint | None) -> Draft:
-        if self._is_typed:
-            return Draft(self.question.text, reading=self.question.text)
+        if self.question.is_sql:
+            return Draft(self.question.text, reading=self.question.text, by_hand=True)
         if complaint is None and self.redrawing:
             return self.redrawing.draft
         if complaint is None and (reviewed := await self._reviewed(found)):
@@ -325,11 +324,6 @@ class _Asking:
             return None
         asked, dialect = self.question, self.asker.catalog.dialect
         return await asyncify(reviewed_draft)(saved, asked.text, asked.today, dialect)
-
-    @property
-    def _is_typed(self) -> bool:
-        """Whether the person typed SQL: it is checked and run like any other, but never rewritten."""
-        return looks_like_sql(self.question.text)
 
     async def _run(self, draft: Draft) -> tuple[SafeQuery, Rows]:
         with self.stages.stage("check"):

@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from agents.fallback import missed
 from agents.prompts import DATA_RULE, section
 from agents.question import Question
-from agents.typed_sql import looks_like_sql
 from errors import ModelUnavailable, QuestionRefused
 from llm.chat_json import Messages, json_agent
 from llm.plain_text import plain
@@ -124,7 +123,7 @@ class RuleGuardrails:
             )
         if _CONTROL.search(text):
             raise QuestionRefused("The question holds control characters: type it as plain text.")
-        if looks_like_sql(text):
+        if question.is_sql:
             return  # The SQL guard judges it, with a better reason.
         # Long runs of white space would be scanned again from each of their characters.
         squeezed = _BLANKS.sub(" ", _LINES.sub("\n", text))
@@ -154,7 +153,7 @@ class ModelGuardrails:
     async def judge(self, question: Question) -> None:
         """See agents.ask.Guardrails."""
         await self._rules.judge(question)
-        if looks_like_sql(question.text):
+        if question.is_sql:
             return
         try:
             verdict = await self._agent.ainvoke(question)

@@ -73,7 +73,7 @@ class NamesOnlyWriter:
         return Complaint(sql, blank_complaint(complaint.text, sql, self._names))
 
     def _turn(self, turn: Turn) -> Turn:
-        return _without_sql(replace(turn, sql=self._sql(turn.sql)), self._dialect, self._names)
+        return replace(_without_sql(turn, self._dialect, self._names), sql=self._sql(turn.sql))
 
     def _sql(self, sql: str) -> str:
         return sql if self._written.get(sql) else blank_sql(sql, self._dialect, self._names)
@@ -138,7 +138,8 @@ def _without_sql(turn: Turn, dialect: Dialect, names: Collection[str]) -> Turn:
     """Return the turn without the values of SQL that stands in it as a question: it may come from an answer."""
 
     def without(text: str) -> str:
-        return blank_sql(text, dialect, names) if looks_like_sql(text) else text
+        is_sql = text == turn.sql or looks_like_sql(text)
+        return blank_sql(text, dialect, names) if is_sql else text
 
     return replace(turn, question=without(turn.question), reading=without(turn.reading))
 

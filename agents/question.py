@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from agents.typed_sql import looks_like_sql
+
 Say = Callable[[str], Awaitable[None]]
 """Takes the next piece of the answer's text, in order."""
 
@@ -25,6 +27,8 @@ class Turn:
     reading: str
     """The question as it was understood, whole: it needs no earlier turn to make sense of it."""
     sql: str
+    by_hand: bool = False
+    """See Draft.by_hand."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,13 @@ class Question:
     """Oldest first, at most TURNS_KEPT."""
     mode: Mode = "ask"
     """Whether one query is to answer it, or several are to find out why."""
+    edited_for: str | None = None
+    """The question whose SQL the person has edited, "" where no words of it are known: the text is that SQL."""
+
+    @property
+    def is_sql(self) -> bool:
+        """Whether the text is SQL that a person wrote: it is checked and run like any other, but never rewritten."""
+        return self.edited_for is not None or looks_like_sql(self.text)
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,8 @@ class Draft:
     """Whether a person has reviewed the SQL."""
     words: tuple[str, ...] = ()
     """Those of the assumptions that say what words were taken to mean: the statement does not show it."""
+    by_hand: bool = False
+    """Whether a person wrote the SQL: the reading does not say all that it does."""
     listing: bool = False
     """Whether the rows only list what there is in the database: no chart says more."""
 

@@ -32,7 +32,7 @@ class Redrawing:
 
 def read_redrawing(question: Question) -> Redrawing | None:
     """Return what is to be drawn again, or None where the question asks for something else."""
-    if not question.turns or not is_wish_alone(question.text):
+    if not question.turns or question.edited_for is not None or not is_wish_alone(question.text):
         return None
     wishes = list(takewhile(is_wish_alone, (turn.question for turn in reversed(question.turns))))
     if len(wishes) == len(question.turns):
@@ -42,7 +42,8 @@ def read_redrawing(question: Question) -> Redrawing | None:
     for text in (asked.question, *reversed(wishes), question.text):
         wish = read_wish(text).after(wish)
     last = question.turns[-1]
-    return Redrawing(Question(asked.question, question.today, tuple(before)), Draft(last.sql, last.reading), wish)
+    draft = Draft(last.sql, last.reading, by_hand=last.by_hand)
+    return Redrawing(Question(asked.question, question.today, tuple(before)), draft, wish)
 
 
 def say_redrawn(wish: Wish, chart: Chart | None) -> str:

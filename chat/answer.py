@@ -34,9 +34,9 @@ from agents.events import (
     Waiting,
 )
 from agents.question import Draft, Question
+from chat.editing import whole_question
 from chat.elements import draw_figure, element, show, write_table
 from chat.markdown import MarkdownStream, as_markdown
-from chat.reviewing import wording
 from chat.table import count
 from tools.catalog import Found
 from tools.chart import Chart
@@ -90,6 +90,7 @@ class Answer:
         """What else is to be known about the answer."""
         self._receipt: dict[str, Any] | None = None
         self._saving: tuple[str, Question] | None = None
+        self._question: Question | None = None
         self._asked = ""
         self._again = ""
         """The question, where asking it once more may help."""
@@ -99,6 +100,15 @@ class Answer:
     def may_be_saved(self, turn: str, question: Question) -> None:
         """Offer to save the answer; the page gives the turn's id back."""
         self._saving = turn, question
+
+    def may_be_edited(self, turn: str, question: Question) -> None:
+        """Let the answer's SQL be edited; the page gives the turn's id back. Of edited SQL, say for which question."""
+        self._question, self._evidence.props["turn"] = question, turn
+        if (words := question.edited_for) is not None:
+            self._evidence.props["edited"] = True
+            self._evidence.props["asked"] = words
+            self._instead = ()  # Where it fails, the SQL is there to be edited once more.
+            self._notes.append(f"A person has edited the SQL{f', for the question “{words}”' if words else ''}.")
 
     def may_be_asked_again(self, question: str) -> None:
         """Offer the question once more where it fails and what it needs may be back soon."""
@@ -207,12 +217,21 @@ class Answer:
         self._found.clear()
         if status == "answered" and self.draft:
             self._change(element("Breakdown", self._message.id, key=self._message.id, sql=self.draft.sql))
+        elif self._question and self._question.edited_for is not None:
+            self._keep_edited(self._question.text, status)
         self._change(self._next)
         if self._sending:
             self._sending.cancel()
         await self._send()
         await self._message.update()
         await self._keep(each for each in self._shown.values() if each is not self._next or not is_coming)
+
+    def _keep_edited(self, sql: str, status: str) -> None:
+        """Let the person go on from what they typed, also where it was refused before anybody looked at it."""
+        attempts = self._evidence.props["attempts"]
+        attempts[:] = attempts or [{"sql": sql}]
+        self._evidence.props["editing"] = status != "stopped"
+        self._change(self._evidence)
 
     async def _show_rest(self, events: AsyncGenerator[Event, None]) -> None:
         try:
@@ -265,6 +284,8 @@ class Answer:
         self._evidence.props["attempts"].append({"sql": draft.sql})
         self._evidence.props["assumptions"] = list(draft.assumptions)
         self._evidence.props["reading"] = draft.reading
+        if self._question:
+            self._evidence.props["asked"] = whole_question(self._question, draft)
         self._change(self._evidence)
         self._stage("Running the query", "read-only, within its limits")
 
@@ -323,7 +344,7 @@ class Answer:
         if self._saving is None or self.draft is None or self.draft.trusted:
             return None
         turn, question = self._saving
-        words = wording(question.text, question.turns, self.draft.reading)
+        words = whole_question(question, self.draft)
         return {"turn": turn, "question": words} if words else None
 
     def _stage(self, name: str, detail: str = "") -> None:

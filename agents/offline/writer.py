@@ -10,11 +10,17 @@ from agents.offline.about import TABLES_ASKED, About, about
 from agents.offline.analyst import Analyst
 from agents.offline.meaning.resolving import Ambiguous, NotUnderstood
 from agents.offline.reading.periods_kept import is_of_words
+from agents.offline.reading.turns import is_elliptic
 from agents.offline.starting import first_questions
 from agents.question import Complaint, Draft, Question
 from errors import QuestionDeclined, QuestionUnclear, SQLFailed
 from tools.catalog import Found
 from tools.chart_wishes import without_wish
+
+BY_HAND = (
+    "The SQL before was written by a person, and without a model nobody can change it but a person: edit it once more, "
+    "or ask the whole question."
+)
 
 _SUGGESTED = 3
 _READINGS = 3
@@ -37,10 +43,12 @@ class OfflineWriter:
         return draft
 
     def _write(self, question: Question, found: Found) -> Draft:
-        before = question.turns[-1].reading if question.turns else None
+        before = _before(question)
         text = without_wish(question.text)
         if (told := about(text, self._analyst.lexicon)) is not None:
             return self._tell(told, question)
+        if before is None and question.turns and is_elliptic(text):
+            raise QuestionDeclined(BY_HAND)
         try:
             understood = self._analyst.understand(text, question.today, found.values, before)
         except NotUnderstood as reason:
@@ -61,7 +69,7 @@ class OfflineWriter:
 
     def _readings(self, question: Question, found: Found, text: str, unclear: Ambiguous) -> tuple[str, ...]:
         """Return the question once for each thing that its word may mean, where it is then understood."""
-        before = question.turns[-1].reading if question.turns else None
+        before = _before(question)
         kept = []
         for words in unclear.readings[:_READINGS]:
             told = re.sub(rf"\b{re.escape(unclear.word)}\b", lambda _, words=words: words, text, count=1, flags=re.I)  # type: ignore[misc]
@@ -71,3 +79,9 @@ class OfflineWriter:
                 continue
             kept.append(told)
         return tuple(dict.fromkeys(kept))
+
+
+def _before(question: Question) -> str | None:
+    """Return the reading that a follow-up changes; None where there is none, or where it says not all of the SQL."""
+    last = question.turns[-1] if question.turns else None
+    return last.reading if last and not last.by_hand else None

@@ -2,8 +2,9 @@ import { Tabs, TabsContent, TabsList, TabsTrigger } from '@/components/ui/tabs';
 import { Table, TableBody, TableCell, TableHead, TableHeader, TableRow } from '@/components/ui/table';
 import { Button } from '@/components/ui/button';
 import { Markdown } from '@/components/markdown';
-import { ChevronLeft, ChevronRight, Code2, Download, ListChecks, Rows3 } from 'lucide-react';
-import { Fragment, useMemo, useState } from 'react';
+import { useChatData, useChatInteract } from '@chainlit/react-client';
+import { ChevronLeft, ChevronRight, Code2, Download, ListChecks, Pencil, Play, Rows3 } from 'lucide-react';
+import { Fragment, useLayoutEffect, useMemo, useRef, useState } from 'react';
 
 const ROWS_A_PAGE = 8;
 const ROWS_A_LONG_PAGE = 50;
@@ -19,6 +20,30 @@ function useKept(name, initial) {
   return [value, (next) => setValue((kept[key] = next))];
 }
 
+// For the same reason what had the keyboard gets it again, with what was selected in it.
+function useFocusKept() {
+  const root = useRef(null);
+  useLayoutEffect(() => {
+    const node = root.current;
+    if (!node) return undefined;
+    const kept = (window.quaestorFocused = window.quaestorFocused || {});
+    const key = `${props.key}/evidence`;
+    const parts = () => [...node.querySelectorAll('button, textarea')];
+    const active = () => node.getRootNode().activeElement; // The copilot's page is one within the host's.
+    if (kept[key] && (!active() || active() === document.body)) {
+      const part = parts()[kept[key].place];
+      part?.focus({ preventScroll: true });
+      if (part?.setSelectionRange) part.setSelectionRange(...kept[key].selected);
+    }
+    delete kept[key];
+    return () => {
+      const place = parts().indexOf(active());
+      if (place >= 0) kept[key] = { place, selected: [active().selectionStart, active().selectionEnd] };
+    };
+  }, []);
+  return root;
+}
+
 // A fence longer than any run of backticks within keeps the SQL inside its code block.
 function fenced(sql) {
   const longest = Math.max(2, ...(sql.match(/`+/g) || []).map((run) => run.length));
@@ -26,11 +51,72 @@ function fenced(sql) {
   return `${fence}sql\n${sql}\n${fence}`;
 }
 
-function Sql({ attempts }) {
-  const last = attempts[attempts.length - 1];
+function Editing({ sql, leave }) {
+  const { disabled, loading } = useChatData();
+  const { sendMessage } = useChatInteract();
+  const [text, setText] = useKept('edited', sql);
+  // SQL that failed may be run again as it is: the database may be back.
+  const isReady = !disabled && !loading && text.trim() && (props.editing || text.trim() !== sql.trim());
+  function run(event) {
+    event.preventDefault();
+    if (!isReady) return;
+    // Asked as any question, which the conversation shows; the SQL stands in the answer.
+    const edited = text.trim();
+    const asked = props.asked || edited;
+    const metadata = { edits: props.turn, sql: edited, asked };
+    sendMessage({ threadId: '', name: 'User', type: 'user_message', command: 'Edited SQL', output: asked, metadata });
+    setText(sql);
+    leave();
+  }
+  function onKeyDown(event) {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) return run(event);
+    if (event.key !== 'Escape' || event.nativeEvent.isComposing) return undefined;
+    setText(sql);
+    return leave();
+  }
+  const isApple = /Mac|iPhone|iPad/.test(navigator.userAgent);
   return (
-    <div className="qs-sql">
-      <Markdown>{fenced(last.sql)}</Markdown>
+    <form className="qs-edit" onSubmit={run}>
+      <textarea
+        aria-label="SQL to run"
+        aria-describedby={`${props.key}-keys`}
+        value={text}
+        rows={text.split('\n').length}
+        spellCheck={false}
+        autoCapitalize="off"
+        autoComplete="off"
+        autoCorrect="off"
+        onChange={(event) => setText(event.target.value)}
+        onKeyDown={onKeyDown}
+      />
+      <Button type="submit" size="sm" disabled={!isReady}>
+        <Play className="h-3.5 w-3.5" aria-hidden="true" />
+        Run
+      </Button>
+      <Button type="button" size="sm" variant="ghost" onClick={() => { setText(sql); leave(); }}>Cancel</Button>
+      <span id={`${props.key}-keys`} className="qs-quiet qs-keys">{isApple ? '⌘' : 'Ctrl'}+Enter runs it, Escape leaves it as it was.</span>
+    </form>
+  );
+}
+
+function Sql({ sql }) {
+  const [opened, setOpened] = useKept('editing', null);
+  const part = useRef(null);
+  const isOpen = opened ?? Boolean(props.editing);
+  // The keyboard goes along with what is opened and closed by it; the page goes to the answer that is asked for.
+  function open(next) {
+    setOpened(next);
+    setTimeout(() => part.current?.querySelector(next ? 'textarea' : '.qs-more')?.focus({ preventScroll: !next }), 0);
+  }
+  return (
+    <div ref={part} className="qs-sql">
+      {isOpen ? <Editing sql={sql} leave={() => open(false)} /> : <Markdown>{fenced(sql)}</Markdown>}
+      {props.turn && !isOpen ? (
+        <button type="button" className="qs-more qs-to-edit" onClick={() => open(true)}>
+          <Pencil className="h-3.5 w-3.5" aria-hidden="true" />
+          Edit
+        </button>
+      ) : null}
     </div>
   );
 }
@@ -151,7 +237,8 @@ function Understood({ tables, attempts, reading, assumptions, seconds }) {
   const failed = attempts.filter((attempt) => attempt.complaint);
   return (
     <dl className="qs-understood text-sm">
-      {reading ? (<><dt>Understood as</dt><dd>{reading}</dd></>) : null}
+      {props.edited && props.asked ? (<><dt>Edited for</dt><dd>{props.asked}</dd></>) : null}
+      {reading && !props.edited ? (<><dt>Understood as</dt><dd>{reading}</dd></>) : null}
       {assumptions.length ? (<><dt>Assumed</dt><dd>{assumptions.join(' ')}</dd></>) : null}
       {tables.length ? (
         <>
@@ -181,20 +268,22 @@ function Understood({ tables, attempts, reading, assumptions, seconds }) {
 }
 
 export default function Evidence() {
+  const root = useFocusKept();
   const { attempts = [], tables = [], assumptions = [], reading, seconds } = props;
   const table = useMemo(() => props.table && JSON.parse(props.table), [props.table]);
   const [tab, setTab] = useKept('tab', null);
   if (!attempts.length) return null;
+  const { sql } = attempts[attempts.length - 1];
   return (
-    <section className="qs-evidence" aria-label="Evidence">
+    <section ref={root} className="qs-evidence" aria-label="Evidence">
       <Tabs value={tab || (table ? 'rows' : 'sql')} onValueChange={setTab}>
         <TabsList className="h-8">
           {table ? <TabsTrigger value="rows" className="h-6"><Rows3 className="h-4 w-4" />Rows</TabsTrigger> : null}
           <TabsTrigger value="sql" className="h-6"><Code2 className="h-4 w-4" />SQL</TabsTrigger>
           <TabsTrigger value="understood" className="h-6"><ListChecks className="h-4 w-4" />Understood</TabsTrigger>
         </TabsList>
-        {table ? <TabsContent value="rows"><Rows table={table} sql={attempts[attempts.length - 1].sql} reading={reading} /></TabsContent> : null}
-        <TabsContent value="sql"><Sql attempts={attempts} /></TabsContent>
+        {table ? <TabsContent value="rows"><Rows table={table} sql={sql} reading={(props.edited && props.asked) || reading} /></TabsContent> : null}
+        <TabsContent value="sql"><Sql sql={sql} /></TabsContent>
         <TabsContent value="understood"><Understood {...{ tables, attempts, reading, assumptions, seconds }} /></TabsContent>
       </Tabs>
     </section>

@@ -28,7 +28,7 @@ IS_STILL = """() => document.getAnimations().every((moving) =>
 """What still fades in has too little contrast."""
 
 
-async def _faults(page: Page) -> list[str]:
+async def faults(page: Page) -> list[str]:
     """Return what axe-core finds wrong with the page, each fault with its elements."""
     await page.wait_for_function(IS_STILL)
     found = await Axe().run(page)
@@ -50,13 +50,13 @@ async def test_the_greeting_and_an_answer_can_be_read_and_used_by_everyone(
         chat = ChatPage(page)
         await chat.is_ready()
         await expect(page.locator("html")).to_have_class(theme)
-        assert await _faults(page) == []
+        assert await faults(page) == []
         answer = await chat.ask(FIVE)
         await expect(answer.chart).to_be_visible()
         await expect(answer.followups).to_have_count(3)
-        assert await _faults(page) == []
+        assert await faults(page) == []
         await answer.sql()
-        assert await _faults(page) == []
+        assert await faults(page) == []
 
 
 async def test_the_login_can_be_read_and_used_by_everyone(browser: Browser, built_home: Path, tmp_path: Path) -> None:
@@ -65,11 +65,11 @@ async def test_the_login_can_be_read_and_used_by_everyone(browser: Browser, buil
         await page.goto(served.url)
         await page.get_by_role("button", name="Show the password").click()
         await expect(page.get_by_role("button", name="Hide the password")).to_be_visible()
-        assert await _faults(page) == []
+        assert await faults(page) == []
         chat = ChatPage(page)
         await chat.sign_in("ann", "plum")
         await chat.is_ready()
-        assert await _faults(page) == []
+        assert await faults(page) == []
         assert await page.evaluate(NAMELESS) == []
         await page.close()
 
@@ -111,4 +111,4 @@ async def test_an_investigation_can_be_read_and_used_by_everyone(browser: Browse
         report = await chat.ask("Revenue by month this year")
         await report.root.locator(".qs-query").first.get_by_role("button").click()
         await expect(report.root.locator(".qs-query tbody tr").first).to_be_visible()
-        assert await _faults(page) == []
+        assert await faults(page) == []
