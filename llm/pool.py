@@ -17,7 +17,7 @@ from llm.pool_choice import Member
 from llm.pool_faults import Blame, Breakage, CallFailed, Fault, Kind, classify
 from llm.pool_health import Health
 from llm.pool_limits import Budget, full_jitter
-from llm.pool_race import race
+from llm.pool_race import Goodbyes, race
 from llm.pool_seats import Seats
 from llm.pool_turn import Turn
 
@@ -103,6 +103,7 @@ class Pool:
         self._attempts = attempts
         self._patient = patient
         self._retries = retries or Budget()
+        self._goodbyes = Goodbyes()
         self._hedges = Budget(HEDGE_SHARE, per_second=0.0, most=10.0) if hedging else None
 
     def take(self, tokens: float = 0.0, *, avoid: Collection[Member] = (), seconds: float | None = None) -> Turn:
@@ -199,6 +200,7 @@ class Pool:
                     lambda turn: _begin(turn, call, tries.limit(each)),
                     late,
                     lambda turns: self._hedge(turns, tries),
+                    self._goodbyes,
                 )
             async with aclosing(attempt) as items:
                 async for item in items:
@@ -228,6 +230,11 @@ class Pool:
             turn.undo()
         extra.refund()
         return None
+
+    async def close(self) -> None:
+        """Turn away whoever still waits, and return when no call that lost a race goes on."""
+        self.seats.close()
+        await self._goodbyes.close()
 
     @property
     def healthy(self) -> bool:
@@ -396,4 +403,4 @@ async def open_pool(
             async with share(pool.seats, redis_url):
                 yield pool
     finally:
-        pool.seats.close()
+        await pool.close()

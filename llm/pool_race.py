@@ -18,6 +18,8 @@ _AGAIN = 0.25
 """After what share of its lateness a late call for which there was no second one looks again."""
 _GRAIN = 0.05
 """Seconds between two such looks at least."""
+GOODBYE_SECONDS = 2.0
+"""How long a call that has lost may take to end, before it is cancelled again."""
 
 
 class _Lane(Generic[T]):
@@ -65,31 +67,64 @@ class _Lane(Generic[T]):
             self.task.cancel()
 
 
+class Goodbyes:
+    """The calls that have lost and are still ending: who reads the winner does not wait for them."""
+
+    def __init__(self) -> None:
+        # Not a task group: it would wrap what is raised where the pool is used.
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def say(self, lane: _Lane[T]) -> None:
+        """End this call, beside whatever else goes on."""
+        lane.stop()
+        task = asyncio.create_task(_see_off(lane), name="goodbye")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Return when all have ended, which takes no longer than twice GOODBYE_SECONDS."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+async def _see_off(lane: _Lane[T]) -> None:
+    try:
+        ended, _ = await asyncio.wait([lane.task], timeout=GOODBYE_SECONDS)
+        if not ended:
+            lane.task.cancel()
+            await asyncio.wait([lane.task], timeout=GOODBYE_SECONDS)
+    finally:
+        # A task that was cancelled before it ran has not given its turn back.
+        lane.turn.leave()
+
+
 async def race(
     turn: Turn,
     call: Callable[[Turn], AsyncGenerator[T]],
     late: float,
     hedge: Callable[[list[Turn]], Turn | None],
+    goodbyes: Goodbyes,
 ) -> AsyncGenerator[T]:
     """Yield the items of the call that answers first ("The Tail at Scale", Dean and Barroso, 2013: hedged requests).
 
     The second call is made where the first has not answered after `late` seconds and `hedge`, which is told the turns
     so far, returns its turn. One that fails leaves the race to the other, which may be joined by a third; where all
-    do, the first one's failure is raised.
+    do, the first one's failure is raised. Those that lose end beside, with their `goodbyes`.
     """
-    lanes = [_Lane(turn, call)]
+    lanes = waited = [_Lane(turn, call)]
     try:
         winner = await _winner(lanes, call, late, hedge)
         if winner is not lanes[0] and lanes[0].fault is None:
             lanes[0].turn.overtaken()
+        waited = [winner]
         for lane in lanes:
             if lane is not winner:
-                lane.stop()
+                goodbyes.say(lane)
         async with aclosing(winner.items()) as items:
             async for item in items:
                 yield item
     finally:
-        await _end(lanes)
+        await _end(waited)
 
 
 async def _end(lanes: list[_Lane[T]]) -> None:

@@ -12,6 +12,7 @@ from endpoints import Endpoint
 from errors import ModelUnavailable
 from llm.pool import Pool
 from llm.pool_faults import Breakage, CallFailed, classify
+from llm.pool_race import GOODBYE_SECONDS
 from llm.pool_turn import Turn
 from tests.virtual_time import clock, virtually
 
@@ -204,9 +205,11 @@ def test_whoever_leaves_a_race_twice_stops_both_too() -> None:
     virtually(scene())
 
 
-def test_a_loser_that_takes_its_time_to_end_holds_up_nobody() -> None:
+@pytest.mark.parametrize("goodbye", [0.5, 100.0], ids=["one that ends", "one that is cut short"])
+def test_a_loser_that_takes_its_time_to_end_holds_up_neither_the_winner_nor_the_end(goodbye: float) -> None:
     async def scene() -> None:
         pool, asked, ended = await practised("ab"), list[str](), list[str]()
+        before, clock = asyncio.all_tasks(), asyncio.get_running_loop().time
 
         async def call(turn: Turn) -> AsyncGenerator[str]:
             asked.append(name := turn.endpoint.name)
@@ -215,12 +218,18 @@ def test_a_loser_that_takes_its_time_to_end_holds_up_nobody() -> None:
                 await asyncio.sleep(1_000 if is_first else 0.1)
                 yield name
             finally:
-                await asyncio.sleep(100 if is_first else 0)
-                ended.append(name)
+                try:
+                    await asyncio.sleep(goodbye if is_first else 0)
+                finally:
+                    ended.append(name)
 
-        async with aclosing(pool.stream(call)) as items:
-            assert await anext(items) == asked[1] and asked[0] not in ended
+        assert [item async for item in pool.stream(call)] == [asked[1]]
+        assert ended == asked[1:], "the loser still says goodbye"
+        began = clock()
+        await pool.close()
         assert ended == asked[::-1] and sum(state.in_flight for state in pool.states) == 0
+        assert clock() - began <= GOODBYE_SECONDS
+        assert asyncio.all_tasks() == before
 
     virtually(scene())
 
