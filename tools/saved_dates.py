@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
@@ -69,6 +69,7 @@ _WRAPPING = (
     exp.TsOrDsToDate,
     exp.TsOrDsToTimestamp,
     exp.TsOrDsToDatetime,
+    exp.AtTimeZone,
 )
 _WRAPPING_NAMES = frozenset({"DATE", "DATETIME", "TIMESTAMP"})
 _PARTS: dict[type[exp.Expr], Unit] = {exp.Year: "year", exp.Quarter: "quarter", exp.Month: "month"}
@@ -80,6 +81,13 @@ _NAMING = (*_PARTS, exp.Extract, exp.TimeToStr, exp.Day, exp.DayOfMonth, exp.Day
 _NAMING_NAMES = frozenset({"DATE_PART", "DATEPART", "JULIANDAY", "UNIXEPOCH", "UNIX_TIMESTAMP", "EPOCH", "STRFTIME"})
 _WITHIN = (exp.Predicate, exp.Subquery, exp.Select)
 """Where another comparison begins."""
+_NAMES = re.compile(
+    r"(?<![a-z])(?:(q[1-4])|(jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)"
+    r"(?:uary|ruary|ch|il|ust|tember|ober|ember)?)(?![a-z])",
+    re.IGNORECASE,
+)
+_ALL_OF_THEM = (0, 4, 12, 16)
+"""How many names of quarters and months stand in SQL that labels each of them, and none of them alone."""
 _OTHER_TEXTS = (exp.Identifier, exp.ByteString, exp.National, exp.RawString, exp.UnicodeString, exp.HexString)
 _LASTING = frozenset({"DOW", "ISODOW", "DAYOFWEEK", "WEEKDAY", "HOUR", "MINUTE", "SECOND"})
 """Parts of a day's name that no calendar moves."""
@@ -100,9 +108,17 @@ def fixed_dates(sql: str, dialect: Dialect, question: str) -> tuple[FixedDate, .
         raise NotSure from None
     if any(_LIKE_A_DAY.search(str(node.this)) for node in tree.find_all(*_OTHER_TEXTS)):
         raise NotSure  # A column called revenue_2026, or a text with escapes.
+    texts = [str(node.this) for node in tree.find_all(exp.Literal, *_OTHER_TEXTS)]
+    if len(_names_in(texts) - _names_in([question])) not in _ALL_OF_THEM:
+        raise NotSure  # A column called october, or rows that are told as 'Q3'.
     said = frozenset(re.findall(r"\w+", question.replace(",", "")))
     found = [fixed for literal in tree.find_all(exp.Literal) if (fixed := _read(literal, sql, said))]
     return tuple(_in_parts(sorted(found, key=lambda fixed: fixed.place)))
+
+
+def _names_in(texts: Iterable[str]) -> set[str]:
+    """Return the names of months and quarters in the texts, in one spelling."""
+    return {(name[1] or name[2][:3]).lower() for text in texts for name in _NAMES.finditer(text)}
 
 
 def with_dates(sql: str, instead: Sequence[tuple[FixedDate, date]]) -> str:
@@ -205,7 +221,9 @@ def _part_of(other: exp.Expr, text: str) -> Unit | Literal["lasting"] | None:
     if unit := _PARTS.get(type(other)):
         return unit
     named = ""
-    if isinstance(other, exp.TimeToStr):
+    if isinstance(other, exp.Column):
+        named = "" if len(text) > 4 and _ISO.match(text) else other.name
+    elif isinstance(other, exp.TimeToStr):
         written = other.args["format"].name
         named = "HOUR" if _LASTING_FORMAT.fullmatch(written) else _FORMATS.get(written, "")
     elif isinstance(other, exp.Extract):
@@ -214,7 +232,9 @@ def _part_of(other: exp.Expr, text: str) -> Unit | Literal["lasting"] | None:
         named = other.expressions[0].name
     if named.upper() in _LASTING:
         return "lasting"
-    if (unit := _UNITS.get(named.upper())) in {"year", "quarter", "month"}:
+    if unit := _UNITS.get(named.upper()):
+        if unit in {"day", "week"}:
+            raise NotSure
         return unit
     is_iso = isinstance(other, exp.TimeToStr) and _ISO.match(text)
     if not is_iso and any(map(_names_a_part, other.walk(prune=lambda node: isinstance(node, _WITHIN)))):
