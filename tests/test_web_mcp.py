@@ -241,16 +241,21 @@ async def test_an_older_client_takes_its_own_request_back_and_nobody_elses(web: 
     hello = message(
         "initialize", protocolVersion=WITH_HELLO[0], capabilities={}, clientInfo={"name": "x", "version": "1"}
     )
-    mine, other = [(await send(web, hello)).headers["mcp-session-id"] for _ in range(2)]
-    assert mine != other
+    mine, other, third = [{"mcp-session-id": (await send(web, hello)).headers["mcp-session-id"]} for _ in range(3)]
+    assert mine != other != third
     cancelled = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
-    asking = asyncio.create_task(send(web, calling(FOREVER), **{"mcp-session-id": mine}))
+    others = asyncio.create_task(send(web, calling(FOREVER), **other))
     await web.comes_to('quaestor_queue_in_turn{line="database"}', 1)
-    assert (await send(web, cancelled, **{"mcp-session-id": other})).status_code == 202
-    assert (await send(web, cancelled)).status_code == 202
-    assert await web.counted("quaestor_questions_in_flight") == 1
-    assert (await send(web, cancelled, **{"mcp-session-id": mine})).content == b""
-    assert (await asking).json()["error"]["message"] == "The request was cancelled."
+    asking = asyncio.create_task(send(web, calling(FOREVER), **mine))
+    await web.comes_to('quaestor_queue_length{line="database"}', 1)
+    for headers in (third, {}, mine):
+        assert (await send(web, cancelled, **headers)).status_code == 202
+    async with asyncio.timeout(20):
+        assert (await asking).json()["error"]["message"] == "The request was cancelled."
+    await web.comes_to("quaestor_questions_in_flight", 1)
+    assert not others.done()
+    await send(web, cancelled, **other)
+    assert (await others).json()["error"]["message"] == "The request was cancelled."
     await web.comes_to("quaestor_questions_in_flight", 0)
 
 
