@@ -264,6 +264,24 @@ async def test_a_folder_is_a_table_for_each_file_and_its_keys_are_found(tmp_path
         assert [key.table for key in orders.foreign_keys] == ["customers"]
 
 
+async def test_a_link_in_a_folder_is_followed_within_it_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder, secret = tmp_path / "files", tmp_path / "secret.csv"
+    folder.mkdir()
+    secret.write_text("key\nplum\n")
+    (folder / "own.csv").write_text("a\n1\n")
+    (folder / "again.csv").symlink_to("own.csv")
+    (folder / "taken.csv").symlink_to(secret)
+    (folder / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
+    assert set(held(await files_url(str(folder), tmp_path / "home"))) == {"own", "again"}
+    assert "taken.csv is left out: it is a link to a file outside the folder." in caplog.text
+    (folder / "own.csv").unlink()
+    with pytest.raises(DatabaseUnavailable, match=r"taken\.csv is a link to a file outside it"):
+        await files_url(str(folder), tmp_path / "home")
+    linked = tmp_path / "linked"
+    linked.symlink_to(secret)
+    assert set(held(await files_url(str(linked), tmp_path / "home"))) == {"linked"}, "who names it may read it"
+
+
 @pytest.mark.parametrize(
     ("names", "says"),
     [

@@ -79,8 +79,8 @@ async def files_url(named: str, home: Path, begin: Callable[[str], None] = log.i
     if (kind := database.found.files[0].kind) in ("sqlite", "duckdb"):
         return f"{kind}:///{_in_url(database.found.path)}"
     if not await asyncify(database.is_fresh)():
-        for name in database.found.left_out:
-            log.warning("%s is left out: save its sheets as CSV to ask them, too.", name)
+        for left_out in database.found.left_out:
+            log.warning("%s", left_out)
         begin(f"Reading {database.found.path.name}; this is done once, until it changes.")
         await _import(database)
     return f"duckdb:///{_in_url(database.file)}"

@@ -43,7 +43,7 @@ class Found:
     path: Path
     files: tuple[File, ...]
     left_out: tuple[str, ...] = ()
-    """Workbooks that lie in the folder, which nobody here reads."""
+    """What lies in the folder and is not read, and why, a sentence each."""
 
 
 def find_files(named: str) -> Found:
@@ -64,11 +64,15 @@ def find_files(named: str) -> Found:
 
 
 def _in_folder(folder: Path) -> Found:
-    seen = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith((".", "~")))
+    there = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith((".", "~")))
+    seen = [path for path in there if _is_within(path, folder)]
     known = [path for path in seen if path.suffix.lower() in _KINDS]
     workbooks = tuple(path.name for path in seen if path.suffix.lower() in _WORKBOOKS)
+    links = tuple(path.name for path in there if path not in seen and path.suffix.lower() in _KINDS)
     if not known:
         advice = " Save each sheet of the workbook as CSV." if workbooks else " Put some there, or name another folder."
+        if links:
+            advice = f" {links[0]} is a link to a file outside it: copy the file into the folder, or name it by itself."
         raise DatabaseUnavailable(f"The folder {folder} holds no CSV, TSV, JSON or Parquet file.{advice}")
     files = tuple(File(path, _kind_of(path), usable_name(path.stem, "rows")) for path in known)
     first: dict[str, File] = {}
@@ -80,7 +84,14 @@ def _in_folder(folder: Path) -> Found:
             raise DatabaseUnavailable(
                 f"{other.path.name} and {file.path.name} would both be the table {file.table}: rename one of them."
             )
-    return Found(folder, files, workbooks)
+    left_out = [f"{name} is left out: save its sheets as CSV to ask them, too." for name in workbooks]
+    left_out += [f"{name} is left out: it is a link to a file outside the folder." for name in links]
+    return Found(folder, files, tuple(left_out))
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    """Whether a file that may be a link lies in the folder: who may put a link there may not read all that we may."""
+    return not path.is_symlink() or path.resolve().is_relative_to(folder.resolve())
 
 
 def _kind_of(path: Path) -> Kind:
