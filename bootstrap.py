@@ -34,7 +34,7 @@ from settings import Settings
 from tools.breakdown import Breakdown
 from tools.catalog import Catalog
 from tools.connections.address import names_files
-from tools.files import files_url
+from tools.files import files_notices, files_url
 from tools.freshness import Freshness
 from tools.knowledge import Knowledge, open_knowledge
 from tools.line import Line
@@ -92,6 +92,7 @@ async def open_asker(
             breakdown=Breakdown(guard, runner, schema.catalog),
             names_only=people.names_only,
             starters=database.starters or first_questions(analyst, settings.today or date.today()),
+            notices=database.notices,
             checks={**checks, **people.checks},
             endpoints=people.endpoints,
             line=Line(settings.questions_at_once, settings.queue_limit),
@@ -137,13 +138,17 @@ class _Database:
     url: str
     descriptions: Path | None = None
     starters: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 async def _database(settings: Settings, begin: Callable[[str], None] = log.info) -> _Database:
     """Return the database to ask: of files one that holds them, and the sample database where none is set."""
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
-        return _Database(await files_url(url, settings.home, begin) if names_files(url) else url, settings.descriptions)
+        if not names_files(url):
+            return _Database(url, settings.descriptions)
+        made = await files_url(url, settings.home, begin)
+        return _Database(made, settings.descriptions, notices=await files_notices(url, settings.home))
     sample = settings.home / "sample.sqlite"
     await asyncify(ensure_sample)(sample, settings.today or date.today())
     return _Database(f"sqlite:///{sample}", DESCRIPTIONS, STARTERS)

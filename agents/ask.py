@@ -128,6 +128,8 @@ class Asker:
     """Whether the model is shown names only: no question is then offered that names a value found in the database."""
     starters: tuple[str, ...] = ()
     """Questions to begin with."""
+    notices: tuple[str, ...] = ()
+    """What a person should know of how the database was read, a sentence each."""
     line: Line = field(default_factory=lambda: Line(500))
     """The questions that are answered now, and those that wait for it."""
     tried: Recent[bool] = field(default_factory=remember_trials)

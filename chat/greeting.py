@@ -14,6 +14,9 @@ WHAT = "Ask your database in plain words. Every answer shows its rows, its SQL a
 TABLES_NAMED = 4
 """How many tables the greeting names."""
 
+NOTICES_SHOWN = 4
+"""How many things to know of the files it shows; the log has them all."""
+
 
 def greeting(asker: Asker | None, trouble: AskError | None, begun: str = "") -> str:
     """Return Markdown: what this is, on which database, and who answers; without an Asker, why nobody does.
@@ -31,7 +34,8 @@ def greeting(asker: Asker | None, trouble: AskError | None, begun: str = "") -> 
         else f"The model **{as_markdown(asker.analyst)}** writes the SQL and "
         + ("is shown names only, no data; the answer is told by rules." if asker.names_only else "tells the answer.")
     )
-    return f"{WHAT}\n\nThe database is **{as_markdown(asker.catalog.name)}**, {_size(asker)}{_about(asker)}. {who}"
+    which = f"The database is **{as_markdown(asker.catalog.name)}**, {_size(asker)}{_about(asker)}."
+    return f"{WHAT}\n\n{which} {who}{_notices(asker)}"
 
 
 def log_line(asker: Asker, address: str) -> str:
@@ -45,6 +49,14 @@ def _size(asker: Asker) -> str:
     tables = f"{len(counts)} table{'s' * (len(counts) != 1)}"
     known = [count for count in counts if count is not None]
     return f"{tables}, {sum(known):,} rows" if known else tables
+
+
+def _notices(asker: Asker) -> str:
+    """Return what to know of how files were read: a column that is text cannot be summed, and nobody sees why."""
+    shown = [f"\n- {as_markdown(notice)}" for notice in asker.notices[:NOTICES_SHOWN]]
+    if more := len(asker.notices) - len(shown):
+        shown.append(f"\n- The log has {more} more.")
+    return f"\n{''.join(shown)}" if shown else ""
 
 
 def _about(asker: Asker) -> str:

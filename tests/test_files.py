@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import dataclasses
 import json
 import os
 import subprocess
@@ -134,6 +135,31 @@ async def test_a_value_is_read_as_what_it_is(tmp_path: Path, written: str, kind:
     assert ([*types.values()][1], rows[0][1]) == (kind, value)
 
 
+@pytest.mark.parametrize(
+    "mark", ["n/a", "NA", "-", "null", "None", "#N/A", "\\N", "#DIV/0!", "\u2014", "n.a.", "(null)"]
+)
+async def test_what_stands_for_no_value_makes_no_number_a_text(tmp_path: Path, mark: str) -> None:
+    types, rows = await read(tmp_path, "a.csv", f"id,fare\n1,2.5\n2,{mark}\n3,4\n")
+    assert types["fare"] == "DECIMAL(18,1)" and rows[1] == (2, None)
+
+
+async def test_the_greeting_says_which_column_is_text_and_where_it_was_found_also_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "trips.csv"
+    rows = "".join(f'{i},"a\nnote",{"free" if i == 17 else i / 4}\n' for i in range(1, 31))
+    file.write_text(f"Trip,Note,Fare\n{rows}")
+    for _ in range(2):
+        async with open_asker(offline_settings(tmp_path / "home", database_url=str(file))) as asker:
+            said = greeting(asker, None).replace("\\", "")
+            assert (
+                "- trips.csv: Fare is kept as text: 1 of its 30 values are no numbers, such as 'free', in line 35."
+                in said
+            )
+            many = dataclasses.replace(asker, notices=asker.notices * 6)
+            assert greeting(many, None).endswith("- The log has 2 more.")
+
+
 async def test_the_order_of_days_and_months_is_told_by_any_value_of_the_file(tmp_path: Path) -> None:
     _, rows = await read(tmp_path, "a.csv", "a,b\n03/04/2025,01/02/2025\n05/06/2025,31/01/2025\n")
     assert rows[0] == (date(2025, 4, 3), date(2025, 2, 1))
@@ -146,7 +172,10 @@ async def test_a_column_with_a_value_of_another_kind_far_below_stays_text_and_is
     rows = "".join(f"{i},{'unknown' if i == 7000 else '2025-01-31'},{'' if i < 6000 else '5,5'}\n" for i in range(8000))
     types, _ = await read(tmp_path, "a.csv", f"id,day,late\n{rows}".replace("5,5", '"5,5"'))
     assert types == {"id": "BIGINT", "day": "VARCHAR", "late": "DECIMAL(18,1)"}
-    assert "a.csv: day is kept as text: 1 of its 8,000 values are no dates, such as 'unknown'." in caplog.text
+    assert (
+        "a.csv: day is kept as text: 1 of its 8,000 values are no dates, such as 'unknown', in line 7,002."
+        in caplog.text
+    )
 
 
 async def test_what_stands_for_no_value_is_none_among_numbers_and_a_word_among_words(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from tools.files_found import Found, find_files
 
 log = logging.getLogger("quaestor.files")
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever reading a file gives something else than before."""
 
 _ROOT = Path(__file__).parents[1]
@@ -56,6 +56,18 @@ class Database:
     def stamp_file(self) -> Path:
         return self.folder / "made_of.json"
 
+    @property
+    def notices_file(self) -> Path:
+        return self.folder / "notices.json"
+
+    def notices(self) -> tuple[str, ...]:
+        """Return what a person should know of how the files were read, a sentence each."""
+        try:
+            kept = json.loads(self.notices_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            kept = []
+        return (*self.found.left_out, *kept)
+
     def stamp(self) -> str:
         """Return what changes with the files."""
         states = [(file.path.name, file.path.stat()) for file in self.found.files]
@@ -67,6 +79,15 @@ class Database:
             return self.file.is_file() and self.stamp_file.read_text(encoding="utf-8") == self.stamp()
         except OSError:
             return False
+
+
+async def files_notices(named: str, home: Path) -> tuple[str, ...]:
+    """Return what a person should know of how these files were read, when `files_url` has returned."""
+
+    def read() -> tuple[str, ...]:
+        return Database.of(named, home).notices()
+
+    return await asyncify(read)()
 
 
 async def files_url(named: str, home: Path, begin: Callable[[str], None] = log.info) -> str:

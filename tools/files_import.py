@@ -25,7 +25,7 @@ from errors import DatabaseUnavailable
 from tools.files import Database
 from tools.files_complaints import why
 from tools.files_found import File, usable_names
-from tools.files_text import Text, read_text
+from tools.files_text import Text, first_lines, read_text
 from tools.files_types import types_of
 
 _SETTINGS: dict[str, str | int | float | list[str]] = {
@@ -71,6 +71,7 @@ def _bring_up_to_date(database: Database) -> list[str]:
         try:
             notices = list(_fill(spare / database.file.name, database.found.files, spare))
             os.replace(spare / database.file.name, database.file)
+            database.notices_file.write_text(json.dumps(notices), encoding="utf-8")
             database.stamp_file.write_text(stamp, encoding="utf-8")
         finally:
             shutil.rmtree(spare, ignore_errors=True)
@@ -122,7 +123,11 @@ def _take_lines(connection: duckdb.DuckDBPyConnection, file: File, text: Text) -
     columns = ", ".join(f"{typed.sql} AS {_quoted(name)}" for name, typed in kept)
     connection.execute(f"CREATE TABLE {_quoted(file.table)} AS SELECT {columns} FROM {relation}")
     _see_rows(connection, file)
-    yield from (f"{file.path.name}: {typed.notice}" for _, typed in kept if typed.notice)
+    lines = first_lines(text, {place: typed.stray for place, typed in enumerate(types) if typed.stray})
+    for place, typed in enumerate(types):
+        if typed.notice:
+            where = f", in line {lines[place]:,}." if place in lines else "."
+            yield f"{file.path.name}: {typed.notice.removesuffix('.')}{where}"
 
 
 def _csv(text: Text) -> str:

@@ -135,6 +135,25 @@ def _dialect(name: str, path: Path, sample: str, is_whole: bool) -> Text:
     return Text(path, delimiter, above + 1, tuple(cell.strip() for cell in header))
 
 
+def first_lines(text: Text, values: dict[int, str]) -> dict[int, int]:
+    """Return the line on which the value of each column, by its place, stands first; none where it is unclear."""
+    missing, found = dict(values), dict[int, int]()
+    with text.path.open(encoding="utf-8", newline="") as opened:
+        rows = csv.reader(opened, delimiter=text.delimiter)
+        try:
+            while missing and (row := next(rows, None)) is not None:
+                for place in [place for place, value in missing.items() if _holds(row, place, value)]:
+                    found[place] = rows.line_num
+                    del missing[place]
+        except csv.Error:  # A value that is longer than any that is looked for.
+            pass
+    return found
+
+
+def _holds(row: list[str], place: int, value: str) -> bool:
+    return place < len(row) and row[place].strip(" \t\u00a0") == value
+
+
 def _agreement(lines: list[str], delimiter: str) -> tuple[bool, float]:
     """Return whether all of the first rows are as wide as most of them, and how many are, weighed by the width."""
     rows = [row for row in islice(csv.reader(lines, delimiter=delimiter), _LINES) if any(row)]

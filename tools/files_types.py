@@ -20,7 +20,28 @@ _AT_ONCE = 50
 """Columns that are looked through in one reading of the file: fifteen hundred took more than 1 GB."""
 _MOST = 0.9
 """Where fewer of a column's sampled values are numbers or dates, it is text, and nobody need be told."""
-_EMPTY = ("null", "na", "n/a", "#n/a", "nan", "none", "nil", "-", "--", "?")
+_EMPTY = (
+    *(
+        "null",
+        "(null)",
+        "\\n",
+        "na",
+        "<na>",
+        "n/a",
+        "n.a.",
+        "nan",
+        "none",
+        "nil",
+        "missing",
+        ".",
+        "-",
+        "--",
+        "\u2013",
+        "\u2014",
+        "?",
+    ),
+    *("#n/a", "#div/0!", "#name?", "#null!", "#num!", "#ref!", "#value!"),
+)
 """What people and programs write in a column of numbers or dates where there is no value."""
 _SYMBOLS = {"€": "eur", "EUR": "eur", "$": "usd", "USD": "usd", "£": "gbp", "GBP": "gbp", "CHF": "chf", "%": "percent"}
 
@@ -41,6 +62,8 @@ class Typed:
     """The currency or percent that stands beside every value, as a word for the column's name."""
     notice: str = ""
     """What a person should know of it; it may hold a value of the file."""
+    stray: str = ""
+    """The value because of which the column is text, where most are numbers or dates."""
     is_used: bool = True
     """Whether any row has a value in it."""
 
@@ -67,6 +90,7 @@ class _Fits:
     details: tuple[tuple[int, int], ...] = ()
     """For each: of numbers the digits before and after the point (99: an exponent), of dates how many have a time."""
     notice: str = ""
+    stray: str = ""
     is_used: bool = True
 
     def kinds(self) -> set[str]:
@@ -215,13 +239,13 @@ def _fits(name: str, ways: list[_Reading], told: Any) -> _Fits:
     best, count, stray, _ = max(counted, key=lambda each: each[1])
     what = "dates" if best.kind == "date" else "times" if best.kind == "time" else "numbers"
     notice = f"{name} is kept as text: {total - count:,} of its {total:,} values are no {what}, such as {stray[:40]!r}."
-    return _Fits((), notice=notice)
+    return _Fits((), notice=notice, stray=stray)
 
 
 def _typed(name: str, text: str, fit: _Fits, habits: _Habits) -> Typed:
     ways = {way.kind: (way, details) for way, details in zip(fit.readings, fit.details, strict=True)}
     if not ways:
-        return Typed(text, notice=fit.notice, is_used=fit.is_used)
+        return Typed(text, notice=fit.notice, stray=fit.stray, is_used=fit.is_used)
     if "date" in ways:
         return _dated(name, fit, habits)
     if "integer" in ways or not ways.keys() & {"point", "comma"}:
