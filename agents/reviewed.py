@@ -16,6 +16,8 @@ from typing import Literal
 from agents.offline.english.calendar_units import UNITS, add_units, unit_start
 from agents.offline.english.times import NoSuchDay, Period, count_said, read_period, shifted
 from agents.offline.english.words import split
+from agents.offline.meaning.resolving import NotUnderstood
+from agents.offline.reading.take_alike import side_by_side
 from agents.question import Draft
 from tools.catalog import Dialect, SavedQuestion
 from tools.saved_dates import FixedDate, NotSure, fixed_dates, with_dates
@@ -67,24 +69,30 @@ def move(saved: SavedQuestion, today: date, dialect: Dialect) -> Moved | None:
     stays = stays_right(saved.question, saved.sql)
     if saved.counts_from is None:
         return Moved(saved.sql) if stays else None
-    if saved.counts_from == today:
+    if saved.counts_from == today or (stays and not _says_other_days(saved.question, saved.counts_from, today)):
         return Moved(saved.sql)
     try:
-        then, now = _readings(saved.question, saved.counts_from), _readings(saved.question, today)
-        if stays and then[0] == now[0] and not moves(saved.question):
-            return Moved(saved.sql)
         dates = fixed_dates(saved.sql, dialect, saved.question)
-        found = [(days, both[1]) for both in zip(then, now, strict=True) if (days := _days_now(dates, *both))]
+        if not dates:
+            return Moved(saved.sql)
+        then, now = _readings(saved.question, saved.counts_from), _readings(saved.question, today)
+        found = [(days, old, new) for old, new in zip(then, now, strict=True) if (days := _days_now(dates, old, new))]
     except (NotSure, NoSuchDay, ValueError, OverflowError):
         return None
-    if not dates:
-        return Moved(saved.sql)
-    if len({days for days, _ in found}) != 1:
+    if len({days for days, _, _ in found}) != 1:
         return None
-    days, periods = found[0]
-    others = tuple(period for period in periods if period not in then[0])
+    days, before, after = found[0]
+    others = tuple(new for old, new in zip(before, after, strict=True) if old != new)
     sql = with_dates(saved.sql, list(zip(dates, days, strict=True)))
     return Moved(sql, others if sql != saved.sql else ())
+
+
+def _says_other_days(question: str, then: date, now: date) -> bool:
+    """Whether the question's words may mean other days now: "last month", and "in May", a year later."""
+    try:
+        return moves(question) or list(_periods(question, then)) != list(_periods(question, now))
+    except NoSuchDay:
+        return False
 
 
 def _days_now(dates: Sequence[FixedDate], then: Sequence[Period], now: Sequence[Period]) -> tuple[date, ...] | None:
@@ -95,6 +103,10 @@ def _days_now(dates: Sequence[FixedDate], then: Sequence[Period], now: Sequence[
     parts = {fixed.unit for fixed in dates if fixed.edge == "part"}
     whole = "month" if "month" in parts else "quarter"
     days: list[date] = []
+    if not then or (not now and _days_now(dates, then, then) is None):
+        return None
+    if not now:
+        raise NotSure
     for fixed in dates:
         both = zip(then, now, strict=True)
         may_be = {day for old, new in both for day in _bounds_now(fixed, old, new, whole)}
@@ -148,7 +160,27 @@ def _readings(question: str, today: date) -> list[tuple[Period, ...]]:
     The ways are as many, and in the same order, for every day.
     """
     periods = tuple(_periods(question, today))
+    if any(period.alike for period in periods):
+        return _side_by_side(periods, today)
     return [*(tuple(count(period, today) for period in periods) for count in _COUNTING), _as_far(periods)]
+
+
+def _side_by_side(periods: tuple[Period, ...], today: date) -> list[tuple[Period, ...]]:
+    """Return the readings of two periods of which one tells the other: this month, and the same month last year."""
+    if len(periods) != 2 or all(period.alike for period in periods):
+        raise NotSure
+    here, there = periods if periods[1].alike else reversed(periods)
+    whole = _beside(here, there)
+    so_far = _to_date(here, today)
+    return [whole, (so_far, *whole[1:]) if whole else (), *(_beside(count(here, today), there) for count in _COUNTING)]
+
+
+def _beside(here: Period, there: Period) -> tuple[Period, ...]:
+    """Return both with days of their own; nothing where these cannot be told so."""
+    try:
+        return side_by_side(here, there)
+    except NotUnderstood:
+        return ()
 
 
 def _periods(question: str, today: date) -> Iterator[Period]:
@@ -160,8 +192,6 @@ def _periods(question: str, today: date) -> Iterator[Period]:
         if read is None:
             at += 1
             continue
-        if read[0].alike:
-            raise NotSure  # "the same month last year" has days of its own only beside another period.
         yield read[0]
         at += read[1]
 

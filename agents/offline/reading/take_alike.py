@@ -34,7 +34,7 @@ def name_alike(r: Reader) -> None:
         there = _told_by(here, there)
     if there.alike is None or here.alike is not None:
         return
-    for n, period in zip(at, _both(here, there), strict=True):
+    for n, period in zip(at, side_by_side(here, there), strict=True):
         r.items[n] = replace(r.items[n], text=period.words, value=period)
     r.versus = True
 
@@ -93,8 +93,11 @@ def _told_by(here: Period, there: Period) -> Period:
     return there
 
 
-def _both(here: Period, there: Period) -> tuple[Period, Period]:
-    """Return the period that tells the other, as far as it has passed, and the other with days of its own."""
+def side_by_side(here: Period, there: Period) -> tuple[Period, Period]:
+    """Return the period that tells the other, as far as it has passed, and the other with days of its own.
+
+    Raises NotUnderstood where it cannot tell it.
+    """
     alike, days = there.alike, _days(here)
     assert alike is not None
     if alike.unit == "period" and here.passed is not None:
