@@ -34,6 +34,7 @@ from agents.events import (
     Waiting,
 )
 from agents.question import Draft, Question
+from beat import rest
 from chat.editing import whole_question
 from chat.elements import draw_figure, element, show, write_table
 from chat.markdown import MarkdownStream, as_markdown
@@ -48,7 +49,8 @@ TABLES_NAMED = 4
 """How many of the found tables the line about the stage names."""
 
 GATHERED = 0.05
-"""Seconds within which what changes beside the words travels as one: a quick answer passes its stages unseen."""
+"""Seconds after which a change beside the words travels at once. One that comes sooner waits for the next beat, and
+travels with what comes until then: a quick answer passes its stages unseen."""
 
 
 class Answer:
@@ -355,7 +357,7 @@ class Answer:
         self._shown[element.id] = self._changed[element.id] = element
 
     async def _send_soon(self) -> None:
-        await asyncio.sleep(GATHERED)
+        await rest(0)
         await self._send()
 
     async def _send(self) -> None:
