@@ -92,8 +92,11 @@ def _parse(place: int, line: bytes, batch: Batch) -> None:
             return
         try:
             fields = json.loads(line)  # takes half a surrogate pair, which people's exports do hold
-        except (ValueError, RecursionError):
+        except ValueError:
             batch.broken.append((place, _beginning(line), 'The line is not JSON: write {"input": "…"}.'))
+            return
+        except RecursionError:
+            batch.broken.append((place, _beginning(line), "The line is nested too deeply."))
             return
     if isinstance(fields, dict):
         batch.read.append((place, fields))
