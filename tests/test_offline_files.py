@@ -7,11 +7,16 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from sqlglot import parse_one
 
 from agents.offline.analyst import Analyst
 from agents.offline.meaning.resolving import NotUnderstood
+from agents.offline.meaning.units import with_unit
+from agents.offline.narrator import OfflineNarrator
+from agents.question import Draft, Question
 from bootstrap import open_asker
 from tests.asked import offline_settings
+from tools.sql_runner import Rows
 
 TODAY = date(2026, 11, 20)
 _DAYS = [f"{day:02}.10.2026" for day in range(1, 13)]
@@ -109,3 +114,34 @@ async def test_a_number_that_does_not_add_up_is_not_added_up(tmp_path: Path) -> 
             (await _analyst(tmp_path, file)).understand(question, TODAY)
     with pytest.raises(NotUnderstood, match="“order”"):
         (await _analyst(tmp_path, "orders export")).understand("what did Mia order", TODAY)
+
+
+async def _told(analyst: Analyst, question: str, *values: tuple[object, ...]) -> str:
+    understood = analyst.understand(question, TODAY)
+    columns = tuple(select.alias_or_name for select in parse_one(understood.sql, read="duckdb").selects)
+    sentences: list[str] = []
+
+    async def say(text: str) -> None:
+        sentences.append(text)
+
+    draft = Draft(understood.sql, understood.reading, understood.assumptions)
+    await OfflineNarrator().narrate(Question(question, TODAY), draft, Rows(columns, values, False, 0.0), say)
+    return "".join(sentences)
+
+
+async def test_units_stand_in_brackets_in_what_is_told_and_asked_next(tmp_path: Path) -> None:
+    analyst = await _analyst(tmp_path, "log")
+    told = await _told(analyst, "total energy per room", ("Kitchen", 3.5), ("Cellar", 2.5))
+    assert told.startswith("Kitchen has the highest total energy (kWh) with 3.5")
+    told = await _told(analyst, "average temperature per room", ("Kitchen", 21.5), ("Cellar", 13.5))
+    assert "average temperature (°C)" in told
+    plan = analyst.understand("total energy per room", TODAY).plan
+    assert (analyst.question_for(plan, TODAY) or ("",))[0] == "Total energy (kWh) by room?"
+    assert with_unit("average rate eur h") == "average rate (€/h)"
+    assert with_unit("total km") == "total km"
+
+
+async def test_the_highest_of_each_is_not_called_the_highest_highest(tmp_path: Path) -> None:
+    analyst = await _analyst(tmp_path, "log")
+    told = await _told(analyst, "highest distance per room", ("Kitchen", 12), ("Cellar", 10))
+    assert told.startswith("Kitchen has the highest distance (km) with 12")

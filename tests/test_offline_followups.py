@@ -184,3 +184,18 @@ async def test_what_is_not_there_cannot_be_taken_away(catalog: Catalog) -> None:
     turn = Turn("How many stays?", "How many stays?", "SELECT 1")
     with pytest.raises(QuestionDeclined):
         await writer.write(Question("for all time", TODAY, (turn,)), NOTHING_FOUND, None)
+
+
+async def test_those_hired_in_a_year_are_not_said_to_have_been_all_that_were_there(tmp_path: Path) -> None:
+    file = tmp_path / "staff.sqlite"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "CREATE TABLE employees (employee_id INTEGER PRIMARY KEY, name TEXT, job TEXT, hired_on DATE)"
+        )
+        staff = [(n, f"Ann {n}", ("cook", "waiter")[n % 2], f"2025-{1 + n % 9:02}-10") for n in range(20)]
+        connection.executemany("INSERT INTO employees VALUES (?, ?, ?, ?)", staff)
+    catalog = read_catalog(f"sqlite:///{file}")
+    _, followups = await _suggestions(catalog, file, "employees hired last year")
+    questions = [f.question for f in followups]
+    assert "How many employees were hired last year?" in questions
+    assert not any("were there" in q or " have last year" in q for q in questions if q.startswith("How many"))

@@ -27,6 +27,7 @@ from agents.offline.telling.phrases import (
     count_sentence,
     counted,
     listed,
+    most_of,
     most_words,
     number_word,
     one,
@@ -148,7 +149,7 @@ class _Telling:
         if self.clues.ordered_by == measure.position and self.clues.partial:
             if most := most_words(self.draft.reading):
                 return f"{name} {most}, with {amount}."
-            return f"{name} has the {'highest' if self.clues.descending else 'lowest'} {words}: {amount}."
+            return f"{name} has the {most_of('highest' if self.clues.descending else 'lowest', words)}: {amount}."
         return f"{name}: the {words} is {amount}."
 
     def _fields(self, row: Sequence[Any]) -> str:
@@ -243,9 +244,10 @@ class _Telling:
         else:
             high, low = (rows_at(measure, end([v for v, _ in known])) for end in (max, min))
             yield f"There are {self._how_many(label)}."
+            have = f"{row_names(label, high, capital=True)} {'has' if len(high) == 1 else 'have'}"
             yield (
-                f"{row_names(label, high, capital=True)} {'has' if len(high) == 1 else 'have'} the highest {words}, "
-                f"{said(measure, measure.values[high[0]])}; {row_names(label, low)} the lowest, "
+                f"{have} the {most_of('highest', words)}, {said(measure, measure.values[high[0]])}; "
+                f"{row_names(label, low)} the lowest, "
                 f"{said(measure, measure.values[low[0]])}."
             )
         yield from self._missing(measure)
@@ -262,7 +264,7 @@ class _Telling:
         ties = [n for n, v in enumerate(numbers) if v == numbers[0]]
         words, amount = self._words(measure), said(measure, numbers[0])
         most = most_words(self.draft.reading) if descending or "most" not in self.draft.reading else None
-        superlative = "highest" if descending else "lowest"
+        superlative = most_of("highest" if descending else "lowest", words)
         rest = [n for n in range(len(numbers)) if n >= len(ties)][: max(NAMED - len(ties), 1)]
         followed = listed([f"{row_name(label, n)} ({said(measure, numbers[n])})" for n in rest])
         if len(ties) > 1:
@@ -270,11 +272,11 @@ class _Telling:
                 [row_name(label, n) for n in ties[:NAMED]]
                 + ([f"{len(ties) - NAMED} more"] if len(ties) > NAMED else [])
             )
-            yield f"{named} have the {superlative} {words}, {amount} each, followed by {followed}."
+            yield f"{named} have the {superlative}, {amount} each, followed by {followed}."
         elif most:
             yield f"{row_name(label, 0)} {most} with {amount}, followed by {followed}."
         else:
-            yield f"{row_name(label, 0)} has the {superlative} {words} with {amount}, followed by {followed}."
+            yield f"{row_name(label, 0)} has the {superlative} with {amount}, followed by {followed}."
         last = len(numbers) - 1
         if rest[-1] < last and not self.rows.truncated:
             end = f"{row_name(label, last)} with {said(measure, numbers[last])}"
@@ -348,7 +350,7 @@ class _Telling:
         each = listed([counted_rows(c.distinct, c, self.clues, self.foreign) for c in labels])
         yield f"The rows cover {each}."
         yield (
-            f"The highest {words} is {said(measure, measure.values[high[0]])}, for {at(high)}; "
+            f"The {most_of('highest', words)} is {said(measure, measure.values[high[0]])}, for {at(high)}; "
             f"the lowest is {said(measure, measure.values[low[0]])}, for {at(low)}."
         )
         yield from self._missing(measure)

@@ -98,9 +98,10 @@ def _unit_at(words: Sequence[Word], at: int, lexicon: Lexicon, items: list[Item]
     if not used and words[at].stem in CURRENCIES and before is not None and before.kind == "number":
         return 1
     measured = before is not None and before.kind == "number" and lexicon.is_flat
-    if not used or before is None or (lexicon.names_at(words[at:]) and not measured):
+    kept = {unit_of(m.column or "") for m in before.columns} & lexicon.units if before is not None else set()
+    again = bool(kept) and lexicon.is_flat  # "energy (kWh)": which unit it is kept in, and nothing else
+    if not used or before is None or (lexicon.names_at(words[at:]) and not (measured or again)):
         return 0
-    kept = {unit_of(m.column or "") for m in before.columns} & lexicon.units
     if before.kind == "in" and before.text == "in":
         items.pop()
     return used if before.kind in {"number", "in"} or kept else 0

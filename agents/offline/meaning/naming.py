@@ -9,7 +9,7 @@ from functools import cache
 from agents.offline.english.vocabulary import ABBREVIATIONS, KEY_WORDS, LABEL_WORDS, SCHEMA_WORDS
 from agents.offline.english.words import name_words, singular, unaccented, written_words
 from agents.offline.meaning.foreign import language_of, singulars
-from agents.offline.meaning.units import unit_of
+from agents.offline.meaning.units import unit_of, with_unit
 from tools.catalog import Catalog, Column, Table
 
 _SHORT_PARTS = frozenset({"id", "tx", "dt", "no", "is", "up", "ad"})
@@ -76,6 +76,10 @@ class Naming:
         ending = name_words(name)[-1:]
         unit = [u for u in (unit_of(name),) if u and singular(u) != last]
         return " ".join((*first, ending[0] if ending and singular(ending[0]) == last else last, *unit))
+
+    def tell_column(self, table: str, name: str) -> str:
+        """Return the column's words as sentences have them, a unit in brackets: "fare (€)"."""
+        return with_unit(self.say_column(table, name))
 
     def key(self, table: str) -> str | None:
         """Return the one column that identifies a row, or None where there is none."""

@@ -356,7 +356,7 @@ class Resolver:
         table = naming.say_table(m.table, many=False)
         if m.column is None:
             return f"the table {naming.say_table(m.table)}"
-        words = naming.say_column(m.table, m.column)
+        words = naming.tell_column(m.table, m.column)
         return words if words.startswith(table) else f"{'an' if table[0] in 'aeiou' else 'a'} {table}'s {words}"
 
     def _names(self, meanings: Sequence[Meaning]) -> tuple[str, ...]:

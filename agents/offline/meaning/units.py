@@ -47,6 +47,9 @@ _SIGNS |= {unit: unit for unit in ("kg", "cm", "mm", "ml", "ms", "min", "kcal")}
 """How a unit is written after the name of what is kept in it."""
 
 
+_COMPUTED = frozenset("total average highest lowest median in per of".split())
+
+
 def unit_of(name: str) -> str:
     """Return the unit at the end of a column's name, "eur" of `rent_eur`; "" where there is none."""
     *before, last = name_words(name)
@@ -58,7 +61,9 @@ def unit_of(name: str) -> str:
 def with_unit(words: str) -> str:
     """Return a column's words with the unit that they end with in brackets: "fare (€)" for "fare eur"."""
     *before, last = words.split()
-    if before and before[-1].lower() in _SIGNS and last.lower() in {"h", "km", "kg", "kwh"}:
+    if not before or before[-1] in _COMPUTED:
+        return words  # the "total km" of a column that is called so
+    if before[-1].lower() in _SIGNS and last.lower() in {"h", "km", "kg", "kwh"}:
         per = f"{_SIGNS[before[-1].lower()]}/{_SIGNS[last.lower()]}"  # "Rate (€/h)"
         return f"{' '.join(before[:-1])} ({per})" if before[:-1] else words
     return f"{' '.join(before)} ({_SIGNS[unit]})" if (unit := unit_of("_".join((*before, last)))) in _SIGNS else words

@@ -76,7 +76,7 @@ def _add_up_what_is_grouped(r: Reader) -> None:
         column = r.columns.pop()
         r.measures.append(Measure("sum", column.table, column.name))
         if is_flow(r, column):
-            what = r.naming.say_column(column.table, column.name)
+            what = r.naming.tell_column(column.table, column.name)
             r.assumptions.append(f"I added up the {what}: ask for the average where that is meant.")
 
 

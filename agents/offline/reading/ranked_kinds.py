@@ -40,7 +40,7 @@ def rank_kinds(r: Reader) -> None:
     function = _function(r, ranking, by, kind)
     if function is None:
         return  # "the highest fare": one row is meant
-    what = r.naming.say_column(by.table, by.name)
+    what = r.naming.tell_column(by.table, by.name)
     r.assumptions.append(f"What is ranked is the {_SAID[function]} {_of(function)}{what} per {kind.words}.")
     r.columns = [c for c in r.columns if c not in (kind.column, by)]
     r.groups.append(Group(kind.column.table, kind.column.name))
@@ -75,7 +75,7 @@ def _kind(r: Reader, by: Col) -> _Kind | None:
     text = r.lexicon.column(column).kind == "text" and not is_key(r, column)
     if not text or not _rows_for_each(r, column, _REPEATED):
         return None
-    return _Kind(column, r.naming.say_column(column.table, column.name))
+    return _Kind(column, r.naming.tell_column(column.table, column.name))
 
 
 def refuse_never(r: Reader, filters: Sequence[Filter]) -> None:
@@ -108,6 +108,6 @@ def _function(r: Reader, ranking: Ranking, by: Col, kind: _Kind) -> Function | N
 
 
 def _which(r: Reader, by: Col, kind: _Kind, added: bool) -> str:
-    what = r.naming.say_column(by.table, by.name)
+    what = r.naming.tell_column(by.table, by.name)
     which = "the total or the average" if added else "the average, the highest or the lowest"
     return f"Say whether {which} {what} by “{kind.words}” is meant."

@@ -180,7 +180,7 @@ class Reader:
             self.pending = None
         if self.pending is not None and self.pending not in self.columns:
             if self.measures and not self.further and self.pending.table != self.measures[0].table:
-                what = self.naming.say_column(self.pending.table, self.pending.name)
+                what = self.naming.tell_column(self.pending.table, self.pending.name)
                 raise NotUnderstood(f"I did not understand what the {what} should be.")
             if self.measures and not self.scope.negated and self.pending.table == self.measures[0].table:
                 some = self.resolver.holds_zero(self.pending) and len(self.lexicon.catalog.tables) == 1

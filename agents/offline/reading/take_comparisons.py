@@ -206,9 +206,9 @@ def _count_or_amount(r: Reader, operator: Operator, number: float, item: Item) -
 
 def _add(r: Reader, column: Col, operator: Operator, *values: Operand) -> None:
     if r.lexicon.column(column).kind == "text" and not r.resolver.is_numeric(column):
-        raise NotUnderstood(f"{r.naming.say_column(column.table, column.name)} holds no numbers to compare with.")
+        raise NotUnderstood(f"{r.naming.tell_column(column.table, column.name)} holds no numbers to compare with.")
     if r.lexicon.column(column).kind == "date":
-        raise NotUnderstood(f"{r.naming.say_column(column.table, column.name)} holds dates: compare it with a date.")
+        raise NotUnderstood(f"{r.naming.tell_column(column.table, column.name)} holds dates: compare it with a date.")
     r.compare(column, operator, *values)
 
 

@@ -107,7 +107,7 @@ def _name_spent(r: Reader) -> None:
         asks = bool(r.items) and r.items[0].kind == "how much"
         if column is None or item.values or not (asks or n == 0):
             continue
-        what = r.naming.say_column(table.name, column)
+        what = r.naming.tell_column(table.name, column)
         meanings = (Meaning(table.name, column, score=EXACT),)
         r.items[n] = replace(item, kind="name", text=what, meanings=meanings, columns=meanings, tables=())
         if asks:

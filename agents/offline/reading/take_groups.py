@@ -61,7 +61,7 @@ def _take_group(r: Reader, word: Item) -> None:
         if not _owner_of(r, column):
             r.resolver.mentioned.append(column.table)
         if word.text == "per" and unit_of(column.name) and r.resolver.is_numeric(column):
-            what = r.naming.say_column(column.table, column.name)
+            what = r.naming.tell_column(column.table, column.name)
             raise NotUnderstood(f"I cannot divide by the {what} yet: ask for both numbers side by side.")
         r.groups.append(_column_group(r, column))
     elif table is not None and word.text.startswith("across") and any(m.table == table for m in r.measures):
@@ -130,7 +130,7 @@ def _time_group(r: Reader, grain: Grain) -> Group:
             raise NotUnderstood(f"{r.naming.say_table(column.table)} only know their year, not the {grain}.")
         return Group(column.table, column.name)
     if grain == "hour" and not _holds_time(r, column):
-        what = r.naming.say_column(column.table, column.name)
+        what = r.naming.tell_column(column.table, column.name)
         raise NotUnderstood(f"The {what} of {r.naming.say_table(column.table)} is only a day, without the hour.")
     return Group(column.table, column.name, grain)
 
@@ -213,7 +213,7 @@ def _refuse_unclear_number(r: Reader, item: Item) -> None:
     kinds = column is not None and r.lexicon.column(column).kind == "text"
     kinds = kinds and column is not None and column.name not in r.naming.label(column.table)
     if kinds or r.resolver.table(item) not in (None, number.table):
-        what = r.naming.say_column(number.table, number.name)
+        what = r.naming.tell_column(number.table, number.name)
         raise AskedBack(f"Say whether the total or the average {what} by “{item.text}” is meant.", number)
 
 

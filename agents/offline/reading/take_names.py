@@ -249,7 +249,7 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
     if r.scope.negated and not _value_follows(r):
         if not r.lexicon.column(column).nullable and r.lexicon.column(column).kind == "number":
             raise NotUnderstood(
-                f"Every row has a {r.naming.say_column(column.table, column.name)}: say which is meant."
+                f"Every row has a {r.naming.tell_column(column.table, column.name)}: say which is meant."
             )
         r.add(Condition(column, "not null"))
         return

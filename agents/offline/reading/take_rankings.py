@@ -18,6 +18,8 @@ ONLY_FIRST = "Only the first is shown: say how many you want, like “the top 5�
 _COMMON = frozenset({"most common", "most frequent", "least common"})
 _OFTEN = frozenset({"most often", "least often", "most frequently"})
 _POPULAR = frozenset({"popular", "common", "frequent", "busy"})
+_SIZES = frozenset({"large", "big", "small"})
+"""What may be large by anything: by what is said after "by"."""
 _COUNTED = frozenset({"most", "fewest", "least", "highest", "largest", "lowest"})
 """Words that, before a table's name, rank by how many of its rows there are."""
 _ENDS_OF_SALES = frozenset({"best", "top", "worst", "bottom", "lowest", "least"})
@@ -296,6 +298,9 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
     if root in _POPULAR:
         _rank_by_popularity(r, ranking, root, word)
         return
+    if root in _SIZES and _is_ranked_later(r):
+        r.ranking = ranking  # "the largest city by population"
+        return
     tables = (r.scope.entity, r.subject) if r.scope.entity else (r.subject,)
     column = r.resolver.degree(adjective, [t for t in tables if t], r.verb) or _degree_nearby(r, adjective)
     ages = column is None and root in {"old", "young"} and not PEOPLE & set(r.naming.table(r.subject))
@@ -313,9 +318,22 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
     if (column == since or r.resolver.counts_back(column)) and root in {"old", "young", "serving"}:
         greatest = not greatest
     ranking.descending = greatest if ranking.descending or not word.text.startswith("least") else not greatest
-    r.assumptions.append(f"“{word.text}” goes by {r.naming.say_column(column.table, column.name)}.")
+    r.assumptions.append(f"“{word.text}” goes by {r.naming.tell_column(column.table, column.name)}.")
     r.ranking = ranking
     rank_by(r, column)
+
+
+def _is_ranked_later(r: Reader) -> bool:
+    """Whether "by" and a number follow."""
+    for n, item in enumerate(r.items[r.at :], r.at):
+        named = r.items[n + 1] if item.kind == "by" and n + 1 < len(r.items) else None
+        if named is None or named.values or item.sentence != r.items[r.at - 1].sentence:
+            continue
+        if named.kind in {"count", "aggregate"} or r.resolver.is_money(named.text):
+            return True
+        column = r.resolver.column(named, r.context, numeric=True) if named.columns else None
+        return column is not None and not is_key(r, column)
+    return False
 
 
 def _rank_by_popularity(r: Reader, ranking: Ranking, root: str, word: Item) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agents.offline.meaning.naming import plural
+from agents.offline.meaning.units import with_unit
 from tools.columns import Shape
 from tools.wording import clean
 
@@ -41,7 +42,16 @@ def within(words: str) -> str:
     """Return a column's words as they stand within a sentence; an abbreviation and a month keep their capitals."""
     if words.capitalize() in calendar.month_name:
         return words.capitalize()
-    return clean(" ".join(w if len(w) > 1 and w.isalpha() and w.isupper() else w.lower() for w in words.split()))
+    return with_unit(clean(" ".join(w if w.isupper() and _is_short(w) else w.lower() for w in words.split())))
+
+
+def _is_short(word: str) -> bool:
+    return len(word) > 1 and word.isalpha()
+
+
+def most_of(superlative: str, words: str) -> str:
+    """Return "highest fare" for what is computed, be it the fare or, of each group, the highest fare already."""
+    return words if words.startswith(f"{superlative} ") else f"{superlative} {words}"
 
 
 def said(shape: Shape, value: Any) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from agents.offline.english.times import MONTHS
+from agents.offline.english.vocabulary import PEOPLE
 from agents.offline.english.words import stem
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.plan import Col, Condition, During, Filter, Group, Measure, Plan, Related
@@ -15,6 +16,11 @@ _WORDS = {"=": "", ">": "more than ", ">=": "at least ", "<": "less than ", "<="
 _VAGUE = frozenset({"total", "amount", "value"})
 _OF_THEMSELVES = frozenset("joined started ended arrived departed enrolled visited".split())
 """Participles of what somebody does: the others are done to something."""
+
+_DONE = {"hire": "were hired", "employment": "were hired", "join": "joined", "start": "started", "leave": "left"}
+"""What people did, or what was done to them, on the day that a date is called by."""
+_BEGUN = frozenset("opened founded launched built created started acquired".split())
+"""What is done to things at the beginning, which are there from then on."""
 
 
 class Unsayable(Exception):
@@ -69,7 +75,7 @@ class Speaker:
             yield f"which {ranked} {have} the {'most' if descending else 'fewest'} {things}{rest}"
         else:
             if measure.function == "sum" and not measure.said and measure.column:
-                things = self._naming.say_column(measure.table, measure.column)
+                things = self._naming.tell_column(measure.table, measure.column)
                 yield f"which {ranked} {have} the {'most' if descending else 'fewest'} {things}{rest}"
             yield f"which {ranked} {have} the {'highest' if descending else 'lowest'} {what}{rest}"
         first = "top" if descending else "bottom"
@@ -87,7 +93,8 @@ class Speaker:
 
     def _counted(self, plan: Plan, by: str, rest: str) -> Iterator[str]:
         things = self._naming.say_table(plan.measures[0].table)
-        there = "were there" if _is_past(plan) else "are there"
+        happened = self._happened_during(plan)
+        there = happened or ("were there" if _is_past(plan) else "are there")
         conditions, during = self._split(plan)
         if conditions.startswith(" with"):
             each = f" each {plan.groups[0].grain}" if len(plan.groups) == 1 and plan.groups[0].grain else by
@@ -97,13 +104,34 @@ class Speaker:
             return
         group = plan.groups[0]
         if len(plan.groups) == 1 and group.grain is not None:
-            if (happened := self._happened(group)) is not None:
-                yield f"how many {things} {happened} each {group.grain}{rest}"
+            if (did := self._happened(group)) is not None:
+                yield f"how many {things} {did} each {group.grain}{rest}"
             yield f"how many {things} were there each {group.grain}{rest}"
-        elif len(plan.groups) == 1 and group.column is None:
+        elif len(plan.groups) == 1 and group.column is None and not self._lasts(plan, happened):
             yield f"how many {things} {'did' if _is_past(plan) else 'does'} each {self._group(group)} have{rest}"
         yield f"how many {things} {there}{by}{rest}"
         yield f"how many {things} {there}{by.replace(' by ', ' per ', 1)}{rest}"
+
+    def _happened_during(self, plan: Plan) -> str | None:
+        """Return "were hired" for employees of a year; raises Unsayable where "were there" would count others too."""
+        table = plan.measures[0].table
+        dates = [f.column for f in plan.where if isinstance(f, During) and f.column.table == table]
+        if not dates:
+            return None
+        happened = self._happened(Group(table, dates[0].name, "day")) or self._done(dates[0])
+        if happened is None and PEOPLE & set(self._naming.table(table)):
+            raise Unsayable
+        return happened
+
+    def _lasts(self, plan: Plan, happened: str | None) -> bool:
+        """Whether those of a period are not all that were there in it: employees hired, shops opened."""
+        people = bool(PEOPLE & set(self._naming.table(plan.measures[0].table)))
+        return happened is not None and (people or happened.split()[-1] in _BEGUN)
+
+    def _done(self, column: Col) -> str | None:
+        """Return "were hired" for a hire date of people."""
+        first, *rest = self._naming.column(column.table, column.name)
+        return _DONE.get(first) if rest == ["date"] and PEOPLE & set(self._naming.table(column.table)) else None
 
     def _happened(self, group: Group) -> str | None:
         """Return what a date column's name says of its rows: "were placed" for `placed_at`, "joined"."""
@@ -143,7 +171,7 @@ class Speaker:
                 return
         if plan.columns == label:
             yield f"which {table} are there{self._filters(plan)}"
-        columns = ", ".join(self._naming.say_column(c.table, c.name) for c in plan.columns)
+        columns = ", ".join(self._naming.tell_column(c.table, c.name) for c in plan.columns)
         yield f"show the {columns} of the {table}{self._filters(plan)}"
 
     def _what(self, measure: Measure) -> str:
@@ -159,7 +187,7 @@ class Speaker:
         if measure.said or measure.times:
             said = measure.said or "revenue"
             return said if measure.function == "sum" else f"{function} {said}"
-        column = self._naming.say_column(measure.table, measure.column)
+        column = self._naming.tell_column(measure.table, measure.column)
         vague = column in _VAGUE and not self._fully
         if vague:
             column = f"{self._naming.say_table(measure.table, many=False)} {column}"
@@ -178,7 +206,7 @@ class Speaker:
         return self._naming.many(column) if many else column
 
     def _column(self, col: Col) -> str:
-        table, name = self._naming.say_table(col.table, many=False), self._naming.say_column(col.table, col.name)
+        table, name = self._naming.say_table(col.table, many=False), self._naming.tell_column(col.table, col.name)
         return name if name.startswith(table) or not self._fully else f"{table} {name}"
 
     def _split(self, plan: Plan) -> tuple[str, str]:
