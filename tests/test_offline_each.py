@@ -104,6 +104,11 @@ QUESTIONS = {
     "which customer spent the most in each city": _first("p.city", "p.name", "SUM(total)", "FROM orders JOIN customers p USING (customer_id) WHERE p.city IS NOT NULL", "customer_id"),
     "the kiosk with the most clerks in each region": _first("r.name", "k.name", "COUNT(*)", "FROM clerks JOIN kiosks k USING (kiosk_id) JOIN regions r USING (region_id)", "kiosk_id"),
     "largest order in each month of 2025": "SELECT strftime('%Y-%m', ordered_on), o.* FROM orders o WHERE ordered_on LIKE '2025%' AND total = (SELECT MAX(total) FROM orders WHERE strftime('%Y-%m', ordered_on) = strftime('%Y-%m', o.ordered_on))",
+    "cheapest comic by genre": "SELECT g.name, title, price FROM comics c JOIN genres g USING (genre_id) WHERE price = (SELECT MIN(price) FROM comics WHERE genre_id = c.genre_id)",
+    "best month by kiosk": _first("k.name", "strftime('%Y-%m', ordered_on)", "SUM(total)", "FROM orders JOIN kiosks k USING (kiosk_id)", "1"),
+    "top 3 kiosks by order": "SELECT k.name, COUNT(*) FROM orders JOIN kiosks k USING (kiosk_id) GROUP BY 1",
+    "top 2 kiosks this year by revenue": "SELECT k.name, SUM(total) FROM orders JOIN kiosks k USING (kiosk_id) WHERE ordered_on LIKE '2026%' GROUP BY 1 ORDER BY 2 DESC LIMIT 2",
+    "top 2 signed comics": "SELECT title, SUM(amount) FROM order_lines JOIN comics USING (comic_id) WHERE signed GROUP BY 1",
     "lowest price per genre": "SELECT g.name, MIN(price) FROM comics JOIN genres g USING (genre_id) GROUP BY 1",
 }  # fmt: skip
 
@@ -115,6 +120,8 @@ DECLINED = {
     "cheapest comic in each kiosk": "one kiosk each",
     "top 3 comics in each genre that are signed": "that",
     "the most comics in each planet": "planet",
+    "the customer with the most orders in each city of kiosks": "of",
+    "cheapest comic by kiosk": "one kiosk each",
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from agents.offline.english.vocabulary import PEOPLE
+from agents.offline.english.words import singular
 from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.meaning.resolving import NotUnderstood
@@ -66,6 +67,7 @@ def within_each(items: Sequence[Item]) -> Within | None:
     """Return where a question names the one group that something is ranked within; None where it does not."""
     ranks = [n for n, i in enumerate(items) if i.kind == "superlative"]
     starts = [n for n, i in enumerate(items) if i.kind == "per" or (i.kind == "of" and i.text == "of every")]
+    starts = starts or [n for n in range(1, len(items)) if ranks and n > ranks[0] and _is_by_one(items, n)]
     if not ranks or len(starts) != 1:
         return None
     start = starts[0]
@@ -81,12 +83,22 @@ def within_each(items: Sequence[Item]) -> Within | None:
     if before is None:
         return found if per in _EACH | _BARE | {"per"} else None
     if start > ranks[0]:
-        return found if each or per == "per" else None
+        return found if each or per in {"per", "by"} else None
     leads = before.kind == "name" or (before.kind == "relative" and before.text == "who")
     goes_on = after is not None and after.kind in {"relative", "superlative", "verb", "unknown"}
     counted = any(i.kind in {"count", "aggregate", "how much"} for i in items[:start])
     does = per in _BARE and after is not None and after.kind in {"verb", "unknown"}  # "did each store sell the most"
     return found if (each or does) and leads and goes_on and not counted else None
+
+
+def _is_by_one(items: Sequence[Item], n: int) -> bool:
+    """Whether "by" stands between what is ranked and one thing: "cheapest product by category", not "by orders"."""
+    before, named = items[n - 1], items[n + 1] if n + 1 < len(items) else None
+    if items[n].kind != "by" or items[n].text != "by" or named is None or named.capital:
+        return False
+    ranked = (before.kind == "name" and not before.values) or before.kind == "grain" or before.text == "selling"
+    one = named.kind == "grain" or (named.kind == "name" and singular(named.text.lower()) == named.text.lower())
+    return ranked and one
 
 
 def _names_group(items: Sequence[Item], start: int, n: int) -> bool:
@@ -111,22 +123,26 @@ def first_of_each(
         return None
     if plan.limit is None or not plan.order:
         return None
+    reader = _reader(plan, lexicon)
+    try:
+        group = _group(reader, plan, found)
+    except NotUnderstood:
+        if found.per.kind == "by":
+            return None
+        raise
+    if found.per.kind == "by" and not _groups_rather_than_ranks(reader, plan, group, found):
+        return None
+    if group in plan.groups or (not plan.measures and group == Group(plan.subject, shown=group.shown)):
+        return None  # "top 5 states, showing the number of customers for each state"
     if plan.share or plan.along or plan.exists or plan.compare is not None or plan.distinct:
         raise NotUnderstood(f"I cannot rank that “{found.words}”: leave one of both out.")
     by = plan.order[0].by
     told = {h.measure for h in plan.having} | {by}
-    if (
-        isinstance(by, Group)
-        or (plan.measures and by not in plan.measures)
-        or any(m not in told or m.function == "median" for m in plan.measures)
-    ):
+    others = any(m not in told or m.function == "median" for m in plan.measures)
+    if others or isinstance(by, Group) or (plan.measures and by not in plan.measures):
         raise NotUnderstood(f"I can rank “{found.words}” by one number only: ask for the others on their own.")
     if (stray := _stray(found, lexicon)) is not None:
         raise NotUnderstood(f"I did not understand “{stray.text}” after “{found.words}”.")
-    reader = _reader(plan, lexicon)
-    group = _group(reader, plan, found)
-    if group in plan.groups or (not plan.measures and group == Group(plan.subject, shown=group.shown)):
-        return None
     plan, assumed = _reached(reader, plan, group, assumed, found)
     _refuse_unsure(reader, plan, group, found)
     columns = tuple(c for c in plan.columns if group.grain is not None or c not in _shown(group))
@@ -284,6 +300,24 @@ def _refuse_unsure(r: Reader, plan: Plan, group: Group, found: Within) -> None:
     _refuse_rivals(r, plan, group, found)
 
 
+def _groups_rather_than_ranks(r: Reader, plan: Plan, group: Group, found: Within) -> bool:
+    """Whether "by" can say nothing but for each: of "top 5 products by customer" nobody knows what is counted."""
+    if r.resolver.is_money(found.named[-1].text):
+        return False
+    column = Col(group.table, group.column) if group.column is not None else None
+    named = column is not None and column.name in r.naming.label(column.table)
+    if column is not None and group.grain is None and (named or r.lexicon.column(column).kind != "text"):
+        return False
+    if column is not None and group.grain is not None and found.named[-1].value is None:
+        return False  # "by order date"
+    ranked = _ranked(plan)
+    word = next(i for i in found.items if i.kind == "superlative")
+    bare = word.text in {"top", "best", "bottom", "worst"} and not any(i.text == "selling" for i in found.items)
+    belongs = ranked is not None and r.joins.to_one(ranked, group.table) and ranked != group.table
+    grained = group.grain is not None or any(g.grain is not None for g in plan.groups)
+    return not bare or belongs or group.table == ranked or grained
+
+
 def _follows_ranked(r: Reader, plan: Plan, found: Within) -> bool:
     """Whether "per" follows what is ranked, or the superlative: "top 3 products per store", "sold most per store"."""
     before = found.items[found.start - 1]
@@ -299,12 +333,16 @@ def _follows_ranked(r: Reader, plan: Plan, found: Within) -> bool:
 def _refuse_rivals(r: Reader, plan: Plan, group: Group, found: Within) -> None:
     """Decline "in each country" where the store has one as well as the customer, and neither is what is ranked."""
     base = plan.measures[0].table if plan.measures else plan.subject
-    if group.column is None or group.grain is not None or group.table in {_ranked(plan), base}:
+    ranked = _ranked(plan)
+    if group.column is None or group.grain is not None or group.table == ranked or (group.table == base and not ranked):
         return
     columns = found.named[-1].columns
     score = max((m.score for m in columns if m.col == Col(group.table, group.column or "")), default=0.0)
     same = {m.table for m in columns if m.score >= score} - {group.table}
     others = {t for t in same if r.joins.to_one(base, t) or (plan.measures and r.joins.path(base, t) is not None)}
+    others = others & {ranked} if group.table == base else others
+    if found.named[-1].value is not None and group.table != base:
+        others |= {base}  # the year of the car, or the year in which it was sold
     if others and len(found.named) == 1:
         one, other = (r.naming.say_table(t, many=False) for t in (group.table, sorted(others)[0]))
         raise NotUnderstood(

@@ -6,8 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 
+from agents.offline.meaning.lexicon import Lexicon
+from agents.offline.plan import Col, Measure
 from agents.offline.sql.groups import Head
 
+_EXACT = {
+    "sqlite": ("int", "bigint", "smallint", "tinyint"),
+    "duckdb": ("int", "bigint", "smallint", "tinyint", "hugeint", "decimal", "numeric"),
+    "postgres": ("int", "bigint", "smallint", "decimal", "numeric"),
+    "mysql": ("int", "bigint", "smallint", "tinyint", "mediumint", "decimal", "numeric"),
+}
+"""How types begin whose sums are the same in whatever order they are added up."""
+_DIGITS = 6
 _PLACE, _OWN = "place", "group_key"
 
 
@@ -29,6 +39,18 @@ def firsts_of_each(rows: exp.Select, group: Head, orders: Sequence[exp.Ordered],
     query = query.where(exp.LTE(this=exp.column(place), expression=exp.Literal.number(limit)))
     called = [exp.Column(this=title.copy()) for title in titles[: len(group.shown)]]
     return query.order_by(*called, *(exp.column(key.alias) for key in hidden), exp.column(place))
+
+
+def levelled(measure: Measure, number: exp.Expr, lexicon: Lexicon) -> exp.Expr:
+    """Return a number as it is ranked: equal sums of fractions may differ in their last digits."""
+    dialect = lexicon.catalog.dialect
+    columns = [Col(measure.table, name) for name in (measure.column, measure.times) if name is not None]
+    exact = all(lexicon.column(c).type.lower().startswith(_EXACT[dialect]) for c in columns)
+    if exact or measure.function not in {"sum", "avg"}:
+        return number
+    # PostgreSQL rounds a numeric to decimals, and no double precision.
+    value = exp.cast(number.copy(), "DECIMAL") if dialect == "postgres" else number.copy()
+    return exp.Round(this=value, decimals=exp.Literal.number(_DIGITS))
 
 
 def _free(name: str, taken: set[str]) -> str:

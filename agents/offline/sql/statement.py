@@ -22,7 +22,7 @@ from agents.offline.plan import (
     Related,
 )
 from agents.offline.sql.far_rows import merged
-from agents.offline.sql.firsts import firsts_of_each
+from agents.offline.sql.firsts import firsts_of_each, levelled
 from agents.offline.sql.frame import Frame, Names
 from agents.offline.sql.grains import days_between, truncate
 from agents.offline.sql.groups import Groups, Written
@@ -136,7 +136,11 @@ class SQLBuilder:
         """Rank the groups within others: the products of each category, the months of each year."""
         assert plan.within is not None
         found = dict(measures)
-        orders = [self._ordered(found[o.by], o.descending) for o in plan.order if isinstance(o.by, Measure)]
+        orders = [
+            self._ordered(levelled(o.by, found[o.by], self._lexicon), o.descending)
+            for o in plan.order
+            if isinstance(o.by, Measure)
+        ]
         group = self._groups.head(frame, plan.within)
         if plan.limit is None or not orders:
             return query.order_by(*(self._ordered(e, False) for e in group.order), *orders)

@@ -44,7 +44,10 @@ def ranked_within(query: exp.Query, outputs: Sequence[exp.Expression]) -> Ranked
         return None
     inside = [named.get(o.name) if isinstance(o, exp.Column) else None for o in outputs]
     heads = tuple(n for n, e in enumerate(inside) if e is not None and e.sql() in keys)
-    by = next((n for n, e in enumerate(inside) if e is not None and e == order.this), None)
+    ranks = order.this
+    while isinstance(ranks, exp.Round | exp.Cast) and ranks not in inside:
+        ranks = ranks.this
+    by = next((n for n, e in enumerate(inside) if e is not None and e == ranks), None)
     if by is None or not heads or by in heads:
         return None
     namesakes = len(named) > len(outputs) + 1  # a key that is not shown holds them apart
