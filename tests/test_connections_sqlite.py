@@ -46,7 +46,8 @@ def file(tmp_path: Path) -> Path:
 
 
 def fetch(file: Path, sql: str, limit: int = 10, timeout: float = 10) -> Fetched:
-    return SQLite(file).fetch(Statement(sql, limit=limit, timeout=timeout))
+    with closing(SQLite(file)) as database:
+        return database.fetch(Statement(sql, limit=limit, timeout=timeout))
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,7 @@ def test_a_full_text_table_is_read_after_it_changed(file: Path) -> None:
     assert database.fetch(query).values == ((0,),)
     make(file, "INSERT INTO words VALUES ('four')")
     assert database.fetch(query).values == ((1,),)
+    database.close()
 
 
 def test_a_file_that_was_replaced_or_overwritten_is_read_anew(file: Path, tmp_path: Path) -> None:
@@ -167,7 +169,8 @@ def test_the_database_complains_in_its_own_words(file: Path) -> None:
 
 
 def test_planning_runs_nothing(file: Path) -> None:
-    SQLite(file).plan(Statement(ENDLESS, limit=1, timeout=5))
+    with closing(SQLite(file)) as database:
+        database.plan(Statement(ENDLESS, limit=1, timeout=5))
 
 
 def test_a_query_ends_at_its_deadline(file: Path) -> None:

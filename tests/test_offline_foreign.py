@@ -1,7 +1,7 @@
 """The offline analyst over schemas that are not in English, and questions that are not."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import pytest
@@ -56,13 +56,16 @@ SCHEMAS = {"German": GERMAN, "Spanish": SPANISH, "shop": SHOP}
 
 
 @pytest.fixture(scope="module")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Analyst, sqlite3.Connection]]:
-    folder, found = tmp_path_factory.mktemp("foreign"), {}
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[Analyst, sqlite3.Connection]]]:
+    folder = tmp_path_factory.mktemp("foreign")
+    found: dict[str, tuple[Analyst, sqlite3.Connection]] = {}
     for name, script in SCHEMAS.items():
         connection = sqlite3.connect(folder / f"{name}.sqlite")
         connection.executescript(script)
         found[name] = Analyst(read_catalog(f"sqlite:///{folder / name}.sqlite")), connection
-    return found
+    yield found
+    for _, connection in found.values():
+        connection.close()
 
 
 @pytest.mark.parametrize(
