@@ -122,6 +122,10 @@ DECLINED = {
     "the most comics in each planet": "planet",
     "the customer with the most orders in each city of kiosks": "of",
     "cheapest comic by kiosk": "one kiosk each",
+    "what is the total revenue of the top 3 comics in each genre": "compute nothing",
+    "for each kiosk, the number of orders and the best-selling comic": "compute nothing",
+    "comics with the highest price in each genre by customer": "by customer",
+    "top 10% of comics in each genre": "10%",
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from agents.offline.english.vocabulary import PEOPLE
 from agents.offline.english.words import singular
@@ -134,6 +135,7 @@ def first_of_each(
         return None
     if group in plan.groups or (not plan.measures and group == Group(plan.subject, shown=group.shown)):
         return None  # "top 5 states, showing the number of customers for each state"
+    _refuse_more(reader, found)
     if plan.share or plan.along or plan.exists or plan.compare is not None or plan.distinct:
         raise NotUnderstood(f"I cannot rank that “{found.words}”: leave one of both out.")
     by = plan.order[0].by
@@ -184,6 +186,22 @@ def refuse_ranked_across(plan: Plan, found: Within | None) -> None:
     """Decline the first rows of all where the first of each were asked for."""
     if found is not None and plan.limit is not None and len(plan.groups) > 1:
         raise NotUnderstood(f"I did not understand what to rank “{found.words}”: say “the top 3 … in each …”.")
+
+
+def _refuse_more(r: Reader, found: Within) -> None:
+    """Decline what is computed over the first of each, and groups within them: neither would be what is shown."""
+    rank = next(n for n, i in enumerate(found.items) if i.kind == "superlative")
+    computed = {"count", "aggregate", "how much", "rate"}
+    beside = any(a.kind == "and" and b.kind in computed for a, b in pairwise(found.items))
+    if beside or any(i.kind in computed for i in found.items[:rank]):
+        raise NotUnderstood(f"I can show what comes first “{found.words}”, and compute nothing over it yet.")
+    for by, named in pairwise(found.items):
+        one = named.kind == "grain" or (named.kind == "name" and singular(named.text.lower()) == named.text.lower())
+        if by is found.per or by.kind != "by" or not one or r.resolver.is_money(named.text):
+            continue
+        column = r.resolver.column(named, r.context, numeric=True) if named.columns else None
+        if column is None and (named.tables or named.columns or named.kind == "grain"):
+            raise NotUnderstood(f"I did not understand “by {named.text}” beside “{found.words}”.")
 
 
 def _shown(group: Group) -> tuple[Col, ...]:

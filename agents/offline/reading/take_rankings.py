@@ -8,6 +8,7 @@ from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT
 from agents.offline.meaning.resolving import NotUnderstood, stem_of_adjective
 from agents.offline.plan import Col, Measure
+from agents.offline.reading.ranked_later import is_ranked_later, take_limit
 from agents.offline.reading.reader import Ranking, Reader
 from agents.offline.reading.take_days import days_taken
 from agents.offline.reading.take_events import event_between
@@ -42,7 +43,7 @@ def take_superlative(r: Reader) -> None:
     if r.asked_limit is not None:
         limit, r.asked_limit = r.asked_limit, None
     if r.next_is("number"):
-        limit = int(r.take().value)
+        limit = take_limit(r)
     elif before is not None and before.kind == "number" and before.value and not _used_number(before, r):
         limit = int(before.value)
     following = r.peek()
@@ -298,7 +299,7 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
     if root in _POPULAR:
         _rank_by_popularity(r, ranking, root, word)
         return
-    if root in _SIZES and _is_ranked_later(r):
+    if root in _SIZES and is_ranked_later(r):
         r.ranking = ranking  # "the largest city by population"
         return
     tables = (r.scope.entity, r.subject) if r.scope.entity else (r.subject,)
@@ -321,19 +322,6 @@ def _rank_by_degree(r: Reader, ranking: Ranking, adjective: str, word: Item) -> 
     r.assumptions.append(f"“{word.text}” goes by {r.naming.tell_column(column.table, column.name)}.")
     r.ranking = ranking
     rank_by(r, column)
-
-
-def _is_ranked_later(r: Reader) -> bool:
-    """Whether "by" and a number follow."""
-    for n, item in enumerate(r.items[r.at :], r.at):
-        named = r.items[n + 1] if item.kind == "by" and n + 1 < len(r.items) else None
-        if named is None or named.values or item.sentence != r.items[r.at - 1].sentence:
-            continue
-        if named.kind in {"count", "aggregate"} or r.resolver.is_money(named.text):
-            return True
-        column = r.resolver.column(named, r.context, numeric=True) if named.columns else None
-        return column is not None and not is_key(r, column)
-    return False
 
 
 def _rank_by_popularity(r: Reader, ranking: Ranking, root: str, word: Item) -> None:
