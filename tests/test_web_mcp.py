@@ -46,7 +46,7 @@ JSON = {"content-type": "application/json", "accept": "application/json, text/ev
 async def assistant(web: Web, **about: Any) -> AsyncIterator[ClientSession]:
     """Connect as assistants do."""
     async with (
-        httpx.AsyncClient(timeout=30, **about) as client,
+        httpx.AsyncClient(timeout=120, **about) as client,
         streamable_http_client(f"{web.client.base_url}/mcp", http_client=client) as (reading, writing, _),
         ClientSession(reading, writing) as session,
     ):
@@ -116,20 +116,23 @@ async def test_the_tables_are_told_as_a_model_is_shown_them(web: Web) -> None:
     assert "price" not in unknown
 
 
-async def test_of_too_many_tables_the_others_are_named_and_can_be_asked_for(tmp_path: Path) -> None:
+async def test_of_too_many_tables_the_others_are_named_and_can_be_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tests.web_fixture import running
 
+    monkeypatch.setattr("web.mcp_tools.MOST_COLUMNS", 5)
     with closing(sqlite3.connect(tmp_path / "wide.db")) as connection:
-        for n in range(15):
-            columns = ", ".join(f"quantity_of_thing_{column} INTEGER" for column in range(60))
-            connection.execute(f"CREATE TABLE wide_{n:02} ({columns})")
+        for n in range(4):
+            connection.execute(f"CREATE TABLE wide_{n} (height INTEGER, width INTEGER)")
+        connection.execute("CREATE TABLE wide_4 (a INTEGER, b INTEGER, c INTEGER, d INTEGER, e INTEGER, depth INTEGER)")
     settings = offline_settings(tmp_path / "home", database_url=f"sqlite:///{tmp_path}/wide.db")
     async with running(settings) as web, assistant(web) as session:
         told = words_of(await session.call_tool("tables", {}))
-        other = words_of(await session.call_tool("tables", {"names": ["wide_14"]}))
-    assert "table wide_00" in told and "table wide_14" not in told
-    assert "wide_13, wide_14." in told.splitlines()[-1]
-    assert "table wide_14" in other and "quantity_of_thing_59 INTEGER" in other and "wide_13" not in other
+        other = words_of(await session.call_tool("tables", {"names": ["wide_4"]}))
+    assert "table wide_0" in told and "table wide_1" in told and "table wide_2" not in told
+    assert told.endswith("Without room for their columns: wide_2, wide_3, wide_4.")
+    assert "table wide_4" in other and "depth INTEGER" in other and "wide_3" not in other
 
 
 async def test_a_question_follows_the_turns_that_are_sent_with_it(web: Web) -> None:
