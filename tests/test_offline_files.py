@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlglot import parse_one
+from sqlglot import exp, parse_one
 
 from agents.offline.analyst import Analyst
 from agents.offline.meaning.resolving import NotUnderstood
@@ -84,6 +84,7 @@ ASKED = [
     ("log", "kilometres per month", ("SUM(Distance_km)",)),
     ("log", "rows over 5 km", ("Distance_km > 5",)),
     ("log", "how far did we go in the Kitchen", ("SUM(Distance_km)", "Room = 'Kitchen'")),
+    ("log", "average energy per day", ("SUM(Energy_kWh)", "COUNT(DISTINCT")),
     ("register", "which students were late last month", ("SELECT DISTINCT Student", "Late_min > 0")),
     ("register", "late minutes per month", ("SUM(Late_min)",)),
     ("register", "how many grades did Mrs Adler give", ("COUNT(*)", "Grade IS NOT NULL")),
@@ -118,7 +119,9 @@ async def test_a_number_that_does_not_add_up_is_not_added_up(tmp_path: Path) -> 
 
 async def _told(analyst: Analyst, question: str, *values: tuple[object, ...]) -> str:
     understood = analyst.understand(question, TODAY)
-    columns = tuple(select.alias_or_name for select in parse_one(understood.sql, read="duckdb").selects)
+    statement = parse_one(understood.sql, read="duckdb")
+    assert isinstance(statement, exp.Select)
+    columns = tuple(select.alias_or_name for select in statement.selects)
     sentences: list[str] = []
 
     async def say(text: str) -> None:

@@ -242,8 +242,8 @@ ADDED = frozenset("amount total revenue quantity hour fine fee charge payment in
 
 FLOWS = frozenset(
     """
-    calorie consumption credit debit deposit distance donation duration energy expense fare mileage minute outflow
-    inflow production rainfall spending step tip withdrawal
+    calorie calories consumption credit debit deposit distance donation duration energy expense fare mileage minute
+    outflow inflow production rainfall spending step tip withdrawal
     """.split()
 )
 """Numbers that each row of a flat file adds to: what it holds of them by month is a total, which is then said."""

@@ -13,6 +13,9 @@ from agents.offline.reading.take_money import counted_daily, is_added
 
 _CYCLES = frozenset({"month of year", "weekday", "hour"})
 """Parts of the calendar that come again: each of them has an average of its own."""
+_SPANS = frozenset({"day", "week", "month"})
+_SPENT_DAILY = frozenset("calorie calories consumption energy hour production step".split())
+"""What many rows of a day come to together: "hours per day" are those of all its entries."""
 
 
 def average_of_each(r: Reader, measures: Sequence[Measure]) -> list[Measure]:
@@ -56,6 +59,8 @@ def _is_sum(r: Reader, measure: Measure, each: Group) -> bool:
     daily = counted_daily(r, Measure("count", column.table)) == Measure("sum", column.table, column.name)
     if measure.since is not None:
         return False
+    if r.lexicon.is_flat and each.grain in _SPANS and _SPENT_DAILY & set(r.naming.column(column.table, column.name)):
+        return is_added(r, column)
     if measure.said or (daily and each.grain is not None):
         return True
     named = [i for i in r.items if any(m.col == column for m in i.columns)]

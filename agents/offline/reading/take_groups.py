@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.offline.english.vocabulary import ADJECTIVES, SOLD, SUPERLATIVES
+from agents.offline.english.vocabulary import ADJECTIVES, NOT_ADDED, SOLD, SUPERLATIVES
 from agents.offline.english.words import singular
 from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT
@@ -214,7 +214,9 @@ def _refuse_unclear_number(r: Reader, item: Item) -> None:
     kinds = kinds and column is not None and column.name not in r.naming.label(column.table)
     if kinds or r.resolver.table(item) not in (None, number.table):
         what = r.naming.tell_column(number.table, number.name)
-        raise AskedBack(f"Say whether the total or the average {what} by “{item.text}” is meant.", number)
+        single = NOT_ADDED & set(r.naming.column(number.table, number.name))
+        which = "the average, the highest or the lowest" if single else "the total or the average"
+        raise AskedBack(f"Say whether {which} {what} by “{item.text}” is meant.", number)
 
 
 def _heads_a_table(r: Reader, item: Item) -> bool:

@@ -229,6 +229,8 @@ def _most_common(r: Reader, ranking: Ranking, item: Item) -> None:
     r.take()
     r.columns.append(column)
     r.subject = column.table
+    if r.lexicon.is_flat and r.lexicon.column(column).nullable:
+        r.compare(column, "not null")  # a comment that nobody wrote is none
     if ranking.limit == 1 and item.text.lower().endswith("s"):
         ranking.limit = 0
         if ONLY_FIRST in r.assumptions:
