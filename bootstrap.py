@@ -34,7 +34,7 @@ from settings import Settings
 from tools.breakdown import Breakdown
 from tools.catalog import Catalog
 from tools.connections.address import names_files
-from tools.files import files_notices, files_url
+from tools.files import files_notices, files_url, in_use
 from tools.freshness import Freshness
 from tools.knowledge import Knowledge, open_knowledge
 from tools.line import Line
@@ -65,6 +65,7 @@ async def open_asker(
     database = await _database(settings, begin)
     embedder = _embedder(settings)
     async with AsyncExitStack() as closing:
+        closing.enter_context(in_use(database.url, settings.home))
         runner = await _open_runner(settings, database, closing)
         schema = await closing.enter_async_context(_open_schema(settings, database, embedder, progress))
         knowledge = await closing.enter_async_context(_open_knowledge(settings, database, embedder))

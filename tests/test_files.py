@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import closing
 from datetime import date, datetime
 from decimal import Decimal
@@ -23,8 +24,10 @@ from chat.greeting import greeting
 from errors import DatabaseUnavailable
 from tests.asked import ask, offline_settings
 from tools.connections.address import names_files
-from tools.files import Database, files_url
+from tools.files import Database, files_url, in_use
 from tools.files_found import usable_name, usable_names
+from tools.files_kept import LATELY, LONG, remove_unused
+from tools.schema_catalog import catalog_key
 
 GERMAN = (
     "Bestell-Nr;Kunde;Umsatz (€);Bestelldatum;PLZ;Rabatt\r\n"
@@ -358,14 +361,47 @@ async def test_a_database_is_made_anew_only_where_its_file_has_changed(tmp_path:
     assert await files_url(str(file), tmp_path / "home") == url
     assert os.stat(made).st_ino == first
     file.write_text("a\n1\n2\n")
-    assert await files_url(str(file), tmp_path / "home") == url
-    assert held(url)["a"][1] == [(1,), (2,)]
+    newer = await files_url(str(file), tmp_path / "home")
+    assert held(newer)["a"][1] == [(1,), (2,)]
+    assert held(url)["a"][1] == [(1,)], "who asks the older one goes on"
+    assert catalog_key(newer) == catalog_key(url), "they have one index"
     file.write_text("a\n1\n2,3\n")
     with pytest.raises(DatabaseUnavailable, match="line 3"):
         await files_url(str(file), tmp_path / "home")
     os.utime(file, ns=(1, 1))
     with pytest.raises(DatabaseUnavailable, match="line 3"):
         await files_url(str(file), tmp_path / "home")
+
+
+def aged(url: str, seconds: float) -> Path:
+    """Return the copy at this URL, made to look as if it had last been asked for so long ago."""
+    made = Path(url.removeprefix("duckdb:///"))
+    for folder in (made.parent, made.parent.parent):
+        os.utime(folder, (time.time() - seconds,) * 2)
+    return made
+
+
+async def test_a_copy_that_nobody_asks_any_more_is_removed_and_one_in_use_is_not(tmp_path: Path) -> None:
+    home, file, other = tmp_path / "home", tmp_path / "a.csv", tmp_path / "b.csv"
+    file.write_text("a\n1\n")
+    other.write_text("b\n1\n")
+    old = await files_url(str(file), home)
+    rarely = aged(await files_url(str(other), home), LONG / 2)
+    aged(old, 2 * LATELY)
+    with in_use(old, home):
+        file.write_text("a\n1\n2\n")
+        new = await files_url(str(file), home)
+        assert held(old)["a"][1] == [(1,)]
+        aged(old, 2 * LATELY)
+    remove_unused(home / "files", Path(new.removeprefix("duckdb:///")).parent)
+    assert not exists(old) and exists(new) and rarely.exists()
+    aged(f"duckdb:///{rarely}", 2 * LONG)
+    remove_unused(home / "files", Path(new.removeprefix("duckdb:///")).parent)
+    assert not rarely.exists() and held(new)["a"][1] == [(1,), (2,)]
+
+
+def exists(url: str) -> bool:
+    return Path(url.removeprefix("duckdb:///")).exists()
 
 
 async def test_servers_that_start_at_once_make_one_database(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -9,7 +10,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +23,13 @@ from tools.files_found import Found, find_files
 
 log = logging.getLogger("quaestor.files")
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever reading a file gives something else than before."""
+
+_VERSION = "version-"
+NOTICES = "notices.json"
+IN_USE = "in_use"
+"""Whoever asks a copy holds a lock on this file of it."""
 
 _ROOT = Path(__file__).parents[1]
 """Where the process finds this package."""
@@ -48,37 +55,55 @@ class Database:
         return cls(found, home, home / "files" / key)
 
     @property
-    def file(self) -> Path:
-        # Its name is what the page calls the database. A URL reads three of the signs otherwise.
-        return self.folder / f"{re.sub(r'[?%#]', '_', self.found.path.name)}.duckdb"
+    def version(self) -> Path:
+        """Where the copy of the files as they are now lies, once it is whole; who reads an older one keeps that."""
+        return self.folder / f"{_VERSION}{hashlib.sha256(self.stamp().encode()).hexdigest()[:12]}"
 
     @property
-    def stamp_file(self) -> Path:
-        return self.folder / "made_of.json"
-
-    @property
-    def notices_file(self) -> Path:
-        return self.folder / "notices.json"
-
-    def notices(self) -> tuple[str, ...]:
-        """Return what a person should know of how the files were read, a sentence each."""
-        try:
-            kept = json.loads(self.notices_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            kept = []
-        return (*self.found.left_out, *kept)
+    def name(self) -> str:
+        # What the page calls the database. A URL reads three of the signs otherwise.
+        return f"{re.sub(r'[?%#]', '_', self.found.path.name)}.duckdb"
 
     def stamp(self) -> str:
         """Return what changes with the files."""
         states = [(file.path.name, file.path.stat()) for file in self.found.files]
         return json.dumps([FORMAT, *((name, state.st_size, state.st_mtime_ns) for name, state in states)])
 
-    def is_fresh(self) -> bool:
-        """Whether the database holds the files as they are now."""
+    def made(self) -> Path | None:
+        """Return the file that holds the files as they are now, None where they must be read; it counts as asked for.
+
+        Raises DatabaseUnavailable where they cannot be looked at any more.
+        """
         try:
-            return self.file.is_file() and self.stamp_file.read_text(encoding="utf-8") == self.stamp()
-        except OSError:
-            return False
+            made = self.version / self.name
+        except OSError as error:
+            raise DatabaseUnavailable(f"{self.found.path.name} is gone. Check the path and its permissions.") from error
+        if not made.is_file():
+            return None
+        for asked in (made.parent, self.folder):
+            with suppress(OSError):  # Of a home that may only be read.
+                os.utime(asked)
+        return made
+
+    def notices(self) -> tuple[str, ...]:
+        """Return what a person should know of how the files were read, a sentence each."""
+        try:
+            kept = json.loads((self.version / NOTICES).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            kept = []
+        return (*self.found.left_out, *kept)
+
+
+@contextmanager
+def in_use(url: str, home: Path) -> Iterator[None]:
+    """Keep the copy at this URL from being removed, where it is one of ours, as long as the block runs."""
+    version = Path(_from_url(url.removeprefix("duckdb:///"))).parent
+    if not version.is_relative_to(home.absolute() / "files"):
+        yield
+        return
+    with (version / IN_USE).open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)  # Ends with this process, however it ends.
+        yield
 
 
 async def files_notices(named: str, home: Path) -> tuple[str, ...]:
@@ -99,12 +124,20 @@ async def files_url(named: str, home: Path, begin: Callable[[str], None] = log.i
     database = await asyncify(Database.of)(named, home)
     if (kind := database.found.files[0].kind) in ("sqlite", "duckdb"):
         return f"{kind}:///{_in_url(database.found.path)}"
-    if not await asyncify(database.is_fresh)():
+    made = await asyncify(database.made)()
+    if made is None:
         for left_out in database.found.left_out:
             log.warning("%s", left_out)
         begin(f"Reading {database.found.path.name}; this is done once, until it changes.")
         await _import(database)
-    return f"duckdb:///{_in_url(database.file)}"
+        made = await asyncify(database.made)()
+    if made is None:
+        raise DatabaseUnavailable(f"{database.found.path.name} changes while it is read. Ask again when it is whole.")
+    return f"duckdb:///{_in_url(made)}"
+
+
+def _from_url(path: str) -> str:
+    return path.replace("%3F", "?").replace("%25", "%")
 
 
 def _in_url(path: Path) -> str:

@@ -22,9 +22,10 @@ import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
 from errors import DatabaseUnavailable
-from tools.files import Database
+from tools.files import IN_USE, NOTICES, Database
 from tools.files_complaints import why
 from tools.files_found import File, usable_names
+from tools.files_kept import remove_unused
 from tools.files_text import Text, first_lines, read_text
 from tools.files_types import types_of
 
@@ -60,21 +61,21 @@ def _bring_up_to_date(database: Database) -> list[str]:
     database.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (database.folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # Ends with this process, however it ends.
-        if database.is_fresh():
+        if database.made():
             return []
-        stamp = database.stamp()
-        # Without it nobody takes what is there for fresh, should this process end between the two.
-        database.stamp_file.unlink(missing_ok=True)
+        version = database.version
         spare = database.folder / "spare"
         shutil.rmtree(spare, ignore_errors=True)
         spare.mkdir(mode=0o700)
         try:
-            notices = list(_fill(spare / database.file.name, database.found.files, spare))
-            os.replace(spare / database.file.name, database.file)
-            database.notices_file.write_text(json.dumps(notices), encoding="utf-8")
-            database.stamp_file.write_text(stamp, encoding="utf-8")
+            notices = list(_fill(spare / database.name, database.found.files, spare))
+            (spare / NOTICES).write_text(json.dumps(notices), encoding="utf-8")
+            (spare / IN_USE).touch()
+            shutil.rmtree(spare / "spill", ignore_errors=True)
+            os.replace(spare, version)
         finally:
             shutil.rmtree(spare, ignore_errors=True)
+        remove_unused(database.folder.parent, version)
         return notices
 
 

@@ -30,7 +30,9 @@ def catalog_key(database_url: str) -> str:
     """Return a short name of the database that is its own: it may name a folder or a collection."""
     url = read_url(database_url)
     if dialect_of(database_url) in FILE_DIALECTS:
-        place = str(database_file(url).resolve())
+        file = database_file(url).resolve()
+        # Each version of files that are asked has a folder of its own; they have one index, as a database that changes.
+        place = str(file.parent.parent if file.parent.name.startswith("version-") else file)
     else:
         place = url.set(password=None).render_as_string()
     name = re.sub(r"\W+", "-", database_name(database_url), flags=re.ASCII).strip("-")[:40]
