@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import select
 import subprocess
 import sys
 import time
@@ -52,7 +53,8 @@ async def takes(pool: Pool, seconds: float, together: int = 20) -> list[float]:
                 times.append(turn.started)
                 await asyncio.sleep(0.001)
 
-    async with asyncio.TaskGroup() as people:
+    # Whoever is never served would wait for ever, and the tests with them, without a word.
+    async with asyncio.timeout(seconds + 60), asyncio.TaskGroup() as people:
         for _ in range(together):
             people.create_task(ask())
     return sorted(moment for moment in times if moment < end)
@@ -81,14 +83,21 @@ def test_two_processes_keep_one_rate(redis: RedisServer) -> None:
     both = [
         subprocess.Popen(command, cwd=HOUSE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
-    for process in both:
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
-    for process in both:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    each = [json.loads(process.communicate(timeout=60)[0]) for process in both]
-    assert [process.returncode for process in both] == [0, 0]
+    try:
+        for process in both:
+            assert process.stdout is not None
+            assert select.select([process.stdout], [], [], 60)[0], "it does not even start"
+            assert process.stdout.readline() == "ready\n"
+        for process in both:
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        each = [json.loads(process.communicate(timeout=60)[0]) for process in both]
+        assert [process.returncode for process in both] == [0, 0]
+    finally:
+        for process in both:  # Where one fails, the other waits for its line.
+            process.kill()
+            process.communicate()
     times = sorted([*each[0], *each[1]])
     assert most_in(times, 1.0) <= 1.02 * 500
     assert len(times) > 0.7 * 2.5 * 500
