@@ -7,7 +7,6 @@ import base64
 import ctypes
 import logging
 import os
-import re
 import socket
 import sys
 from collections.abc import Callable
@@ -78,15 +77,8 @@ def build_app(settings: Settings) -> FastAPI:
     app = build_web(settings, desk_of(settings), guests_of(settings), start, stop)
     config.run.host, config.run.port = settings.host, settings.port
     chainlit.server.app.state.is_guarded = True  # By ours, before it.
-    chainlit.server.get_html_template = _without_strangers(chainlit.server.get_html_template)
     mount_chainlit(app, target=str(ROOT / "app.py"), path="")  # Last: it answers every path that is nobody's.
     return app
-
-
-def _without_strangers(page: Callable[[str], str]) -> Callable[[str], str]:
-    """Take the links to other people's servers out of Chainlit's page: fonts and formulas that we do not use."""
-    strangers = re.compile(r"<link\b[^>]*?https://(?:fonts|cdn)\.[^>]*>")
-    return lambda root_path: strangers.sub("", page(root_path))
 
 
 def check_exposure(settings: Settings) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from collections.abc import Callable
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
+import chainlit.server
 import orjson
 from chainlit.server import sio
 from engineio.async_socket import AsyncSocket
@@ -18,12 +21,22 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def make_lean() -> None:
-    """Let messages be made without a sleep, and events go straight to their page. For the whole process."""
+    """Let messages be made without a sleep, events go straight to their page, and the page ask nobody else.
+
+    For the whole process.
+    """
     # Every Message and every Step sleeps for a millisecond on the event loop, while everybody else waits.
     for name in ("chainlit.message", "chainlit.step"):
         vars(import_module(name))["time"] = SimpleNamespace(sleep=lambda seconds: None)
     sio.emit = _emit
     AsyncSocket.poll = _poll
+    chainlit.server.get_html_template = _without_strangers(chainlit.server.get_html_template)
+
+
+def _without_strangers(page: Callable[[str], str]) -> Callable[[str], str]:
+    """Take the links to other people's servers out of Chainlit's page: fonts and formulas that we do not use."""
+    strangers = re.compile(r"<link\b[^>]*?https://(?:fonts|cdn)\.[^>]*>")
+    return lambda root_path: strangers.sub("", page(root_path))
 
 
 _emit_to_all = sio.emit
