@@ -20,7 +20,7 @@ from agents.question import TURNS_KEPT, Draft, Question, Turn
 from chat.answer import Answer, greet
 from chat.doubt import keep_doubt
 from chat.download import packed_csv
-from chat.editing import Edited, heard_edited, keep_words
+from chat.editing import Edited, heard_edited, keep_words, whole_question
 from chat.greeting import greeting, log_line
 from chat.heard import hear_questions
 from chat.login import ask_for_password, ensure_secret
@@ -155,7 +155,7 @@ async def on_message(message: cl.Message | None) -> None:
     if message is None:
         await answer.fail("This question is too old to be edited. Please ask it as a new one.")
         return
-    edited = heard_edited(message)
+    edited = await heard_edited(message)
     question = _question(message, edited)
     answer.may_be_edited(message.id, question)
     if _may_save():
@@ -289,7 +289,8 @@ def _remember(message_id: str, question: Question, draft: Draft | None) -> None:
     """Keep the answered question for the next ones, as plain values: Chainlit stores them with the history."""
     if draft is None:
         return
-    asked, reading = question.edited_for or question.text, question.edited_for or draft.reading
+    asked = whole_question(question, draft) if question.edited_for else question.text
+    reading = question.edited_for or draft.reading
     turn = {"id": message_id, "question": asked, "reading": reading, "sql": draft.sql}
     turn["today"] = question.today.isoformat()
     if draft.by_hand:

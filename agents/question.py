@@ -41,7 +41,7 @@ class Question:
     mode: Mode = "ask"
     """Whether one query is to answer it, or several are to find out why."""
     edited_for: str | None = None
-    """The question whose SQL the person has edited, "" where no words of it are known: the text is that SQL."""
+    """The reading of the question whose SQL the person has edited, "" where none is known: the text is that SQL."""
 
     @property
     def is_sql(self) -> bool:

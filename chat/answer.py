@@ -106,7 +106,8 @@ class Answer:
     def may_be_edited(self, turn: str, question: Question) -> None:
         """Let the answer's SQL be edited; the page gives the turn's id back. Of edited SQL, say for which question."""
         self._question, self._evidence.props["turn"] = question, turn
-        if (words := question.edited_for) is not None:
+        if question.edited_for is not None:
+            words = whole_question(question, None)
             self._evidence.props["edited"] = True
             self._evidence.props["asked"] = words
             self._instead = ()  # Where it fails, the SQL is there to be edited once more.

@@ -10,7 +10,6 @@ from typing import Protocol, runtime_checkable
 from asyncer import asyncify
 
 from agents.offline.analyst import CHAIN
-from agents.question import Turn
 from agents.reviewed import OtherDays, other_days
 from agents.typed_sql import looks_like_sql
 from errors import AskError
@@ -48,12 +47,8 @@ class Reviewers:
         return name in self.names if self.is_login else self.is_private
 
 
-def wording(question: str, turns: Sequence[Turn], reading: str) -> str:
-    """Return the question to save, for the person to change: one that goes on a conversation needs what came before."""
-    if looks_like_sql(question):
-        return ""
-    if not turns:
-        return question
+def in_words(reading: str) -> str:
+    """Return the reading of a question, with all that was changed since, as one question."""
     first, *changes = reading.split(CHAIN)
     return ", ".join([first.rstrip(" ?.!"), *changes]) if changes else reading
 

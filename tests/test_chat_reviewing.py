@@ -9,15 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from agents.question import Turn
-from chat.reviewing import Keeps, Reviewers, save, wording
+from chat.reviewing import Keeps, Reviewers, save
 from errors import AskError
 from tools.catalog import SavedQuestion
 from tools.knowledge import Knowledge
 from tools.saved_questions import SavedQuestions, read_saved_questions
 
 TODAY = date(2026, 11, 21)
-TURN = Turn("How many orders?", "How many orders?", "SELECT 1")
 
 
 @pytest.mark.parametrize(
@@ -33,19 +31,6 @@ TURN = Turn("How many orders?", "How many orders?", "SELECT 1")
 )
 def test_who_may_save(is_login: bool, is_private: bool, name: str | None, may: bool) -> None:
     assert Reviewers(("ann",), is_login, is_private).include(name) is may
-
-
-@pytest.mark.parametrize(
-    ("question", "turns", "reading", "words"),
-    [
-        ("How many orders?", (), "How many orders, by the rules", "How many orders?"),
-        ("only online", (TURN,), "How many orders? → only online", "How many orders, only online"),
-        ("only online", (TURN,), "How many orders were placed online?", "How many orders were placed online?"),
-        ("SELECT 1 FROM orders", (), "SELECT 1 FROM orders", ""),
-    ],
-)
-def test_the_question_to_save_stands_alone(question: str, turns: tuple[Turn, ...], reading: str, words: str) -> None:
-    assert wording(question, turns, reading) == words
 
 
 async def keep(knowledge: Knowledge, question: str, sql: str, counts_from: date | None = TODAY) -> str:

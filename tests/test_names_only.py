@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from langchain_core.tracers.context import register_configure_hook
 
 from agents.answer import Answer
 from agents.names_only import NamesOnlySuggester, blank_table
-from agents.question import Draft, Followup, Question
+from agents.question import Draft, Followup, Question, Turn
 from bootstrap import open_asker, open_index
 from errors import SettingsInvalid
 from jobs.batch_asking import ask_lines
@@ -134,6 +135,22 @@ async def test_typed_sql_loses_its_values_when_the_conversation_goes_on(scene: S
     verdict, draft = scene.sent[-2:]
     assert "<reading>\\nSELECT COUNT ( * ) AS n FROM customers WHERE city = ?\\n</reading>" in verdict
     assert "<question>\\nSELECT COUNT ( * ) AS n FROM customers WHERE city = ?\\n</question>" in draft
+    assert scene.leaked() == []
+
+
+@pytest.mark.parametrize("asked", ["How many customers are there?", ""], ids=["for a question", "for none"])
+async def test_sql_that_a_person_edited_is_shown_to_no_model_and_loses_its_values_later(
+    asked: str, scene: Scene
+) -> None:
+    sql = "FROM customers SELECT COUNT(*) AS n WHERE city = 'ZQXobel'"  # DuckDB takes it; it does not look like SQL.
+    sent = len(scene.sent)
+    async with aclosing(scene.asker.ask(Question(sql, TODAY, (), "ask", asked))) as events:
+        async for _ in events:
+            pass
+    assert len(scene.sent) == sent
+    scene.turns[:] = [Turn(asked or sql, asked or sql, sql, by_hand=True)]
+    await scene.ask("and by name?", follows=True)
+    assert "city = ?" in scene.sent[-1]
     assert scene.leaked() == []
 
 

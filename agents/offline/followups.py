@@ -35,6 +35,8 @@ class OfflineSuggester:
         return await asyncify(self._suggest)(question, draft, rows, found)
 
     def _suggest(self, question: Question, draft: Draft, rows: Rows, found: Found) -> list[Followup]:
+        if draft.by_hand:
+            return []
         try:
             plan = self._analyst.understand(draft.reading, question.today, found.values).plan
         except NotUnderstood:

@@ -7,20 +7,23 @@ import re
 from asyncer import asyncify
 
 from agents.offline.about import TABLES_ASKED, About, about
-from agents.offline.analyst import Analyst
+from agents.offline.analyst import Analyst, Understood
 from agents.offline.meaning.resolving import Ambiguous, NotUnderstood
 from agents.offline.reading.periods_kept import is_of_words
 from agents.offline.reading.turns import is_elliptic
+from agents.offline.sql.carrying import carry
 from agents.offline.starting import first_questions
 from agents.question import Complaint, Draft, Question
+from agents.typed_sql import looks_like_sql
 from errors import QuestionDeclined, QuestionUnclear, SQLFailed
 from tools.catalog import Found
 from tools.chart_wishes import without_wish
 
 BY_HAND = (
-    "The SQL before was written by a person, and without a model nobody can change it but a person: edit it once more, "
-    "or ask the whole question."
+    "A person wrote the SQL before, and the rules cannot take it over to this question: edit that SQL again, or ask "
+    "the whole question."
 )
+CARRIED = "The conditions that a person edited in the SQL before hold here, too."
 
 _SUGGESTED = 3
 _READINGS = 3
@@ -57,9 +60,25 @@ class OfflineWriter:
             near = self._analyst.mentioned(text, question.today)
             suggestions = first_questions(self._analyst, question.today, near)[:_SUGGESTED]
             raise QuestionDeclined(str(reason), suggestions) from None
+        if question.turns and question.turns[-1].by_hand and understood.reading != text:
+            return self._carry(understood, question, found)
         words = tuple(filter(is_of_words, understood.assumptions))
         each = understood.plan.within is not None  # bars could only show one of the two things that a row is about
         return Draft(understood.sql, understood.reading, understood.assumptions, words=words, listing=each)
+
+    def _carry(self, understood: Understood, question: Question, found: Found) -> Draft:
+        """Return SQL that goes on SQL which a person has edited: the reading does not say what was edited."""
+        last = question.turns[-1]
+        try:
+            written = self._analyst.understand(last.reading, question.today, found.values).sql
+        except NotUnderstood:
+            written = ""
+        sql = carry(written, last.sql, understood.sql, self._analyst.lexicon.catalog.dialect)
+        if sql is None:
+            raise QuestionDeclined(BY_HAND)
+        words = (CARRIED, *filter(is_of_words, understood.assumptions))
+        assumed = (CARRIED, *understood.assumptions)
+        return Draft(sql, understood.reading, assumed, words=words, by_hand=True)
 
     def _tell(self, told: About, question: Question) -> Draft:
         if told.sql:
@@ -84,4 +103,4 @@ class OfflineWriter:
 def _before(question: Question) -> str | None:
     """Return the reading that a follow-up changes; None where there is none, or where it says not all of the SQL."""
     last = question.turns[-1] if question.turns else None
-    return last.reading if last and not last.by_hand else None
+    return last.reading if last and not (last.by_hand and looks_like_sql(last.reading)) else None

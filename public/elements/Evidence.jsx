@@ -4,7 +4,7 @@ import { Button } from '@/components/ui/button';
 import { Markdown } from '@/components/markdown';
 import { useChatData, useChatInteract } from '@chainlit/react-client';
 import { ChevronLeft, ChevronRight, Code2, Download, ListChecks, Pencil, Play, Rows3 } from 'lucide-react';
-import { Fragment, useLayoutEffect, useMemo, useRef, useState } from 'react';
+import { Fragment, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 
 const ROWS_A_PAGE = 8;
 const ROWS_A_LONG_PAGE = 50;
@@ -54,6 +54,7 @@ function fenced(sql) {
 function Editing({ sql, leave }) {
   const { disabled, loading } = useChatData();
   const { sendMessage } = useChatInteract();
+  const field = useRef(null);
   const [text, setText] = useKept('edited', sql);
   // SQL that failed may be run again as it is: the database may be back.
   const isReady = !disabled && !loading && text.trim() && (props.editing || text.trim() !== sql.trim());
@@ -68,16 +69,25 @@ function Editing({ sql, leave }) {
     setText(sql);
     leave();
   }
-  function onKeyDown(event) {
-    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) return run(event);
-    if (event.key !== 'Escape' || event.nativeEvent.isComposing) return undefined;
+  function cancel() {
     setText(sql);
-    return leave();
+    leave();
   }
+  // Caught on its way down: the copilot's widget, within which this may be, would close.
+  useEffect(() => {
+    function onEscape(event) {
+      if (event.key !== 'Escape' || event.isComposing || event.composedPath()[0] !== field.current) return;
+      event.stopPropagation();
+      cancel();
+    }
+    window.addEventListener('keydown', onEscape, true);
+    return () => window.removeEventListener('keydown', onEscape, true);
+  });
   const isApple = /Mac|iPhone|iPad/.test(navigator.userAgent);
   return (
     <form className="qs-edit" onSubmit={run}>
       <textarea
+        ref={field}
         aria-label="SQL to run"
         aria-describedby={`${props.key}-keys`}
         value={text}
@@ -87,13 +97,13 @@ function Editing({ sql, leave }) {
         autoComplete="off"
         autoCorrect="off"
         onChange={(event) => setText(event.target.value)}
-        onKeyDown={onKeyDown}
+        onKeyDown={(event) => (event.key === 'Enter' && (event.ctrlKey || event.metaKey) ? run(event) : undefined)}
       />
       <Button type="submit" size="sm" disabled={!isReady}>
         <Play className="h-3.5 w-3.5" aria-hidden="true" />
         Run
       </Button>
-      <Button type="button" size="sm" variant="ghost" onClick={() => { setText(sql); leave(); }}>Cancel</Button>
+      <Button type="button" size="sm" variant="ghost" onClick={cancel}>Cancel</Button>
       <span id={`${props.key}-keys`} className="qs-quiet qs-keys">{isApple ? '⌘' : 'Ctrl'}+Enter runs it, Escape leaves it as it was.</span>
     </form>
   );
@@ -106,7 +116,10 @@ function Sql({ sql }) {
   // The keyboard goes along with what is opened and closed by it; the page goes to the answer that is asked for.
   function open(next) {
     setOpened(next);
-    setTimeout(() => part.current?.querySelector(next ? 'textarea' : '.qs-more')?.focus({ preventScroll: !next }), 0);
+    setTimeout(() => {
+      part.current?.querySelector(next ? 'textarea' : '.qs-more')?.focus({ preventScroll: true });
+      part.current?.querySelector('.qs-edit')?.scrollIntoView({ block: 'nearest' });
+    }, 0);
   }
   return (
     <div ref={part} className="qs-sql">

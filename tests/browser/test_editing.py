@@ -150,6 +150,7 @@ async def test_words_typed_over_an_edited_question_are_asked_as_words(browser: B
         await expect(page.get_by_text("A person has edited the SQL")).to_have_count(0)
         answer = await chat.answer(1)
         assert "FROM stores" in await answer.sql()
+        await expect(page.get_by_text("Edited SQL")).to_have_count(0)
 
 
 async def test_what_is_typed_is_kept_while_another_answer_comes(browser: Browser, offline: Served) -> None:
@@ -183,6 +184,51 @@ async def test_the_field_can_be_read_and_used_by_everyone_and_shows_all_its_line
         assert await field.evaluate("field => field.scrollWidth <= field.clientWidth"), "a telephone shows whole lines"
         assert re.search("mono", await field.evaluate("field => getComputedStyle(field).fontFamily"))
         assert await faults(page) == []
+
+
+async def test_the_next_question_keeps_the_conditions_that_were_edited_also_without_a_model(
+    browser: Browser, offline: Served
+) -> None:
+    async with opened(browser, offline.url) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        field = await edit(await chat.ask(CANCELLED))
+        await field.fill((await field.input_value()).replace("'cancelled'", "'completed'"))
+        await field.press("Control+Enter")
+        await chat.answer(1)
+        answer = await chat.ask("and by store?")
+        await expect(answer.root).to_contain_text(
+            "The conditions that a person edited in the SQL before hold here, too."
+        )
+        sql = await answer.sql()
+        assert "'completed'" in sql
+        assert "'cancelled'" not in sql
+        assert "GROUP BY" in sql
+        field = await edit(answer)
+        await field.fill("SELECT name, opened_on FROM stores")
+        await field.press("Control+Enter")
+        await chat.answer(3)
+        await (await chat.ask("only online")).says("the rules cannot take it over|A person wrote the SQL before")
+
+
+async def test_in_the_copilots_widget_escape_leaves_the_field_and_not_the_widget(
+    browser: Browser, offline: Served
+) -> None:
+    async with opened(browser, f"{offline.url}/public/copilot.html", offline.url, width=390, height=844) as page:
+        await page.get_by_role("button", name="Ask Quaestor").click()
+        chat = ChatPage(page)
+        await chat.is_ready()
+        answer = await chat.ask(CANCELLED)
+        field = await edit(answer)
+        await field.press("Escape")
+        await expect(field).to_have_count(0)
+        await expect(answer.root.get_by_role("button", name="Edit", exact=True)).to_be_focused()
+        field = await edit(answer)
+        await field.fill("SELECT 5 AS five")
+        await field.press("Control+Enter")
+        edited = (await chat.answer(1)).root
+        await expect(edited).to_contain_text(NOTE)
+        await expect(edited.locator(".qs-rows tbody tr")).to_have_text("5")
 
 
 async def test_where_the_model_sees_names_only_it_never_sees_edited_sql(
