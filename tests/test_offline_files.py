@@ -71,6 +71,7 @@ ASKED = [
     ("statement", "income per month", ("SUM(Credit)",)),
     ("statement", "bookings with a credit", ("SELECT Booking_date, Payee", "Credit IS NOT NULL")),
     ("statement", "debits over 500", ("Debit > 500", "Payee")),
+    ("statement", "bookings with a credit in Salary", ("Credit IS NOT NULL", "Category = 'Salary'")),
     ("time sheet", "billable hours by client", ("SUM(Hours)", "Billable = 'yes'", "GROUP BY Client")),
     ("time sheet", "hours on Zoo this year", ("SUM(Hours)", "Client = 'Zoo'")),
     ("orders export", "orders by country", ("COUNT(DISTINCT Order_No)", "GROUP BY Country")),

@@ -251,9 +251,13 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
             raise NotUnderstood(
                 f"Every row has a {r.naming.tell_column(column.table, column.name)}: say which is meant."
             )
+        if r.lexicon.is_flat and r.resolver.is_numeric(column) and not r.columns:
+            what = r.naming.tell_column(column.table, column.name)
+            raise NotUnderstood(f"I did not understand which {what} is meant: say a number, like 0.")
         r.add(Condition(column, "not null"))
         return
-    if item.some and r.subject_named and column.table == r.subject and not r.measures and not _value_follows(r):
+    bare = item.some and (r.next_is("in") or not _value_follows(r))
+    if bare and r.subject_named and column.table == r.subject and not r.measures:
         zero = r.lexicon.is_flat and r.resolver.holds_zero(column)
         if zero or r.lexicon.column(column).nullable:
             r.add(Condition(column, ">", (0,)) if zero else Condition(column, "not null"))  # "trips with a tip"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agents.offline.english.times import Period
-from agents.offline.english.vocabulary import PEOPLE
+from agents.offline.english.vocabulary import NOT_ADDED, PEOPLE
 from agents.offline.english.words import split
 from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import Meaning
@@ -174,8 +174,9 @@ def take_without(r: Reader) -> bool:
     if after is not None and (after.values or after.kind in {"compare", "number", "comparative", "like", "verb"}):
         return False
     r.take()
-    if number and r.resolver.holds_zero(chosen[0]):
-        what = r.naming.say_column(chosen[0].table, chosen[0].name)
+    single = NOT_ADDED & set(r.naming.column(chosen[0].table, chosen[0].name))
+    if number and (r.resolver.holds_zero(chosen[0]) or not single):
+        what = r.naming.tell_column(chosen[0].table, chosen[0].name)
         r.assumptions.append(f"No {what} means that it is 0 or missing.")
         r.add(AnyOf((Condition(chosen[0], "null"), Condition(chosen[0], "=", (0,)))))
     else:
