@@ -100,7 +100,7 @@ QUERIES = [
         [
             "Start with all rows of books. 5",
             "Keep the rows where pages is known. 5 → 4",
-            "Add to each row place (the rank (by pages, highest first)). 4 → 4",
+            "Add to each row place (the rank by pages, highest first). 4 → 4",
             "Sort by place. 4 → 4",
         ],
         id="a window",

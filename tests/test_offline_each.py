@@ -196,7 +196,7 @@ async def test_the_last_step_of_how_it_was_worked_out_is_the_answer(asker: Asker
     assert answer.draft is not None and answer.rows is not None
     steps = await asker.steps(answer.draft.sql)
     assert steps[-1].rows is not None and steps[-1].rows.values == answer.rows.values
-    assert any("rank (within each" in step.words for step in steps)
+    assert any("the rank within each genre, by" in step.words for step in steps)
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -277,7 +277,7 @@ class Words:
         return only.args["true"], self.condition(only.this)
 
     def _window(self, node: exp.Expr) -> str | None:
-        keys = [self.say(key) for key in node.args.get("partition_by") or ()]
+        keys = _by_name([self.say(key).removeprefix("the ") for key in node.args.get("partition_by") or ()])
         order = node.args.get("order")
         among = [f"within each {joined(keys)}"] if keys else []
         among += [f"by {self.order(order)}"] if order is not None else []
@@ -286,7 +286,7 @@ class Words:
             case exp.RowNumber():
                 return f"the row's number{how}"
             case exp.Rank() | exp.DenseRank():
-                return f"the rank{how}"
+                return f"the rank {', '.join(among)}" if among else "the rank"
             case exp.Lag() | exp.Lead():
                 other = "row before" if isinstance(node.this, exp.Lag) else "next row"
                 return f"the {self.say(node.this.this).removeprefix('the ')} of the {other}{how}"
@@ -374,3 +374,15 @@ def _number(text: str) -> str:
 
 def _is_added(case: exp.Expr) -> bool:
     return isinstance(case.parent, exp.Sum)
+
+
+def _by_name(keys: list[str]) -> list[str]:
+    """Return what a group is called: "category" for a category's ID and its name."""
+    kept = list(keys)
+    for key in keys:
+        whose = key[:-3] if key.lower().endswith(" id") else ""
+        name = next((k for k in kept if k in (f"{whose} name", f"{whose} title", "name", "title")), None)
+        if whose and name is not None:
+            kept.remove(name)
+            kept[kept.index(key)] = whose
+    return kept
