@@ -74,7 +74,7 @@ async def anns(served: Served) -> AsyncIterator[Anns]:
 
 async def _kept(client: httpx.AsyncClient, thread: str) -> dict[str, Any]:
     """Return a conversation when its answer has been written: Chainlit writes behind the answer."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             kept = (await client.get(f"/project/thread/{thread}")).json()
             if len(kept.get("elements") or ()) >= 2 and kept.get("name"):
