@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from tools.sql_runner import Rows
+from tools.wording import with_unit
 
 CELL_LENGTH = 300
 """Characters of a cell that the page shows."""
@@ -33,7 +34,7 @@ def table(rows: Rows) -> dict[str, Any]:
     shown = rows.values[:ROWS_SHOWN]
     columns = [_column(name, [row[i] for row in shown]) for i, name in enumerate(rows.columns)]
     return {
-        "columns": [{"name": c.name, "label": c.name.replace("_", " "), "numeric": c.numeric} for c in columns],
+        "columns": [{"name": c.name, "label": _label(c), "numeric": c.numeric} for c in columns],
         "cells": [[c.text(value) for c, value in zip(columns, row, strict=True)] for row in shown],
         "note": count(rows) if len(shown) == len(rows.values) else f"{count(rows)}, {ROWS_SHOWN:,} of them shown",
     }
@@ -75,6 +76,11 @@ class _Column:
         if not self.decimals and _NAMES_A_THING.search(self.name) and not _TELLS_A_PERIOD.search(self.name):
             return f"{value:.0f}"
         return f"{value:,.{self.decimals}f}"
+
+
+def _label(column: _Column) -> str:
+    words = column.name.replace("_", " ")
+    return with_unit(words) if column.numeric else words
 
 
 def _column(name: str, values: Sequence[Any]) -> _Column:

@@ -125,6 +125,24 @@ def test_axes_are_named_in_words() -> None:
     assert drawn["data"][0]["hovertext"] == ["Kiel · Order count: 1,204", "Ulm · Order count: 3"]
 
 
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("fare_eur", "Fare (€)"),
+        ("average_rate_eur_h", "Average rate (€/h)"),
+        ("energy_kwh", "Energy (kWh)"),
+        ("floor_area_m2", "Floor area (m²)"),
+        ("delay_min", "Delay (min)"),
+        ("price_min", "Price min"),
+        ("total_km", "Total km"),
+        ("eur", "Eur"),
+    ],
+)
+def test_the_unit_that_a_measures_name_ends_with_stands_in_brackets(column: str, words: str) -> None:
+    of = rows(f"store {column}", ("Kiel", 1204), ("Ulm", 3))
+    assert figure(choose_chart("x", of), of)["layout"]["yaxis"]["title"]["text"] == words
+
+
 def test_money_percentages_and_counts_are_said_as_what_they_are() -> None:
     def hover(column: str, *values: Any) -> list[str]:
         of = rows(f"store {column}", *[(f"s{n}", v) for n, v in enumerate(values)])

@@ -49,6 +49,13 @@ def test_only_columns_of_numbers_stand_on_the_right() -> None:
     assert [column["label"] for column in columns] == ["store", "net revenue", "closed"]
 
 
+def test_the_unit_of_a_column_of_numbers_stands_in_brackets_in_its_heading() -> None:
+    of = Rows(("unit_eur", "average_fare_eur", "total_km"), (("each", 3, 40),), False, 0.0)
+    columns = table(of)["columns"]
+    assert [column["label"] for column in columns] == ["unit eur", "average fare (€)", "total km"]
+    assert columns[1]["name"] == "average_fare_eur"
+
+
 def test_a_cut_table_says_that_it_is_cut() -> None:
     assert count(rows("n", *range(1000), truncated=True)) == "first 1,000 rows"
     assert count(rows("n", 1)) == "1 row"

@@ -11,12 +11,12 @@ from sqlglot import exp, parse_one
 
 from agents.offline.analyst import Analyst
 from agents.offline.meaning.resolving import NotUnderstood
-from agents.offline.meaning.units import with_unit
 from agents.offline.narrator import OfflineNarrator
 from agents.question import Draft, Question
 from bootstrap import open_asker
 from tests.asked import offline_settings
 from tools.sql_runner import Rows
+from tools.wording import with_unit
 
 TODAY = date(2026, 11, 20)
 _DAYS = [f"{day:02}.10.2026" for day in range(1, 13)]

@@ -23,6 +23,7 @@ from tools.wording import (
     say_number,
     say_time,
     say_value,
+    with_unit,
 )
 
 Role = Literal["measure", "time", "cycle", "group", "id", "text", "empty"]
@@ -85,7 +86,7 @@ class Shape:
     name: str
     position: int
     words: str
-    """The name in words: `order_count` is "Order count"."""
+    """The name in words, a measure's unit in brackets: `order_count` is "Order count", `fare_eur` "Fare (€)"."""
     role: Role
     values: tuple[Any, ...]
     grain: Grain | None = None
@@ -151,7 +152,7 @@ def _read(name: str, position: int, values: tuple[Any, ...]) -> Shape:
     present = [v for v in values if v is not None]
     role, grain = _role(name, present)
     unit: Unit = _unit(name_tokens(name), present) if role == "measure" else "plain"
-    words = in_words(name)
+    words = with_unit(in_words(name)) if role == "measure" else in_words(name)
     if unit == "percent":
         # Each value says its % itself.
         words = re.sub(r"(?i)\W*(percent|percentage|%)$", "", words) or words

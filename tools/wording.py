@@ -14,6 +14,16 @@ Grain = Literal["moment", "day", "week", "month", "quarter", "year"]
 Unit = Literal["plain", "money", "percent", "fraction"]
 """`fraction` is a share of 1 that people read as a percentage; no currency is ever guessed."""
 
+ONLY_OF = {"c": {"temperature", "temp"}, "min": {"duration", "time", "late", "delay", "length", "runtime"}}
+"""Ends of names that may be anything else, like the minimum, and what they are a unit of."""
+_SIGNS = {"eur": "€", "euro": "€", "euros": "€", "usd": "$", "gbp": "£", "chf": "CHF", "kwh": "kWh", "mwh": "MWh"}
+_SIGNS |= {"kw": "kW", "celsius": "°C", "c": "°C", "sqm": "m²", "m2": "m²", "mins": "min"}
+_SIGNS |= {unit: unit for unit in ("km", "kg", "cm", "mm", "ml", "ms", "min", "kcal")}
+"""How a unit is written after the name of what is kept in it."""
+_PER = {"h": "h", "km": "km", "kg": "kg", "kwh": "kWh"}
+"""What a price or a rate is of, after the unit of its own: "Rate (€/h)"."""
+_COMPUTED = frozenset("total average highest lowest median in per of".split())
+
 _MONTHS = tuple(calendar.month_name)
 """Looked up there, each month's name is made anew from a date."""
 
@@ -29,6 +39,17 @@ def in_words(name: str) -> str:
     words = [_word(w) for w in name_tokens(text)]
     sentence = " ".join(words)
     return sentence[:1].upper() + sentence[1:] if sentence else clean(name, 40) or "Value"
+
+
+def with_unit(words: str) -> str:
+    """Return a column's words with the unit that they end with in brackets: "fare (€)" for "fare eur"."""
+    *before, last = words.split() or [""]
+    unit, called = last.lower(), {word.lower() for word in before}
+    if not before or before[-1].lower() in _COMPUTED:
+        return words  # the "total km" of a column that is called so
+    if unit in _PER and (price := _SIGNS.get(before[-1].lower())):
+        return f"{' '.join(before[:-1])} ({price}/{_PER[unit]})" if before[:-1] else words
+    return f"{' '.join(before)} ({_SIGNS[unit]})" if unit in _SIGNS and ONLY_OF.get(unit, called) & called else words
 
 
 def name_tokens(name: str) -> list[str]:

@@ -9,8 +9,9 @@ from functools import cache
 from agents.offline.english.vocabulary import ABBREVIATIONS, KEY_WORDS, LABEL_WORDS, SCHEMA_WORDS
 from agents.offline.english.words import name_words, singular, unaccented, written_words
 from agents.offline.meaning.foreign import language_of, singulars
-from agents.offline.meaning.units import unit_of, with_unit
+from agents.offline.meaning.units import unit_of
 from tools.catalog import Catalog, Column, Table
+from tools.wording import with_unit
 
 _SHORT_PARTS = frozenset({"id", "tx", "dt", "no", "is", "up", "ad"})
 _NOT_A_NAME = frozenset({"first", "last", "middle", "user", "file"})

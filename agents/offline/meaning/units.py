@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from agents.offline.english.words import name_words
 from tools.catalog import Catalog, Column
+from tools.wording import ONLY_OF
 
 _SAID = {
     "eur euro euros": "eur | euro | euros",
@@ -39,15 +40,6 @@ PHRASES = {
     for ends, said in _SAID.items()
     for end in ends.split()
 }
-_ONLY_OF = {"c": {"temperature", "temp"}, "min": {"duration", "time", "late", "delay", "length", "runtime"}}
-"""Ends that may be anything else, like the minimum, and what they are a unit of."""
-_SIGNS = {"eur": "€", "euro": "€", "euros": "€", "usd": "$", "gbp": "£", "chf": "CHF", "kwh": "kWh", "mwh": "MWh"}
-_SIGNS |= {"kw": "kW", "celsius": "°C", "c": "°C", "sqm": "m²", "m2": "m²", "mins": "min", "h": "h", "km": "km"}
-_SIGNS |= {unit: unit for unit in ("kg", "cm", "mm", "ml", "ms", "min", "kcal")}
-"""How a unit is written after the name of what is kept in it."""
-
-
-_COMPUTED = frozenset("total average highest lowest median in per of".split())
 
 
 def unit_of(name: str) -> str:
@@ -55,18 +47,7 @@ def unit_of(name: str) -> str:
     *before, last = name_words(name)
     whole = name.lower().rpartition("_")[2]  # the "m2" of an area is one word
     found = next((u for u in (whole, last) if before and u in PHRASES), "")
-    return found if _ONLY_OF.get(found, set(before)) & set(before) else ""
-
-
-def with_unit(words: str) -> str:
-    """Return a column's words with the unit that they end with in brackets: "fare (€)" for "fare eur"."""
-    *before, last = words.split()
-    if not before or before[-1] in _COMPUTED:
-        return words  # the "total km" of a column that is called so
-    if before[-1].lower() in _SIGNS and last.lower() in {"h", "km", "kg", "kwh"}:
-        per = f"{_SIGNS[before[-1].lower()]}/{_SIGNS[last.lower()]}"  # "Rate (€/h)"
-        return f"{' '.join(before[:-1])} ({per})" if before[:-1] else words
-    return f"{' '.join(before)} ({_SIGNS[unit]})" if (unit := unit_of("_".join((*before, last)))) in _SIGNS else words
+    return found if ONLY_OF.get(found, set(before)) & set(before) else ""
 
 
 def units_of(catalog: Catalog) -> frozenset[str]:

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from agents.offline.meaning.naming import plural
-from agents.offline.meaning.units import with_unit
 from tools.columns import Shape
-from tools.wording import clean
+from tools.wording import clean, with_unit
 
 TIED = 3
 """How many that are level a sentence names; of more it tells the number."""
@@ -42,11 +41,12 @@ def within(words: str) -> str:
     """Return a column's words as they stand within a sentence; an abbreviation and a month keep their capitals."""
     if words.capitalize() in calendar.month_name:
         return words.capitalize()
-    return with_unit(clean(" ".join(w if w.isupper() and _is_short(w) else w.lower() for w in words.split())))
+    return with_unit(clean(" ".join(w if _stays(w) else w.lower() for w in words.split())))
 
 
-def _is_short(word: str) -> bool:
-    return len(word) > 1 and word.isalpha()
+def _stays(word: str) -> bool:
+    """Whether it is an abbreviation, or a unit in brackets."""
+    return (word.isupper() and word.isalpha() and len(word) > 1) or (word[0] == "(" and word[-1] == ")")
 
 
 def most_of(superlative: str, words: str) -> str:
