@@ -400,6 +400,18 @@ async def test_a_copy_that_nobody_asks_any_more_is_removed_and_one_in_use_is_not
     assert not rarely.exists() and held(new)["a"][1] == [(1,), (2,)]
 
 
+async def test_what_else_lies_among_the_copies_is_not_ours_to_remove(tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "a.csv"
+    photos, note = home / "files" / "2019" / "photos", home / "files" / "note.txt"
+    photos.mkdir(parents=True)
+    note.write_text("mine")
+    for folder in (photos, photos.parent):
+        os.utime(folder, (time.time() - 2 * LONG,) * 2)
+    file.write_text("a\n1\n")
+    assert held(await files_url(str(file), home))["a"][1] == [(1,)]
+    assert photos.is_dir() and note.exists()
+
+
 def exists(url: str) -> bool:
     return Path(url.removeprefix("duckdb:///")).exists()
 

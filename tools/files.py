@@ -26,7 +26,9 @@ log = logging.getLogger("quaestor.files")
 FORMAT = 3
 """Raised whenever reading a file gives something else than before."""
 
-_VERSION = "version-"
+FOLDER = "[0-9a-f]" * 12
+"""The pattern of what a folder of copies is called."""
+VERSION = "version-"
 NOTICES = "notices.json"
 IN_USE = "in_use"
 """Whoever asks a copy holds a lock on this file of it."""
@@ -57,7 +59,7 @@ class Database:
     @property
     def version(self) -> Path:
         """Where the copy of the files as they are now lies, once it is whole; who reads an older one keeps that."""
-        return self.folder / f"{_VERSION}{hashlib.sha256(self.stamp().encode()).hexdigest()[:12]}"
+        return self.folder / f"{VERSION}{hashlib.sha256(self.stamp().encode()).hexdigest()[:12]}"
 
     @property
     def name(self) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import fcntl
 import shutil
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from tools.files import IN_USE
+from tools.files import FOLDER, IN_USE, VERSION
 
 LATELY = 60.0
 """Seconds in which a server that was told of an older version has opened it."""
@@ -19,11 +19,12 @@ LONG = 30 * 86_400.0
 def remove_unused(copies: Path, new: Path) -> None:
     """Remove the other versions of what is `new`, and of other files those long not asked for; never one in use."""
     now = time.time()
-    for folder in copies.iterdir():
-        is_ours = folder == new.parent
-        for version in folder.iterdir():
-            age = now - max(version.stat().st_mtime, 0 if is_ours else folder.stat().st_mtime)
-            if version.is_dir() and version != new and age > (LATELY if is_ours else LONG):
+    # By their names: where a person's own files lie at QUAESTOR_HOME/files, those stay.
+    for version in (*copies.glob(f"{FOLDER}/{VERSION}*"), *copies.glob(f"{FOLDER}/spare")):
+        is_ours = version.parent == new.parent
+        with suppress(FileNotFoundError):  # Another process has moved or removed it.
+            age = now - max(version.stat().st_mtime, 0 if is_ours else version.parent.stat().st_mtime)
+            if version != new and age > (LATELY if is_ours else LONG):
                 _remove(version)
 
 
