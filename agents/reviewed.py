@@ -7,6 +7,7 @@ from another day. Where one of them is not, or may be two things, the SQL speaks
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -15,7 +16,7 @@ from typing import Literal
 
 from agents.offline.english.calendar_units import UNITS, add_units, unit_start
 from agents.offline.english.times import NoSuchDay, Period, count_said, read_period, shifted
-from agents.offline.english.words import split
+from agents.offline.english.words import Word, split
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.reading.take_alike import side_by_side
 from agents.question import Draft
@@ -29,6 +30,12 @@ OtherDays = Literal["same", "moved", "named", "wrong"]
 _A_DAY = timedelta(days=1)
 _PROBED = (1, 8, 31, 100, 366, 800)
 """Days on from that of the SQL, on each of which it must be sure what its dates become."""
+_NAMED = re.compile(r"(?<![\w.-])(?:19|20)\d\d(?:-\d\d(?:-\d\d)?)?(?!\w)")
+_BEGINNING = frozenset(("first", "second", "half", "early", "beginning", "start", "mid", "middle"))
+"""With such a word, SQL that was written on the 7th may mean a week by what ends on its own day."""
+_OF = frozenset(("of", "in", "within", "during", "'s"))
+_SOME, _EACH_UNIT = [(word,) for word in ("the", "a", "each", "every", "any")], [(unit,) for unit in UNITS]
+_BOUNDING = frozenset("since before after until till between from by up prior earlier later starting on".split())
 
 
 @dataclass(frozen=True)
@@ -66,16 +73,17 @@ def other_days(saved: SavedQuestion, dialect: Dialect) -> OtherDays:
 
 def move(saved: SavedQuestion, today: date, dialect: Dialect) -> Moved | None:
     """Return the SQL as its writer would write it today; None where that is not sure."""
-    stays = stays_right(saved.question, saved.sql)
-    if saved.counts_from is None:
-        return Moved(saved.sql) if stays else None
-    if saved.counts_from == today or (stays and not _says_other_days(saved.question, saved.counts_from, today)):
+    if saved.counts_from == today or _stays(saved, today):
         return Moved(saved.sql)
     try:
         dates = fixed_dates(saved.sql, dialect, saved.question)
         if not dates:
             return Moved(saved.sql)
+        if saved.counts_from is None:
+            return None
         then, now = _readings(saved.question, saved.counts_from), _readings(saved.question, today)
+        if _has_begun(then[0], saved.counts_from) and not _has_begun(now[0], today):
+            return None  # "in Q3", asked in January: that of last year
         found = [(days, old, new) for old, new in zip(then, now, strict=True) if (days := _days_now(dates, old, new))]
     except (NotSure, NoSuchDay, ValueError, OverflowError):
         return None
@@ -87,12 +95,40 @@ def move(saved: SavedQuestion, today: date, dialect: Dialect) -> Moved | None:
     return Moved(sql, others if sql != saved.sql else ())
 
 
-def _says_other_days(question: str, then: date, now: date) -> bool:
-    """Whether the question's words may mean other days now: "last month", and "in May", a year later."""
-    try:
-        return moves(question) or list(_periods(question, then)) != list(_periods(question, now))
-    except NoSuchDay:
+def _stays(saved: SavedQuestion, today: date) -> bool:
+    """Whether the SQL means the same days today: the question's words do, and it names no others.
+
+    They say other days for "last month", and for "in May", a year later.
+    """
+    if moves(saved.question) or not stays_right(saved.question, saved.sql):
         return False
+    if saved.counts_from is None:
+        return True
+    try:
+        then = tuple(_periods(saved.question, saved.counts_from))
+        return then == tuple(_periods(saved.question, today)) and not _names_own_day(saved, saved.counts_from, then)
+    except NoSuchDay:
+        return True
+    except NotSure:
+        return False
+
+
+def _names_own_day(saved: SavedQuestion, day: date, periods: Sequence[Period]) -> bool:
+    """Whether the SQL names the day, month or year of its writing, and the question does not: it counts from there.
+
+    "orders since May 2025" up to that day, "average age" as that year without those of birth.
+    """
+    said = {cut for period in periods for cut in (period.start, period.end)}
+    own = {f"{day}": "day", f"{day + _A_DAY}": "day", f"{day:%Y-%m}": "month", f"{day:%Y}": "year"}
+    for name in own.keys() & set(_NAMED.findall(saved.sql)) - set(_NAMED.findall(saved.question)):
+        first = date.fromisoformat(f"{name}-01-01"[:10])
+        if said.isdisjoint((first, add_units(first, own[name], 1))):
+            return True
+    return False
+
+
+def _has_begun(periods: Sequence[Period], today: date) -> bool:
+    return all(period.start is None or period.start <= today for period in periods)
 
 
 def _days_now(dates: Sequence[FixedDate], then: Sequence[Period], now: Sequence[Period]) -> tuple[date, ...] | None:
@@ -103,6 +139,8 @@ def _days_now(dates: Sequence[FixedDate], then: Sequence[Period], now: Sequence[
     parts = {fixed.unit for fixed in dates if fixed.edge == "part"}
     whole = "month" if "month" in parts else "quarter"
     days: list[date] = []
+    if {"month", "quarter"} <= parts:
+        raise NotSure  # September lies in the third quarter, and November does not.
     if not then or (not now and _days_now(dates, then, then) is None):
         return None
     if not now:
@@ -122,6 +160,13 @@ def _bounds_now(fixed: FixedDate, then: Period, now: Period, whole: str) -> Iter
     """Yield the first day of what the date is now, for each way in which it was a bound of the period then."""
     match fixed.edge:
         case "part":
+            if (
+                fixed.unit == "year"
+                and _is_one(then, "year")
+                and then.start
+                and fixed.written(then.start) == fixed.text
+            ):
+                raise NotSure  # "last month's share of this year": it may be the year of either
             if _is_one(then, whole) and then.start and fixed.written(then.start) == fixed.text:
                 yield _start_of_one(now, whole)
         case "whole":
@@ -160,6 +205,8 @@ def _readings(question: str, today: date) -> list[tuple[Period, ...]]:
     The ways are as many, and in the same order, for every day.
     """
     periods = tuple(_periods(question, today))
+    if not _BEGINNING.isdisjoint(word.lower for word in split(question)):
+        return [periods]
     if any(period.alike for period in periods):
         return _side_by_side(periods, today)
     return [*(tuple(count(period, today) for period in periods) for count in _COUNTING), _as_far(periods)]
@@ -184,16 +231,31 @@ def _beside(here: Period, there: Period) -> tuple[Period, ...]:
 
 
 def _periods(question: str, today: date) -> Iterator[Period]:
+    """Yield the periods that the question says; raises NotSure where one only tells a part of another."""
     words = split(question)
     at = 0
     while at < len(words):
-        unquoted = tuple(word.lower for word in takewhile(lambda word: not word.quoted, words[at:]))
-        read = read_period(unquoted, today) if unquoted else None
+        read = read_period(_unquoted(words[at:]), today)
         if read is None:
             at += 1
             continue
         yield read[0]
         at += read[1]
+        if _is_narrowed(_unquoted(words[at:]), today):
+            raise NotSure
+
+
+def _unquoted(words: Sequence[Word]) -> tuple[str, ...]:
+    return tuple(word.lower for word in takewhile(lambda word: not word.quoted, words))
+
+
+def _is_narrowed(after: tuple[str, ...], today: date) -> bool:
+    """Whether what follows a period tells of what it is a part: last quarter of 2025, this month last year."""
+    bare = after[1:] if after and after[0] in _OF else after
+    if bare != after and bare[:1] in _SOME and bare[1:2] in _EACH_UNIT:
+        return True  # of the year
+    other = read_period(bare, today) if bare and bare[0] not in _BOUNDING else None
+    return other is not None and not other[0].weekdays
 
 
 def _to_date(period: Period, today: date) -> Period:

@@ -13,6 +13,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from tools.catalog import Dialect
+from tools.saved_parts import may_be_part, named_shortly
 
 Unit = Literal["day", "week", "month", "quarter", "year"]
 
@@ -46,8 +47,9 @@ class FixedDate:
 
 
 _ISO = re.compile(r"(?:19|20)\d\d(?:-\d\d(?:-\d\d)?)?")
-_MIDNIGHT = re.compile(r"(?:[ T]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?")
-_LAST_MOMENT = re.compile(r"[ T]23:59(?::59(?:\.9+)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?")
+_MIDNIGHT = re.compile(r"(?:[ T]00:00(?::00(?:\.0+)?)?(?:Z|[+-]00(?::?00)?)?)?")
+_LAST_MOMENT = re.compile(r"[ T]23:59(?::59(?:\.9+)?)?(?:Z|[+-]00(?::?00)?)?")
+"""In no zone but UTC: where clocks go forward, +01 in winter is +02 in summer."""
 _LIKE_A_DAY = re.compile(r"(?<!\d)(?:19|20)\d\d(?:0[1-9]|1[0-2])?(?!\d)|\d{8}|\d\d?[./]\d\d?[./]\d\d")
 """A year, a year with its month, a day in any form, the seconds since 1970."""
 _EDGES: dict[type[exp.Expr], Edge] = {
@@ -109,6 +111,8 @@ def fixed_dates(sql: str, dialect: Dialect, question: str) -> tuple[FixedDate, .
     if any(_LIKE_A_DAY.search(str(node.this)) for node in tree.find_all(*_OTHER_TEXTS)):
         raise NotSure  # A column called revenue_2026, or a text with escapes.
     texts = [str(node.this) for node in tree.find_all(exp.Literal, *_OTHER_TEXTS)]
+    if named_shortly([node.name for node in tree.find_all(exp.Identifier)], texts, question):
+        raise NotSure  # A column called week_46 or fy26.
     if len(_names_in(texts) - _names_in([question])) not in _ALL_OF_THEM:
         raise NotSure  # A column called october, or rows that are told as 'Q3'.
     said = frozenset(re.findall(r"\w+", question.replace(",", "")))
@@ -134,7 +138,10 @@ def _read(literal: exp.Literal, sql: str, said: frozenset[str]) -> FixedDate | N
     parent = node.parent
     other = _compared_with(node, parent)
     part = _part_of(other, literal.this) if other is not None else None
-    if part is None and (not _LIKE_A_DAY.search(literal.this) or literal.this in said):
+    is_said = literal.this in said and (not literal.is_string or isinstance(other, exp.Column))
+    if part is None and (is_said or not _LIKE_A_DAY.search(literal.this)):
+        if may_be_part(literal, node):
+            raise NotSure
         return None
     if part == "lasting" or isinstance(parent, exp.Limit | exp.Offset):
         return None
