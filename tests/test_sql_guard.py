@@ -6,16 +6,20 @@ import asyncio
 import gc
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, get_args
 
 import anyio
 import pytest
+import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +28,7 @@ from tools import sql_guard
 from tools.catalog import Catalog, Column, Dialect, Table
 from tools.guard_inspection import Inspector
 from tools.guard_text import MAX_CHARACTERS
-from tools.sql_guard import Guard, SafeQuery
+from tools.sql_guard import Guard, SafeQuery, _Worker
 
 CORPUS = Path(__file__).parent / "corpus"
 ROOT = Path(__file__).parent.parent
@@ -414,6 +418,62 @@ async def test_a_worker_that_hangs_is_killed_and_the_next_question_gets_a_new_on
     assert (await guard.check("SELECT 3")).sql == "SELECT 3"
 
 
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_an_answer_that_came_in_time_counts_however_late_the_loop_is(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = sql_guard._ready
+
+    def be_late(pipe: int) -> None:
+        select.select([pipe], [], [])
+        time.sleep(2 * sql_guard.DEADLINE)
+
+    async def ready_late(pipe: int, *more: Any) -> bool:
+        asyncio.get_running_loop().call_soon(be_late, pipe)
+        return await ready(pipe, *more)
+
+    async def scene() -> None:
+        async with aclosing(Guard("sqlite", None)) as guard:
+            await guard.check("SELECT 1")
+            worker = worker_of(guard)
+            monkeypatch.setattr(sql_guard, "DEADLINE", 0.05)
+            monkeypatch.setattr(sql_guard, "_ready", ready_late)
+            for n in range(2, 5):
+                assert (await guard.check(f"SELECT {n}")).sql == f"SELECT {n}"
+            assert worker_of(guard) is worker
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(scene())
+
+
+def test_a_worker_that_a_stopped_loop_left_behind_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = Guard("sqlite", None)
+    start = _Worker._start
+    is_starting, may_go_on, has_started = (threading.Event() for _ in range(3))
+
+    def start_slowly(worker: _Worker) -> subprocess.Popen[bytes]:
+        is_starting.set()
+        may_go_on.wait()
+        try:
+            return start(worker)
+        finally:
+            has_started.set()
+
+    async def be_stopped() -> None:
+        checking = asyncio.create_task(guard.check("SELECT 1"))
+        await asyncio.to_thread(is_starting.wait)
+        assert not checking.done()
+
+    monkeypatch.setattr(_Worker, "_start", start_slowly)
+    asyncio.run(be_stopped())
+    may_go_on.set()
+    has_started.wait()
+    left = worker_of(guard)
+    assert anyio.run(guard.check, "SELECT 2").sql == "SELECT 2"
+    assert left.returncode is not None
+    anyio.run(guard.aclose)
+
+
 def bring_down(guard: Guard, bomb: str) -> None:
     """Let the guard's next workers end at this statement, as the kernel ends one that takes too long."""
     program = (
@@ -446,7 +506,16 @@ async def test_a_statement_that_was_not_checked_in_time_is_checked_anew(guard: G
 
 @pytest.mark.parametrize(
     "answer",
-    ['{"sql": "SELECT 2", "tables": []}', '{"sql": 1, "tables": []}', '{"tables": []}', "[]", "{", '"yes"', ""],
+    [
+        '{"sql": "SELECT 2", "tables": []}',
+        '{"sql": 1, "tables": []}',
+        '{"tables": []}',
+        "[]",
+        "{",
+        '"yes"',
+        "",
+        pytest.param("[" * 100_000, id="deep"),
+    ],
 )
 async def test_an_answer_that_is_not_about_the_statement_lets_nothing_through(guard: Guard, answer: str) -> None:
     program = f"print('{{}}', flush=True)\ninput()\nwhile True:\n    input()\n    print({answer!r}, flush=True)"

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,9 @@ PIPE_HOLDS = 32_768
 """Bytes said before the first answer is heard; a pipe takes twice as many, so neither side waits for the other."""
 VERDICTS_KEPT = 2_000
 VERDICTS_CHARACTERS = 2_000_000
+
+_BROKEN = (OSError, ValueError, RecursionError)
+"""What is raised where a worker does not answer, or not as it should; a TimeoutError is an OSError."""
 
 Verdict = dict[str, Any]
 """What the worker said of a statement: {"sql", "tables", "premises"} or {"refused"}."""
@@ -111,6 +115,7 @@ class _Worker:
         self._command = [sys.executable, "-m", "tools.guard_worker"]
         self._process: subprocess.Popen[bytes] | None = None
         self._ending: weakref.finalize[..., Any] | None = None
+        self._is_ready = False
 
     async def ask(self, statements: Sequence[str]) -> list[Verdict]:
         """Return the worker's verdict of each statement, in their order; UNCHECKED where none came.
@@ -122,7 +127,7 @@ class _Worker:
             while len(verdicts) < len(statements) and (process := await self._running()):
                 try:
                     await _exchange(process, statements, verdicts)
-                except (OSError, ValueError, TimeoutError):
+                except _BROKEN:
                     self.stop()
                     verdicts.append(UNCHECKED)
         except BaseException:
@@ -136,18 +141,20 @@ class _Worker:
         if self._ending is not None:
             self._ending()
         self._process = self._ending = None
+        self._is_ready = False
 
     async def _running(self) -> subprocess.Popen[bytes] | None:
         """Return the worker, started where there is none; None where it does not start."""
-        if self._process is not None and self._process.poll() is not None:
-            self.stop()  # It died between two statements; nothing was lost.
+        if self._process is not None and (not self._is_ready or self._process.poll() is not None):
+            # It died between two statements, or whoever started it was stopped before it knew its database.
+            self.stop()
         if self._process is None:
             try:
                 process = await asyncify(self._start)()
-                async with asyncio.timeout(START_DEADLINE):
-                    await _say(process, _line(self._described))
-                    await _Heard(process).answer()
-            except (OSError, ValueError, TimeoutError):
+                await _say(process, _line(self._described), START_DEADLINE)
+                await _Heard(process).answer(START_DEADLINE)
+                self._is_ready = True
+            except _BROKEN:
                 self.stop()
         return self._process
 
@@ -179,12 +186,10 @@ async def _exchange(process: subprocess.Popen[bytes], statements: Sequence[str],
     """
     left = statements[len(verdicts) :]
     lines = _fitting(left)
-    async with asyncio.timeout(DEADLINE):
-        await _say(process, b"".join(lines))
+    await _say(process, b"".join(lines), DEADLINE)
     heard = _Heard(process)
     for statement in left[: len(lines)]:
-        async with asyncio.timeout(DEADLINE):
-            verdict = await heard.answer()
+        verdict = await heard.answer(DEADLINE)
         if not _is_about(statement, verdict):
             raise ValueError("the worker answered no verdict, or that of another statement")
         verdicts.append(verdict)
@@ -216,14 +221,17 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[int, int]:
     return process.stdin.fileno(), process.stdout.fileno()
 
 
-async def _say(process: subprocess.Popen[bytes], lines: bytes) -> None:
+async def _say(process: subprocess.Popen[bytes], lines: bytes, seconds: float) -> None:
+    """Tell the worker; raises OSError, which TimeoutError is one of."""
     loop, (pipe, _) = asyncio.get_running_loop(), _pipes(process)
-    left = memoryview(lines)
+    until, is_late, left = loop.time() + seconds, False, memoryview(lines)
     while left:
         try:
             left = left[os.write(pipe, left) :]
         except BlockingIOError:
-            await _ready(pipe, loop.add_writer, loop.remove_writer)
+            if is_late:
+                raise TimeoutError from None
+            is_late = not await _ready(pipe, loop.add_writer, loop.remove_writer, until)
 
 
 class _Heard:
@@ -233,15 +241,19 @@ class _Heard:
         _, self._pipe = _pipes(process)
         self._bytes = bytearray()
 
-    async def answer(self) -> dict[str, Any]:
-        """Return the next answer, waiting for it; raises OSError or ValueError."""
+    async def answer(self, seconds: float) -> dict[str, Any]:
+        """Return the next answer, waiting for it; raises OSError, which TimeoutError is one of, or ValueError."""
         loop = asyncio.get_running_loop()
+        until, is_late = loop.time() + seconds, False
         while (end := self._bytes.find(b"\n")) < 0:
-            await _ready(self._pipe, loop.add_reader, loop.remove_reader)
-            piece = os.read(self._pipe, 65_536)
-            if not piece:
-                raise BrokenPipeError
-            self._bytes += piece
+            if is_late:
+                raise TimeoutError
+            is_late = not await _ready(self._pipe, loop.add_reader, loop.remove_reader, until)
+            with suppress(BlockingIOError):
+                piece = os.read(self._pipe, 65_536)
+                if not piece:
+                    raise BrokenPipeError
+                self._bytes += piece
         answer = json.loads(self._bytes[:end])
         del self._bytes[: end + 1]
         if not isinstance(answer, dict):
@@ -249,12 +261,21 @@ class _Heard:
         return answer
 
 
-async def _ready(pipe: int, watch: Callable[[int, Callable[[], None]], object], leave: Callable[[int], object]) -> None:
-    """Return when the pipe can be read, or written, as the loop's two methods say."""
+async def _ready(
+    pipe: int, watch: Callable[[int, Callable[[], None]], object], leave: Callable[[int], object], until: float
+) -> bool:
+    """Return once the pipe can be read, or written, as the loop's two methods say.
+
+    False where it was not `until` then, by the loop's clock; look once more, because a loop that is late finds that its
+    time is over before it finds what came in time.
+    """
     is_ready = asyncio.Event()
     watch(pipe, is_ready.set)
     try:
-        await is_ready.wait()
+        async with asyncio.timeout_at(until):
+            return await is_ready.wait()
+    except TimeoutError:
+        return False
     finally:
         leave(pipe)
 
