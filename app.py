@@ -32,7 +32,7 @@ from errors import AskError, SettingsInvalid
 from logs import hide_secrets
 from settings import read_settings
 from tools.catalog import SavedQuestion
-from web.app import guard_alone, is_loopback
+from web.app import check_exposure, guard_alone, is_loopback
 from web.desk import desk_of, incident
 from web.guests import guests_of
 
@@ -50,6 +50,7 @@ OFFERED = 3
 try:
     # While the module loads: a failure in a startup hook would be logged and swallowed.
     settings = read_settings()
+    check_exposure(settings, config.run.host)
     hide_secrets(settings)
     if guests := guests_of(settings):
         ensure_secret(settings.home)
@@ -72,7 +73,7 @@ rate_own_only()
 chat = chainlit.server.app
 if chat.middleware_stack is None and not getattr(chat.state, "is_guarded", False):  # With --watch it serves already.
     chat.state.is_guarded = True
-    guard_alone(chat, settings, guests, config.run.host)
+    guard_alone(chat, settings, guests, config.run.host, config.run.root_path)
 
 
 @cl.on_app_startup

@@ -22,7 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from beat import beat_after
 from errors import SettingsInvalid
 from settings import Settings, read_settings
-from web.app import build_web, is_loopback
+from web.app import build_web, check_exposure
 from web.desk import desk_of
 from web.guests import guests_of
 
@@ -45,6 +45,9 @@ LONGEST_HEAD = 64 * 1024
 
 HEAD_SECONDS = 30.0
 """How long a connection may send nothing that is whole; a phone on a bad line needs some."""
+
+STALLED_SECONDS = 60.0
+"""How long a client may take nothing of what waits for it: its rows, and its turn, are kept from others meanwhile."""
 
 TICK_SECONDS = 1.0
 """Between two looks of an idle server: each wakes the processor, and the replies' date changes no faster."""
@@ -79,15 +82,6 @@ def build_app(settings: Settings) -> FastAPI:
     chainlit.server.app.state.is_guarded = True  # By ours, before it.
     mount_chainlit(app, target=str(ROOT / "app.py"), path="")  # Last: it answers every path that is nobody's.
     return app
-
-
-def check_exposure(settings: Settings) -> None:
-    """Raise SettingsInvalid where strangers could read the database: an open address without a login."""
-    if settings.users is None and not settings.allow_anonymous and not is_loopback(settings.host):
-        raise SettingsInvalid(
-            f"Quaestor does not serve {settings.host} without a login: set QUAESTOR_USERS=name:password, "
-            "or QUAESTOR_ALLOW_ANONYMOUS=true if everybody who can reach this address may read the database."
-        )
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -153,6 +147,7 @@ class HttpProtocol(HttpToolsProtocol):
     _got_on = False
     _waiting = 0
     _late: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As uvicorn's.
         super().connection_made(transport)
@@ -160,6 +155,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._stop_watching()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -191,6 +187,29 @@ class HttpProtocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
         # In a ring, the protocol and its parser wait for Python's collector.
         self.parser = None  # type: ignore[assignment]  # As uvicorn does where a connection ends.
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        self._stop_watching()
+        super().resume_writing()
+
+    def _watch(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self._stalled = self.loop.call_later(STALLED_SECONDS, self._see_taken, left)
+
+    def _see_taken(self, before: int) -> None:
+        if self.transport.get_write_buffer_size() < before:
+            self._watch()
+        else:
+            self.transport.abort()  # Closing it would wait for the client.
+
+    def _stop_watching(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _get_on(self) -> None:
         self._got_on = True
@@ -243,7 +262,7 @@ def main() -> None:
     share_heap()
     try:
         settings = read_settings()
-        check_exposure(settings)
+        check_exposure(settings, settings.host)
         listening = listen(settings.host, settings.port)
         config = configure(build_app(settings))
     except SettingsInvalid as error:

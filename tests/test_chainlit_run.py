@@ -11,9 +11,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets import Origin
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from tests.browser.conftest import Served, serve
 from tests.login_fixture import joined
+from tests.ports import kept_port
 from tests.servers import ROOT
 from tests.web_fixture import small_shop
 from web.guards import LONGEST_OTHER
@@ -63,6 +67,36 @@ async def test_what_no_page_asks_for_is_not_there(alone: Served, method: str, pa
     async with httpx.AsyncClient(base_url=alone.url) as client:
         answer = await client.request(method, path, json={})
         assert (answer.status_code, answer.json()["detail"]) == (404, "There is nothing here.")
+
+
+async def test_below_another_path_the_guards_stand_too(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    command = ("-m", "chainlit", "run", "app.py", "--headless", "--root-path", "/below")
+    settings = {"QUAESTOR_DATABASE_URL": small_shop(tmp_path)}
+    with serve(tmp_path / "home", *command, **settings) as served:
+        async with httpx.AsyncClient(base_url=f"{served.url}/below") as client:
+            assert (await client.post("/project/file", json={})).json()["detail"] == "There is nothing here."
+            client.headers["origin"] = "https://evil.example"
+            assert (await client.get("/ws/socket.io/?transport=polling&EIO=4")).status_code == 403
+            socket = f"{served.url.replace('http', 'ws', 1)}/below/ws/socket.io/?transport=websocket&EIO=4"
+            with pytest.raises(InvalidStatus, match="403"):
+                await connect(socket, origin=Origin("https://evil.example"))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_an_open_address_needs_a_login_here_too(tmp_path: Path, host: str) -> None:
+    strange = ("QUAESTOR_", "OPENAI_", "CHAINLIT_")
+    with kept_port() as port:
+        ended = subprocess.run(
+            [sys.executable, "-m", "chainlit", "run", "app.py", "--headless", "--host", host, "--port", str(port)],
+            cwd=ROOT,
+            env={k: v for k, v in os.environ.items() if not k.startswith(strange)} | {"QUAESTOR_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert ended.returncode == 1
+    assert f"does not serve {host} without a login" in ended.stderr
 
 
 def test_behind_the_server_the_guards_stand_once(tmp_path: Path) -> None:

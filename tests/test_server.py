@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import signal
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -18,32 +19,33 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 import server
 from errors import SettingsInvalid
-from server import check_exposure, configure
+from server import configure
 from settings import Settings
 from tests.browser.conftest import serve
 from tests.ports import kept_port
 from tools.files import Database
+from web.app import check_exposure
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.0.0.53"])
 def test_this_machine_alone_needs_no_login(host: str) -> None:
-    check_exposure(Settings(host=host, users=None))
+    check_exposure(Settings(users=None), host)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.20", "chat.example"])
 def test_an_open_address_needs_a_login_or_an_explicit_word(host: str) -> None:
     with pytest.raises(SettingsInvalid, match="QUAESTOR_USERS"):
-        check_exposure(Settings(host=host))
-    check_exposure(Settings(host=host, allow_anonymous=True))
-    check_exposure(Settings.model_validate({"host": host, "users": "ann:plum"}))
+        check_exposure(Settings(), host)
+    check_exposure(Settings(allow_anonymous=True), host)
+    check_exposure(Settings.model_validate({"users": "ann:plum"}), host)
 
 
 def _start(**settings: str) -> subprocess.CompletedProcess[str]:
@@ -88,9 +90,9 @@ async def _page(request: Request) -> PlainTextResponse:
 
 
 @contextmanager
-def _served() -> Iterator[int]:
+def _served(page: Callable[[Request], Awaitable[Response]] = _page) -> Iterator[int]:
     """Serve one page as the chat is served, and yield its port."""
-    config = configure(FastAPI(routes=[Route("/", _page, methods=["POST"])]))
+    config = configure(FastAPI(routes=[Route("/", page, methods=["POST"])]))
     served = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=served.run, kwargs={"sockets": [listening]})
@@ -134,6 +136,26 @@ def test_a_connection_that_never_gets_to_a_request_is_closed(monkeypatch: pytest
         assert _answers(port) == b""
         assert _answers(port, HEAD) == b""
         assert b" 200 " not in _answers(port, HEAD, b"Content-Length: 9\r\n\r\n", b"half")
+
+
+def test_who_takes_nothing_of_an_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "STALLED_SECONDS", 0.1)
+    gone = threading.Event()
+
+    async def endless(request: Request) -> StreamingResponse:
+        async def pieces() -> AsyncIterator[bytes]:
+            try:
+                while True:
+                    yield b"x" * 65_536
+                    await asyncio.sleep(0)
+            finally:
+                gone.set()
+
+        return StreamingResponse(pieces())
+
+    with _served(endless) as port, socket.create_connection(("127.0.0.1", port), timeout=30) as caller:
+        caller.sendall(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\n\r\n")
+        assert gone.wait(30)
 
 
 def _files_allowed(soft: int, hard: int) -> subprocess.CompletedProcess[str]:

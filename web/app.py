@@ -11,6 +11,7 @@ import anyio
 from fastapi import FastAPI
 from starlette.applications import Starlette
 
+from errors import SettingsInvalid
 from settings import Settings
 from web.api import add_api
 from web.breakdown import add_breakdown
@@ -67,19 +68,21 @@ def build_web(settings: Settings, desk: Desk, guests: Guests | None, start: Hook
     return app
 
 
-def guard_alone(chat: Starlette, settings: Settings, guests: Guests | None, host: str) -> None:
-    """Set the guards before a chat that is served at this host without us: `chainlit run`."""
-    _guard(chat, settings, guests, host, {**UNUSED, "/mcp": "POST DELETE"})  # Chainlit's own, before which ours stands.
+def guard_alone(chat: Starlette, settings: Settings, guests: Guests | None, host: str, root: str) -> None:
+    """Set the guards before a chat that is served without us, at this host and below this path: `chainlit run`."""
+    unused = {**UNUSED, "/mcp": "POST DELETE"}  # Chainlit's own, before which ours stands.
+    _guard(chat, settings, guests, host, {f"{root}{path}": methods for path, methods in unused.items()}, root)
 
 
-def _guard(app: Starlette, settings: Settings, guests: Guests | None, host: str, unused: Mapping[str, str]) -> None:
+def _guard(
+    app: Starlette, settings: Settings, guests: Guests | None, host: str, unused: Mapping[str, str], root: str = ""
+) -> None:
     # The last one added looks first.
     app.add_middleware(BodyLimit)
     app.add_middleware(PathCheck, unused=unused)
     app.add_middleware(LoginCheck, guests=guests)
-    app.add_middleware(
-        OriginCheck, allow_origins=settings.allow_origins, loopback_only=guests is None and is_loopback(host)
-    )
+    loopback_only = guests is None and is_loopback(host)
+    app.add_middleware(OriginCheck, allow_origins=settings.allow_origins, loopback_only=loopback_only, root=root)
     app.add_middleware(SafeCookies)
     app.add_middleware(ScriptsKept)
     app.add_middleware(SecurityHeaders, allow_origins=settings.allow_origins)
@@ -100,6 +103,15 @@ def settled() -> Iterator[None]:
     finally:
         gc.set_threshold(*usual)
         gc.unfreeze()
+
+
+def check_exposure(settings: Settings, host: str) -> None:
+    """Raise SettingsInvalid where strangers could read the database: an open address without a login."""
+    if settings.users is None and not settings.allow_anonymous and not is_loopback(host):
+        raise SettingsInvalid(
+            f"Quaestor does not serve {host} without a login: set QUAESTOR_USERS=name:password, "
+            "or QUAESTOR_ALLOW_ANONYMOUS=true if everybody who can reach this address may read the database."
+        )
 
 
 def is_loopback(host: str) -> bool:

@@ -143,14 +143,20 @@ class OriginCheck:
     Nor may another page do anything else: it could log its visitor in under a name of its own, and read what they ask.
     """
 
-    def __init__(self, app: ASGIApp, allow_origins: tuple[str, ...], loopback_only: bool) -> None:
+    def __init__(self, app: ASGIApp, allow_origins: tuple[str, ...], loopback_only: bool, root: str = "") -> None:
+        """Take below which path the chat lies, where it does not lie at the top."""
         self._app = app
+        self._root = root
         self._allowed = {origin.rstrip("/").lower() for origin in allow_origins}
         self._loopback_only = loopback_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_guarded = scope["type"] != "lifespan" and (
-            scope["path"].startswith((SOCKET, API, MCP)) or scope.get("method", "GET") not in ("GET", "HEAD", "OPTIONS")
+        is_guarded = scope["type"] == "websocket" or (
+            scope["type"] == "http"
+            and (
+                scope["path"].removeprefix(self._root).startswith((SOCKET, API, MCP))
+                or scope["method"] not in ("GET", "HEAD", "OPTIONS")
+            )
         )
         if not is_guarded or self._may_enter(Headers(scope=scope)):
             await self._app(scope, receive, send)
