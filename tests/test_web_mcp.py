@@ -192,6 +192,14 @@ async def test_how_far_it_has_got_is_told_to_who_wants_to_know(web: Web) -> None
     assert heard == [(1, "found 1 table"), (2, "wrote the SQL"), (3, "found 1 row")]
 
 
+@pytest.mark.parametrize("token", ["[7]", '{"a": 7}', "true", "1.5", "[" * 1_000 + "]" * 1_000])
+async def test_what_is_no_progress_token_is_sent_no_progress(web: Web, token: str) -> None:
+    text = json.dumps(calling(HOW_MANY, _meta={"progressToken": "?"})).replace('"?"', token)
+    response = await web.client.post("/mcp", content=text, headers=JSON)
+    assert response.headers["content-type"] == "application/json"
+    assert response.json()["result"]["structuredContent"]["rows"] == [[2]]
+
+
 async def test_questions_are_counted_like_all_others(web: Web) -> None:
     answered = await web.counted('quaestor_questions_total{status="answered"}')
     await ask(web, HOW_MANY)

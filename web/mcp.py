@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeGuard
 
 import anyio
 import orjson
@@ -118,7 +118,7 @@ class _Door:
             if method == "notifications/cancelled" and isinstance(params, dict):
                 self._cancel(session, params.get("requestId"))
             return Response(status_code=202)
-        if not isinstance(number, Id) or isinstance(number, bool):
+        if not _is_id(number):
             return _trouble(None, NO_REQUEST, "The “id” of a request is a text or a whole number.", status=400)
         if not isinstance(method, str) or not isinstance(params, dict):
             return _trouble(
@@ -161,7 +161,7 @@ class _Door:
                 call.id, NO_PARAMS, f"There is no such tool here: {' and '.join(t['name'] for t in TOOLS)}."
             )
         token = call.about.get("progressToken")
-        if token is not None and "text/event-stream" in request.headers.get("accept", ""):
+        if _is_id(token) and "text/event-stream" in request.headers.get("accept", ""):
             return _Stream(self, call, token)
         return await self.call_to_the_end(call, request.receive, _say_nothing)
 
@@ -189,7 +189,7 @@ class _Door:
             del self._asking[key]
 
     def _cancel(self, session: str, number: object) -> None:
-        if isinstance(number, Id) and (scope := self._asking.get((session, number))):
+        if _is_id(number) and (scope := self._asking.get((session, number))):
             scope.cancel()
 
 
@@ -198,7 +198,7 @@ class _Stream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, door: _Door, call: _Call, token: object) -> None:
+    def __init__(self, door: _Door, call: _Call, token: Id) -> None:
         super().__init__()
         self._door = door
         self._call = call
@@ -218,6 +218,11 @@ class _Stream(Response):
             await send(_event(bytes(response.body).decode()))
             await send(body("", more=False))
             tasks.cancel_scope.cancel()
+
+
+def _is_id(value: object) -> TypeGuard[Id]:
+    """Whether this can be the id of a request, or a token of its progress: a text or a whole number."""
+    return isinstance(value, Id) and not isinstance(value, bool)
 
 
 def _event(line: str) -> Any:
