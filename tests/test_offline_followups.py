@@ -170,6 +170,44 @@ async def test_a_followup_that_takes_something_away_is_the_question_without_it(
     assert not any("this year" in assumed.lower() for assumed in changed.assumptions if "this year" not in whole)
 
 
+async def _asked_on(catalog: Catalog, first: str, text: str) -> Draft:
+    """Return what a question is taken to ask that follows another."""
+    writer = OfflineWriter(Analyst(catalog))
+    before = await writer.write(Question(first, TODAY), NOTHING_FOUND, None)
+    return await writer.write(Question(text, TODAY, (Turn(first, before.reading, before.sql),)), NOTHING_FOUND, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["Which patient has been here the longest?", "What do the wards smell of?", "How many wards are haunted?"]
+)
+async def test_a_question_of_its_own_that_is_not_understood_is_not_taken_for_a_change(
+    catalog: Catalog, text: str
+) -> None:
+    with pytest.raises(QuestionDeclined):
+        await _asked_on(catalog, "Average cost per ward", text)
+
+
+@pytest.mark.parametrize("text", ["how many of them were planned?", "how many were planned?", "and in Surgery?"])
+async def test_what_points_back_changes_the_question_before(catalog: Catalog, text: str) -> None:
+    sql = (await _asked_on(catalog, "How many stays were there this year?", text)).sql
+    assert "2026" in sql and ("planned" in sql or "Surgery" in sql)
+
+
+@pytest.mark.parametrize(
+    ("first", "text"),
+    [
+        ("Which 2 wards have the most stays?", "which of them have more than 20 beds?"),
+        ("How many stays were there this year?", "what are their wards?"),
+        ("How many stays were there this year?", "which ward did they use?"),
+    ],
+)
+async def test_what_cannot_be_asked_of_the_rows_before_is_not_asked_of_all(
+    catalog: Catalog, first: str, text: str
+) -> None:
+    with pytest.raises(QuestionDeclined):
+        await _asked_on(catalog, first, text)
+
+
 async def test_the_limit_is_taken_away(catalog: Catalog) -> None:
     writer = OfflineWriter(Analyst(catalog))
     first = "Which 2 wards have the most stays?"

@@ -103,6 +103,20 @@ async def test_a_follow_up_is_told_in_the_words_of_its_reading() -> None:
     assert said == "There are 3 customers in Kiel."
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ("and in Ulm?", "In Ulm: the count is 3."),
+        ("what about Ulm?", "Ulm: the count is 3."),
+        ("and how many of them live in Ulm?", "3 of them live in Ulm."),
+        ("the count", "The count is 3."),
+    ],
+)
+async def test_what_was_changed_is_told_and_not_the_first_questions_words(changed: str, said: str) -> None:
+    reading = f"How many customers live in Kiel? → {changed}"
+    assert await text(changed, COUNT, "count", (3,), reading=reading) == said
+
+
 # --- rankings and groups
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import zip_longest
@@ -16,7 +17,15 @@ from agents.offline.plan import Col, Condition, During, Group, Measure, Plan
 from agents.offline.reading.loosening import loosened, moved
 from agents.offline.reading.periods_kept import still_holds
 from agents.offline.reading.reading import Reading, read
-from agents.offline.reading.turns import bare, change, is_elliptic
+from agents.offline.reading.turns import (
+    asks_anew,
+    asks_what_theirs_is,
+    bare,
+    change,
+    is_about_those,
+    is_elliptic,
+    is_nounless,
+)
 from agents.offline.sql.statement import SQLBuilder
 from agents.offline.telling.saying import Speaker
 from tools.catalog import Catalog, Value
@@ -99,9 +108,14 @@ class Analyst:
         if before is None:
             return self._replay(text, today, values)
         chained = f"{before}{CHAIN}{text}"
+        if is_about_those(text):
+            return self._of_those(text, today, values, before)
         if is_elliptic(text):
             return self._replay(chained, today, values)
         try:
+            if is_nounless(text) and not self.mentioned(text, today):
+                with suppress(NotUnderstood):
+                    return self._replay(chained, today, values)  # "how many were cancelled?" of those last month
             return self._replay(text, today, values)
         except AskedBack as unclear:
             measures = self._replay(before, today, values).plan.measures
@@ -109,10 +123,22 @@ class Analyst:
                 raise
             return self._replay(chained, today, values)  # the question before says it: "total fare by driver"
         except NotUnderstood as alone:
+            if asks_anew(text) and self.mentioned(text, today):
+                raise  # taken for a change, it would be answered with the rows of the question before
             try:
                 return self._replay(chained, today, values)
             except NotUnderstood:
                 raise alone from None
+
+    def _of_those(self, text: str, today: date, values: tuple[Value, ...], before: str) -> Understood:
+        """Return what is asked about the rows of the question before; declined where that would be other rows."""
+        base = self._replay(before, today, values).plan
+        if base.limit is not None:
+            raise NotUnderstood("The list before was cut to its first rows, and I cannot ask about just these.")
+        asked = self._replay(f"{before}{CHAIN}{text}", today, values)
+        if asks_what_theirs_is(text) and (asked.plan.measures, asked.plan.groups) == (base.measures, base.groups):
+            raise NotUnderstood("I cannot tell that of the rows before: ask again, and say whose it is.")
+        return asked
 
     def _replay(self, text: str, today: date, values: tuple[Value, ...]) -> Understood:
         first, *changes = text.split(CHAIN)

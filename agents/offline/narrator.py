@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from agents.offline.analyst import CHAIN
 from agents.offline.meaning.naming import Naming
+from agents.offline.reading.turns import bare
 from agents.offline.telling.clues import Clues, read_clues
 from agents.offline.telling.comparing import (
     by_time,
@@ -132,10 +134,14 @@ class _Telling:
         text = said(shape, value)
         if self.clues.function(0) in ("count", "distinct") and _YES_NO.match(self.draft.reading):
             return f"Yes: {text}." if value else "No, there are none."
-        for question in (self.draft.reading, self.question.text):
+        *before, changed = self.draft.reading.split(CHAIN)
+        for question in (changed, self.question.text):
             sentence = count_sentence(question, text) if shape.role == "measure" else None
             if sentence := sentence or value_sentence(question, text):
                 return sentence
+        if before and not set(bare(changed).lower().strip("?.! ").split()) <= {"the", *words.split()}:
+            # The first question's words name what was changed since: "customers live in Porto" of those in Lisbon.
+            return f"{clean(bare(changed)).rstrip('?.! ')}: the {words} is {text}."
         if self.clues.function(0) == "distinct" and words.startswith("different "):
             return f"There is 1 {one(words)}." if value == 1 else f"There are {text} {words}."
         return f"The {words} is {text}."

@@ -36,6 +36,17 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 """Begins like a change, but is a question of its own: "In which year …", "For each store, how many …"."""
+_ANEW = re.compile(r"(?:which|what|who|whose|when|where|how (?:many|much|long|often)|show me|list)\b", re.IGNORECASE)
+_ABOUT_THOSE = re.compile(
+    r"""\b(?:of|among)\ (?:them\b | (?:those|these)(?:\W*$|\ (?:are|is|were|was|have|had|has|did|do|in|from|with)\b))
+    | \b(?:do|did|are|were|have|had)\ they\b
+    | ^(?:and\ )?(?:what|who|where|when|show|list)(?:\ me|\ are|\ is|'s|\ were|\ was)?\ (?:their|its|his|her)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_THEIRS = re.compile(
+    r"(?:and )?(?:which|what|who|where|when|show|list)\b.*\b(?:they|their|its|his|her)\b", re.IGNORECASE
+)
+_NOUNLESS = re.compile(r"(?:how many|which|who)(?: ones)? (?:were|was|are|is|have|had|has)\b", re.IGNORECASE)
 _INSTEAD = re.compile(r"\binstead\b", re.IGNORECASE)
 _LEAD = re.compile(
     r"""^(?:(?: and | but | or | also | only | just | now | then | ok | okay | instead | please | what\ about
@@ -57,6 +68,26 @@ def is_elliptic(text: str) -> bool:
     """Whether a text begins like a change to what was asked before: "and by store?", "only 2025"."""
     text = text.strip()
     return _WHOLE.match(text) is None and (_ELLIPTIC.match(text) is not None or _INSTEAD.search(text) is not None)
+
+
+def asks_anew(text: str) -> bool:
+    """Whether a text begins as a question of its own, and points at nothing before: no "how many of those"."""
+    return _ANEW.match(text.strip()) is not None and _POINTING_BACK.search(text.lower()) is None
+
+
+def is_about_those(text: str) -> bool:
+    """Whether a text asks about the rows of the question before: "how many of them were late?"."""
+    return _ABOUT_THOSE.search(text) is not None
+
+
+def asks_what_theirs_is(text: str) -> bool:
+    """Whether a text asks for something else of the rows before than their number: "what are their names?"."""
+    return _THEIRS.match(text.strip()) is not None
+
+
+def is_nounless(text: str) -> bool:
+    """Whether a text asks without a noun, "how many were late?", so that the question before may have said it."""
+    return _NOUNLESS.match(text.strip()) is not None
 
 
 def stands_alone(text: str, as_well_as: str) -> bool:
