@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asyncer import asyncify
 
@@ -39,11 +40,15 @@ from tools.freshness import Freshness
 from tools.knowledge import Knowledge, open_knowledge
 from tools.line import Line
 from tools.schema import Progress, Schema, open_schema
-from tools.schema_catalog import catalog_key
+from tools.schema_catalog import Reading, catalog_key, is_as_declared, load_catalog
 from tools.schema_index import Index
 from tools.sql_guard import Guard
 from tools.sql_runner import SQLRunner, open_runner
 from tools.zero_rows import ZeroRows
+
+if TYPE_CHECKING:
+    from llm.chat import ChatModel
+    from llm.chat_check import ChatCheck
 
 log = logging.getLogger("quaestor.bootstrap")
 
@@ -62,43 +67,113 @@ async def open_asker(
     `begin` is told in a sentence what takes a while: files that are read. Raises DatabaseUnavailable,
     IndexUnavailable or SettingsInvalid, each with a sentence for a person.
     """
+    async with open_ground(settings, begin=begin) as ground:
+        reading = await ground.read(progress=progress)
+        async with ground.open_asker(reading.catalog, progress=progress) as asker:
+            yield asker
+
+
+@asynccontextmanager
+async def open_ground(settings: Settings, *, begin: Callable[[str], None] = log.info) -> AsyncIterator[Ground]:
+    """Open what does not depend on what the database holds; raises like `open_asker`."""
     database = await _database(settings, begin)
+    folder = settings.home / "index" / await asyncify(catalog_key)(database.url)
     embedder = _embedder(settings)
     async with AsyncExitStack() as closing:
+        if embedder:
+            closing.push_async_callback(embedder.aclose)
         closing.enter_context(in_use(database.url, settings.home))
         runner = await _open_runner(settings, database, closing)
-        schema = await closing.enter_async_context(_open_schema(settings, database, embedder, progress))
-        knowledge = await closing.enter_async_context(_open_knowledge(settings, database, embedder))
-        knowing = KnowingSchema(schema, knowledge)
-        guard = Guard(schema.catalog.dialect, schema.catalog)
-        closing.push_async_callback(guard.aclose)
-        analyst = await asyncify(Analyst)(schema.catalog)
-        people = await _people(settings, schema.catalog, analyst, closing)
-        await _warm_up(schema, guard)
-        checks: dict[str, Check] = {"database": await _database_check(runner, guard), "index": schema.probe}
-        asker = Asker(
-            catalog=schema.catalog,
-            guardrails=people.guardrails,
-            schema=knowing,
-            saved=knowledge,
-            writer=DoubtingWriter(people.writer, guard, runner),
-            guard=guard,
-            runner=runner,
-            narrator=people.narrator,
-            suggester=people.suggester,
-            analyst=people.name,
-            investigator=people.investigating(knowing, guard, runner) if people.investigating else None,
-            explainer=ZeroRows(guard, runner, schema.catalog),
-            freshness=Freshness(guard, runner, schema.catalog),
-            breakdown=Breakdown(guard, runner, schema.catalog),
-            names_only=people.names_only,
-            starters=database.starters or first_questions(analyst, settings.today or date.today()),
-            notices=database.notices,
-            checks={**checks, **people.checks},
-            endpoints=people.endpoints,
-            line=Line(settings.questions_at_once, settings.queue_limit),
+        knowledge = await closing.enter_async_context(_open_knowledge(settings, folder, embedder))
+        model = await _open_model(settings, closing)
+        line = Line(settings.questions_at_once, settings.queue_limit)
+        yield Ground(settings, database, folder, embedder, runner, knowledge, model, line)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What an Asker stands on: it stays open while what the database holds changes, and the Asker with it."""
+
+    settings: Settings
+    database: _Database
+    folder: Path
+    """Where what is known of the database is kept."""
+    embedder: Embedder | None
+    runner: SQLRunner
+    knowledge: Knowledge
+    model: _Model | None
+    line: Line
+
+    async def read(self, before: Reading | None = None, *, progress: Progress | None = None) -> Reading:
+        """Return what the database holds now: `before` itself where nothing tells of a change.
+
+        Raises DatabaseUnavailable or SettingsInvalid.
+        """
+        descriptions = self.database.descriptions
+        return await asyncify(load_catalog)(
+            self.database.url, self.folder, descriptions=descriptions, before=before, progress=progress
         )
-        yield await extend(asker, settings.extension, closing) if settings.extension else asker
+
+    async def is_as_declared(self, catalog: Catalog) -> bool:
+        """Return whether the database has the very tables and columns of the catalog; raises like `read`."""
+        return await asyncify(is_as_declared)(catalog, self.database.url)
+
+    @asynccontextmanager
+    async def open_asker(self, catalog: Catalog, *, progress: Progress | None = None) -> AsyncIterator[Asker]:
+        """Open all that depends on what the database holds; raises IndexUnavailable or SettingsInvalid."""
+        settings, runner = self.settings, self.runner
+        async with AsyncExitStack() as closing:
+            schema = await self._open_schema(catalog, progress)
+            closing.push_async_callback(schema.aclose)
+            guard = Guard(catalog.dialect, catalog)
+            closing.push_async_callback(guard.aclose)
+            knowing = KnowingSchema(schema, self.knowledge)
+            analyst = await asyncify(Analyst)(catalog)
+            first = await asyncify(first_questions)(analyst, settings.today or date.today())
+            people = _people(settings, catalog, analyst, self.model)
+            await _warm_up(schema, guard)
+            checks: dict[str, Check] = {"database": await _database_check(runner, guard), "index": schema.probe}
+            asker = Asker(
+                catalog=catalog,
+                guardrails=people.guardrails,
+                schema=knowing,
+                saved=self.knowledge,
+                writer=DoubtingWriter(people.writer, guard, runner),
+                guard=guard,
+                runner=runner,
+                narrator=people.narrator,
+                suggester=people.suggester,
+                analyst=people.name,
+                investigator=people.investigating(knowing, guard, runner) if people.investigating else None,
+                explainer=ZeroRows(guard, runner, catalog),
+                freshness=Freshness(guard, runner, catalog),
+                breakdown=Breakdown(guard, runner, catalog),
+                names_only=people.names_only,
+                starters=self.database.starters or first,
+                notices=self.database.notices,
+                checks={**checks, **people.checks},
+                endpoints=people.endpoints,
+                line=self.line,
+            )
+            yield await extend(asker, settings.extension, closing) if settings.extension else asker
+
+    async def _open_schema(self, catalog: Catalog, progress: Progress | None) -> Schema:
+        settings = self.settings
+        lent = _Lent(self.embedder) if self.embedder else None
+        return await Schema.open(
+            catalog, self.folder, lent, settings.qdrant_url, settings.qdrant_api_key, progress=progress
+        )
+
+
+class _Lent:
+    """An embedder that outlasts whom it is lent to."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.name = embedder.name
+        self.embed = embedder.embed
+
+    async def aclose(self) -> None:
+        """Leave it open."""
 
 
 async def _open_runner(settings: Settings, database: _Database, closing: AsyncExitStack) -> SQLRunner:
@@ -130,7 +205,16 @@ async def open_index(
 ) -> AsyncIterator[Schema]:
     """Open only the database's index, brought up to date; raises like `open_asker`."""
     database = await _database(settings)
-    async with _open_schema(settings, database, _embedder(settings), progress, rebuild=rebuild) as schema:
+    async with open_schema(
+        database.url,
+        home=settings.home,
+        embedder=_embedder(settings),
+        qdrant_url=settings.qdrant_url,
+        qdrant_api_key=settings.qdrant_api_key,
+        descriptions=database.descriptions,
+        progress=progress,
+        rebuild=rebuild,
+    ) as schema:
         yield schema
 
 
@@ -155,33 +239,10 @@ async def _database(settings: Settings, begin: Callable[[str], None] = log.info)
     return _Database(f"sqlite:///{sample}", DESCRIPTIONS, STARTERS)
 
 
-def _open_schema(
-    settings: Settings,
-    database: _Database,
-    embedder: Embedder | None,
-    progress: Progress | None,
-    *,
-    rebuild: bool = False,
-) -> AbstractAsyncContextManager[Schema]:
-    return open_schema(
-        database.url,
-        home=settings.home,
-        embedder=embedder,
-        qdrant_url=settings.qdrant_url,
-        qdrant_api_key=settings.qdrant_api_key,
-        descriptions=database.descriptions,
-        progress=progress,
-        rebuild=rebuild,
-    )
-
-
 @asynccontextmanager
-async def _open_knowledge(
-    settings: Settings, database: _Database, embedder: Embedder | None
-) -> AsyncIterator[Knowledge]:
-    name = await asyncify(catalog_key)(database.url)
-    vectors = settings.home / "index" / name / "knowledge.sqlite"
-    index = Index(f"{name}-knowledge", vectors, embedder, settings.qdrant_url, settings.qdrant_api_key)
+async def _open_knowledge(settings: Settings, folder: Path, embedder: Embedder | None) -> AsyncIterator[Knowledge]:
+    name, vectors = f"{folder.name}-knowledge", folder / "knowledge.sqlite"
+    index = Index(name, vectors, embedder, settings.qdrant_url, settings.qdrant_api_key)
     async with open_knowledge(settings.knowledge, index if embedder else None) as knowledge:
         yield knowledge
 
@@ -215,23 +276,25 @@ class _People:
     names_only: bool = False
 
 
-async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closing: AsyncExitStack) -> _People:
-    rules, offline = RuleGuardrails(settings.question_limit), KnowingWriter(OfflineWriter(analyst), analyst)
+@dataclass(frozen=True)
+class _Model:
+    """The model of all endpoints."""
+
+    names: str
+    chat: ChatModel
+    check: ChatCheck
+
+
+async def _open_model(settings: Settings, closing: AsyncExitStack) -> _Model | None:
     endpoints = await asyncify(_endpoints)(settings)
     if not endpoints:
-        return _People(OFFLINE, rules, offline, OfflineNarrator(analyst.lexicon.naming), OfflineSuggester(analyst))
+        return None
 
     # LangChain takes a second to import, so only those who use a model pay for it.
-    from agents.fallback import FallbackNarrator, FallbackSuggester, FallbackWriter
-    from agents.followups import ModelSuggester
-    from agents.guardrails import ModelGuardrails
-    from agents.investigator import Investigator as ModelInvestigator
-    from agents.narrator import ModelNarrator
-    from agents.sql_writer import SQLWriter
     from llm.chat import open_chat_model
     from llm.chat_check import ChatCheck
 
-    model = await closing.enter_async_context(
+    chat = await closing.enter_async_context(
         open_chat_model(
             endpoints,
             redis_url=settings.redis_url,
@@ -239,17 +302,33 @@ async def _people(settings: Settings, catalog: Catalog, analyst: Analyst, closin
             timeout=settings.model_timeout,
         )
     )
-    writer = SQLWriter(model, catalog.dialect, settings.context_tokens)
-    check = ChatCheck(model)
+    return _Model(" or ".join(dict.fromkeys(endpoint.model for endpoint in endpoints)), chat, ChatCheck(chat))
+
+
+def _people(settings: Settings, catalog: Catalog, analyst: Analyst, model: _Model | None) -> _People:
+    rules, offline = RuleGuardrails(settings.question_limit), KnowingWriter(OfflineWriter(analyst), analyst)
+    if model is None:
+        return _People(OFFLINE, rules, offline, OfflineNarrator(analyst.lexicon.naming), OfflineSuggester(analyst))
+
+    # As above: they bring LangChain.
+    from agents.fallback import FallbackNarrator, FallbackSuggester, FallbackWriter
+    from agents.followups import ModelSuggester
+    from agents.guardrails import ModelGuardrails
+    from agents.investigator import Investigator as ModelInvestigator
+    from agents.narrator import ModelNarrator
+    from agents.sql_writer import SQLWriter
+
+    chat = model.chat
+    writer = SQLWriter(chat, catalog.dialect, settings.context_tokens)
     people = _People(
-        " or ".join(dict.fromkeys(endpoint.model for endpoint in endpoints)),
-        ModelGuardrails(rules, model),
+        model.names,
+        ModelGuardrails(rules, chat),
         FallbackWriter(writer, offline, OFFLINE),
-        FallbackNarrator(ModelNarrator(model), OfflineNarrator(analyst.lexicon.naming), OFFLINE),
-        FallbackSuggester(ModelSuggester(model, catalog.dialect), OfflineSuggester(analyst)),
-        {"model": check},
-        check.endpoints,
-        lambda schema, guard, runner: ModelInvestigator(model, schema, guard, runner, catalog.dialect),
+        FallbackNarrator(ModelNarrator(chat), OfflineNarrator(analyst.lexicon.naming), OFFLINE),
+        FallbackSuggester(ModelSuggester(chat, catalog.dialect), OfflineSuggester(analyst)),
+        {"model": model.check},
+        model.check.endpoints,
+        lambda schema, guard, runner: ModelInvestigator(chat, schema, guard, runner, catalog.dialect),
     )
     if settings.model_sees == "all":
         return people

@@ -7,11 +7,13 @@ into one of these in the one file that calls the library.
     AskError
     ├── QuestionRefused        not allowed (a guardrail, or SQL that would write)
     │   └── SQLRefused         the guard did not let this SQL through
+    │       └── NameUnknown    ... because it names what the catalog does not hold
     ├── QuestionDeclined       not understood, or the database does not hold it
     │   └── QuestionUnclear    may be read in several ways: which one is meant?
     ├── TooBusy                more are asking than may even wait
     ├── TooManyTries           a password was wrong too often
     ├── SQLFailed              the database complained about the SQL
+    │   ├── NameMissing        ... because it holds no such table or column
     │   └── QueryTimedOut      ... or did not finish in time
     ├── DatabaseUnavailable    the database cannot be reached, read, or is empty
     ├── IndexUnavailable       the schema index cannot be reached or opened
@@ -42,6 +44,10 @@ class QuestionRefused(AskError):
 
 class SQLRefused(QuestionRefused):
     """The guard refused the SQL; the text is the reason."""
+
+
+class NameUnknown(SQLRefused):
+    """The SQL names a table or a column that the catalog does not hold; the database may hold it since."""
 
 
 class QuestionDeclined(AskError):
@@ -80,6 +86,10 @@ class TooManyTries(AskError):
 
 class SQLFailed(AskError):
     """The database complained; the text is its complaint, without the connection's details."""
+
+
+class NameMissing(SQLFailed):
+    """The SQL names a table or a column that the database does not hold, or no longer."""
 
 
 class QueryTimedOut(SQLFailed):

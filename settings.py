@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     """A TOML file that describes tables and columns in the words of the people who ask."""
     knowledge: Path = Path("knowledge")
     """A folder of what people wrote down: glossary.md, instructions.md and questions.jsonl; see docs/knowledge.md."""
+    schema_refresh: float = Field(3_600, ge=0, le=604_800)
+    """Seconds after which the server looks again what the database holds; 0 waits for SQL that does not fit."""
     home: Path = Path(".quaestor")
     """Where the sample database, the index, the embedding model and the login's signing key live."""
 

@@ -57,7 +57,17 @@ from agents.redrawing import Redrawing, read_redrawing, say_redrawn
 from agents.reviewed import reviewed_draft
 from agents.stages import Stages
 from agents.together import together
-from errors import AskError, QueryTimedOut, QuestionDeclined, QuestionRefused, QuestionUnclear, SQLFailed, SQLRefused
+from errors import (
+    AskError,
+    NameMissing,
+    NameUnknown,
+    QueryTimedOut,
+    QuestionDeclined,
+    QuestionRefused,
+    QuestionUnclear,
+    SQLFailed,
+    SQLRefused,
+)
 from llm.spending import spending, spent_so_far
 from tools.breakdown import Step
 from tools.catalog import Catalog, Found
@@ -302,7 +312,7 @@ class _Asking:
             except QueryTimedOut:
                 raise  # A repair would most likely run as long again.
             except (SQLRefused, SQLFailed) as error:
-                await self.tell(SQLComplained(str(error), attempt))
+                await self.tell(SQLComplained(str(error), attempt, isinstance(error, NameUnknown | NameMissing)))
                 if self.question.is_sql or attempt > REPAIRS:
                     raise
                 complaint = Complaint(draft.sql, str(error))

@@ -63,6 +63,8 @@ class SQLComplained:
 
     text: str
     attempt: int
+    unknown: bool = False
+    """Whether it names a table or a column that is not there, so that the schema may have changed."""
 
 
 @dataclass(frozen=True)

@@ -60,10 +60,10 @@ async def test_every_question_is_told_why_the_database_cannot_be_opened(tmp_path
 async def test_what_nobody_foresaw_is_told_by_the_number_it_is_logged_under(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def open_asker(_: object) -> NoReturn:
+    def open_renewing(*_: object, **__: object) -> NoReturn:
         raise RuntimeError("the DSN and its password")
 
-    monkeypatch.setattr(desk_module, "open_asker", open_asker)
+    monkeypatch.setattr(desk_module, "open_renewing", open_renewing)
     async with desk_for(tmp_path / "shop.db", tmp_path) as desk:
         with pytest.raises(AskError, match="The log has the details under") as raised:
             await desk.asker()

@@ -61,7 +61,8 @@ def counting(parts: dict[str, int], name: str) -> Check:
 async def with_checks(desk: Desk, **checks: Check) -> None:
     """Put these in the place of what the desk's Asker would look at."""
     asker = await desk.asker()
-    desk._asker = replace(asker, checks={**asker.checks, **checks})
+    assert desk._renewing is not None
+    desk._renewing._now.asker = replace(asker, checks={**asker.checks, **checks})
 
 
 async def test_all_is_well_and_the_page_says_who_answers(tmp_path: Path) -> None:

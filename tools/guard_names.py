@@ -12,7 +12,7 @@ from difflib import get_close_matches
 
 from sqlglot import exp
 
-from errors import SQLRefused
+from errors import NameUnknown, SQLRefused
 from tools.catalog import Catalog, Dialect
 from tools.guard_reserved import check_table_name
 
@@ -76,7 +76,7 @@ class Names:
         return identifier.name if self.dialect == "mysql" else self.key(identifier)
 
     def table(self, node: exp.Expr) -> tuple[str, Columns]:
-        """Return the catalog's name of a table and its columns; raises SQLRefused where it is not known."""
+        """Return the catalog's name of a table and its columns; raises NameUnknown where it is not known."""
         parts = [p for p in (node.args.get("catalog"), node.args.get("db"), node.this) if p is not None]
         written = ".".join(p.name for p in parts)
         found = self._tables.get(".".join(self.key(p) for p in parts))
@@ -86,7 +86,7 @@ class Names:
         if not self.known:
             return written, None
         if found is None:
-            raise SQLRefused(self._unknown_table(written, parts[-1].name))
+            raise NameUnknown(self._unknown_table(written, parts[-1].name))
         return found
 
     def _in_default_schema(self, parts: list[exp.Expr]) -> tuple[str, frozenset[str]] | None:
@@ -294,7 +294,7 @@ class Resolver:
             return
         name = fold(column.name)
         if name not in columns and not self._is_row_id(name):
-            raise SQLRefused(f"{table.name} has no column {column.name}. {_near(name, columns)}")
+            raise NameUnknown(f"{table.name} has no column {column.name}. {_near(name, columns)}")
 
     def _check_unqualified(self, identifier: exp.Expr, scope: _Scope) -> None:
         if not self._names.known:
@@ -314,7 +314,7 @@ class Resolver:
             return
         if self._is_text(identifier, name, candidates):
             return
-        raise SQLRefused(f"No table here has a column {identifier.name}. {_near(name, candidates)}")
+        raise NameUnknown(f"No table here has a column {identifier.name}. {_near(name, candidates)}")
 
     def _is_text(self, identifier: exp.Expr, name: str, candidates: set[str]) -> bool:
         """Whether SQLite reads a name in double quotes as a text, as it does where no column is called so.

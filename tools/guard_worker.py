@@ -1,8 +1,8 @@
 """The guard's worker: a process that inspects statements, a line of JSON each, and can be killed.
 
 It reads its database from the first line of its input, `{"dialect", "catalog"}`, answers `{"ready": true}`, and then
-answers each statement (a JSON string) with `{"sql", "tables", "premises"}` or `{"refused"}`. It ends when its input
-does.
+answers each statement (a JSON string) with `{"sql", "tables", "premises"}` or `{"refused", "unknown"}`. It ends when
+its input does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import signal
 import sys
 from typing import Any
 
-from errors import SQLRefused
+from errors import NameUnknown, SQLRefused
 from tools.catalog import Catalog, Column, Table
 from tools.guard_inspection import Inspector
 
@@ -43,7 +43,7 @@ def _answer(inspector: Inspector, sql: str) -> dict[str, Any]:
     try:
         text, tables, premises = inspector.inspect(sql)
     except SQLRefused as refused:
-        return {"refused": str(refused)}
+        return {"refused": str(refused), "unknown": isinstance(refused, NameUnknown)}
     return {"sql": text, "tables": tables, "premises": premises}
 
 

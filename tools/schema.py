@@ -72,11 +72,11 @@ async def open_schema(
     Raises DatabaseUnavailable, IndexUnavailable or SettingsInvalid. `rebuild` reads and embeds everything anew.
     """
     folder = home / "index" / await asyncify(catalog_key)(database_url)
-    catalog = await asyncify(load_catalog)(
+    reading = await asyncify(load_catalog)(
         database_url, folder, descriptions=descriptions, refresh=rebuild, progress=progress
     )
     schema = await Schema.open(
-        catalog, folder, embedder, qdrant_url, qdrant_api_key, progress=progress, rebuild=rebuild
+        reading.catalog, folder, embedder, qdrant_url, qdrant_api_key, progress=progress, rebuild=rebuild
     )
     try:
         yield schema
@@ -132,7 +132,7 @@ class Schema:
         self._recent: Recent[Found] = Recent(QUESTIONS_KEPT)
 
     async def _bring_up(self, progress: Progress | None, rebuild: bool) -> Stored:
-        entries = entries_of(self.catalog, values_kept=self._values_kept)
+        entries = await asyncify(entries_of)(self.catalog, values_kept=self._values_kept)
         return _stored(entries, await self._index.bring_up(entries, progress, rebuild=rebuild))
 
     async def find(self, question: str, *, limit: int = TABLES) -> Found:

@@ -9,8 +9,8 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,23 @@ log = logging.getLogger(__name__)
 FORMAT = 1
 """Raised whenever reading a database gives something else than before."""
 SERVER_SECONDS = 24 * 3600
-"""How long the values read from a server are good for; its structure is compared at each start."""
+"""How long the values read from a server are good for; its structure is compared whenever it is looked at."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a database was found to hold."""
+
+    catalog: Catalog
+    fingerprint: str
+    """What changes with the file's contents, or with the server's structure, and with the descriptions."""
+    read_at: float
+    """When it was read, in seconds since 1970."""
+
+    @property
+    def is_too_old(self) -> bool:
+        """Whether values may have changed that no fingerprint tells of."""
+        return self.catalog.dialect not in FILE_DIALECTS and time.time() - self.read_at > SERVER_SECONDS
 
 
 def catalog_key(database_url: str) -> str:
@@ -44,25 +60,40 @@ def load_catalog(
     folder: Path,
     *,
     descriptions: Path | None = None,
+    before: Reading | None = None,
     refresh: bool = False,
     progress: Progress | None = None,
-) -> Catalog:
-    """Return the database's catalog: the one kept in `folder` while the database is as it was, else a new reading.
+) -> Reading:
+    """Return the reading of `before`, or the one kept in `folder`, while the database is as it was, else a new one.
 
     It blocks: call it in a thread. Raises what `read_catalog` raises.
     """
     fingerprint = _fingerprint(database_url, descriptions)
+    if before is not None and before.fingerprint == fingerprint and not before.is_too_old:
+        return before
     file = folder / "catalog.json"
     kept = None if refresh else _read(file, fingerprint)
     if kept is not None:
         return kept
-    catalog = read_catalog(database_url, descriptions=descriptions, progress=progress)
-    _write(file, fingerprint, catalog)
-    return catalog
+    read_at = time.time()
+    reading = Reading(read_catalog(database_url, descriptions=descriptions, progress=progress), fingerprint, read_at)
+    _write(file, reading)
+    return reading
+
+
+def is_as_declared(catalog: Catalog, database_url: str) -> bool:
+    """Return whether the database has the very tables and columns of its catalog; it looks at nothing else, and blocks.
+
+    Raises what `read_catalog` raises.
+    """
+    return _declared(catalog) == _declared(read_declared(database_url))
+
+
+def _declared(tables: Iterable[Table]) -> set[tuple[str, tuple[tuple[str, str], ...]]]:
+    return {(table.name, tuple((column.name, column.type) for column in table.columns)) for table in tables}
 
 
 def _fingerprint(database_url: str, descriptions: Path | None) -> str:
-    """Return what changes with the file's contents, or with the server's structure, and with the descriptions."""
     parts: list[Any] = [FORMAT]
     if descriptions is not None:
         parts.append(descriptions.read_bytes() if descriptions.is_file() else descriptions)
@@ -76,14 +107,13 @@ def _fingerprint(database_url: str, descriptions: Path | None) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _read(file: Path, fingerprint: str) -> Catalog | None:
+def _read(file: Path, fingerprint: str) -> Reading | None:
     try:
         kept = json.loads(file.read_text(encoding="utf-8"))
         if kept["fingerprint"] != fingerprint:
             return None
-        catalog = _catalog(kept["catalog"])
-        too_old = catalog.dialect not in FILE_DIALECTS and time.time() - kept["read_at"] > SERVER_SECONDS
-        return None if too_old else catalog
+        reading = Reading(_catalog(kept["catalog"]), fingerprint, kept["read_at"])
+        return None if reading.is_too_old else reading
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -91,8 +121,8 @@ def _read(file: Path, fingerprint: str) -> Catalog | None:
         return None
 
 
-def _write(file: Path, fingerprint: str, catalog: Catalog) -> None:
-    kept = {"fingerprint": fingerprint, "read_at": time.time(), "catalog": asdict(catalog)}
+def _write(file: Path, reading: Reading) -> None:
+    kept = asdict(reading)
     try:
         replace_file(file, lambda part: part.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8"))
     except OSError as error:

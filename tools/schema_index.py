@@ -95,14 +95,13 @@ class Index:
         Raises IndexUnavailable.
         """
         store = await asyncify(self._open_store, limiter=self.thread)()
-        digests = {entry.id: entry.digest(self._model) for entry in entries}
 
-        def kept() -> dict[str, str]:
+        def compare() -> tuple[dict[str, str], dict[str, str]]:
             if rebuild:
                 store.drop()
-            return store.digests()
+            return {entry.id: entry.digest(self._model) for entry in entries}, store.digests()
 
-        known = await asyncify(kept, limiter=self.thread)()
+        digests, known = await asyncify(compare, limiter=self.thread)()
         new = [entry for entry in entries if known.get(entry.id) != digests[entry.id]]
         try:
             embedded = await self._embed(new, digests, progress, reuse=not rebuild)

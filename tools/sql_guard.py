@@ -21,7 +21,7 @@ from typing import Any
 import anyio
 from asyncer import asyncify
 
-from errors import SQLRefused
+from errors import NameUnknown, SQLRefused
 from llm.batcher import Batcher
 from tools.catalog import Catalog, Dialect
 from tools.guard_premises import Premise
@@ -46,7 +46,7 @@ _BROKEN = (OSError, ValueError, RecursionError)
 """What is raised where a worker does not answer, or not as it should; a TimeoutError is an OSError."""
 
 Verdict = dict[str, Any]
-"""What the worker said of a statement: {"sql", "tables", "premises"} or {"refused"}."""
+"""What the worker said of a statement: {"sql", "tables", "premises"}, or {"refused", "unknown"}."""
 UNCHECKED: Verdict = {"refused": "The SQL could not be checked in time, so it is not run: write it more simply."}
 
 
@@ -80,13 +80,14 @@ class Guard:
     async def check(self, sql: str) -> SafeQuery:
         """Return the query, safe to run; raises SQLRefused with the reason, also on anything unexpected.
 
+        It is NameUnknown where the catalog does not hold a table or a column that the SQL names.
         `SafeQuery.sql` is the text given, without the space around it and one semicolon at its end.
         """
         if len(sql) > MAX_CHARACTERS:
             raise SQLRefused(f"The SQL is longer than {MAX_CHARACTERS:,} characters: ask for less at once.")
         verdict = self._verdicts.get(sql) or await self._inspect(sql)
         if "refused" in verdict:
-            raise SQLRefused(str(verdict["refused"]))
+            raise (NameUnknown if verdict.get("unknown") else SQLRefused)(str(verdict["refused"]))
         premises = tuple((kind, words, about) for kind, words, about in verdict["premises"])
         return SafeQuery(verdict["sql"], self._dialect, tuple(verdict["tables"]), premises)
 

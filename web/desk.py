@@ -1,4 +1,4 @@
-"""Keeps the one Asker open for everybody who asks: the chat, the API, readiness and metrics."""
+"""Keeps one Asker open for everybody who asks: the chat, the API, readiness and metrics."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import TypeVar
 from asyncer import asyncify
 
 from agents.ask import Asker
-from agents.events import Event, RowsFound
+from agents.events import Event, RowsFound, SQLComplained
 from agents.question import Question
-from bootstrap import open_asker
 from errors import AskError
 from settings import Settings
 from tools.breakdown import Step
 from tools.sql_runner import Rows, SQLRunner
 from web.metrics import Metrics
+from web.renewing import Renewing, open_renewing
 
 log = logging.getLogger("quaestor.desk")
 
@@ -43,7 +43,7 @@ class Desk:
         self.rows_at = float("-inf")
         """When the database last gave rows, on the monotonic clock."""
         self._settings = settings
-        self._asker: Asker | None = None
+        self._renewing: Renewing | None = None
         self._opening = asyncio.Lock()
         self._starting: asyncio.Task[Asker | None] | None = None
         self._has_begun = asyncio.Event()
@@ -67,17 +67,21 @@ class Desk:
 
     async def ready(self) -> Asker | None:
         """Return the open Asker, or None at once where it could not be opened before."""
-        if self._asker is None and not self.trouble:
+        if self._renewing is None and not self.trouble:
             with suppress(AskError):
-                await self.asker()
-        return self._asker
+                await self._opened()
+        return self._renewing.asker if self._renewing else None
 
     async def asker(self) -> Asker:
         """Return the open Asker; raises AskError where it cannot be opened."""
+        return (await self._opened()).asker
+
+    async def _opened(self) -> Renewing:
         async with self._opening:
-            if self._asker is None:
+            if self._renewing is None:
                 try:
-                    self._asker = await self._opened()
+                    opening = open_renewing(self._settings, begin=self._begin, tell=self._watch)
+                    self._renewing = await self._closing.enter_async_context(opening)
                 except AskError as error:
                     self.trouble = error
                     raise
@@ -86,12 +90,7 @@ class Desk:
                     raise self.trouble from None
                 finally:
                     self.begun = ""
-                self._watch(self._asker)
-            return self._asker
-
-    async def _opened(self) -> Asker:
-        opening = open_asker(self._settings, begin=self._begin)
-        return await self._closing.enter_async_context(opening)
+            return self._renewing
 
     def _begin(self, what: str) -> None:
         log.info("%s", what)
@@ -101,41 +100,50 @@ class Desk:
     async def ask(self, question: Question) -> AsyncGenerator[Event, None]:
         """Yield what happens to the question, measured; raises AskError where the Asker cannot be opened.
 
-        Closing the iterator stops the work, down to the statement in the database: use `aclosing`.
+        Where its SQL names what is not there, and the database has changed, it is asked anew, once. Closing the
+        iterator stops the work, down to the statement in the database: use `aclosing`.
         """
         with self.metrics.question() as watched:
-            asker = await self.asker()
-            async with aclosing(asker.ask(question)) as events:
-                async for event in events:
-                    watched.take(event)
-                    if isinstance(event, RowsFound):
-                        self.rows_at = time.monotonic()
-                    yield event
+            renewing = await self._opened()
+            for may_be_asked_anew in (True, False):
+                async with renewing.lent() as asker, aclosing(asker.ask(question)) as events:
+                    async for event in events:
+                        watched.take(event)
+                        if isinstance(event, RowsFound):
+                            self.rows_at = time.monotonic()
+                        yield event
+                        names_nothing = may_be_asked_anew and isinstance(event, SQLComplained) and event.unknown
+                        if names_nothing and await renewing.is_replaced(asker):
+                            break
+                    else:
+                        return
 
     async def steps(self, sql: str) -> tuple[Step, ...]:
         """Return the steps of a query; raises AskError as `Asker.steps`, and where the Asker cannot be opened."""
-        return await (await self.asker()).steps(sql)
+        async with (await self._opened()).lent() as asker:
+            return await asker.steps(sql)
 
     async def download(self, sql: str, write: Callable[[Rows], T]) -> T:
         """Return what `write` makes, in a thread, of the rows of a query that is run now, DOWNLOADED at most.
 
         Raises AskError as `steps` does, and where the query fails.
         """
-        asker = await self.asker()
-        query = await asker.guard.check(sql)
-        async with self._downloading:
-            async with asker.line.turn():
-                rows = await asker.runner.run(query, limit=DOWNLOADED)
-            return await asyncify(write)(rows)
+        async with (await self._opened()).lent() as asker:
+            query = await asker.guard.check(sql)
+            async with self._downloading:
+                async with asker.line.turn():
+                    rows = await asker.runner.run(query, limit=DOWNLOADED)
+                return await asyncify(write)(rows)
 
     async def close(self) -> None:
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.wait([self._starting])
-        self._asker = None
+        self._renewing = None
         await self._closing.aclose()
 
     def _watch(self, asker: Asker) -> None:
+        self.metrics.schema_was_read()
         self.metrics.watch_endpoints(asker.endpoints)
         self.metrics.watch_line("questions", asker.line)
         if isinstance(asker.runner, SQLRunner):

@@ -96,6 +96,11 @@ class Metrics:
         lag_max = Gauge(
             "quaestor_event_loop_lag_max_seconds", "The largest such lag of the last 10 seconds.", registry=registry
         )
+        self._schema_read = Gauge(
+            "quaestor_schema_read_timestamp_seconds",
+            "When what the database holds was last looked at, in seconds since 1970.",
+            registry=registry,
+        )
         self._looks: deque[float] = deque(maxlen=LOOKS_KEPT)
         lag_max.set_function(lambda: max(self._looks, default=0.0))
         self._endpoints = _Endpoints()
@@ -106,6 +111,10 @@ class Metrics:
         """Return what measures one question from now on."""
         self._in_flight.inc()
         return Watched(self)
+
+    def schema_was_read(self) -> None:
+        """Note that what is known of the database is as it is now."""
+        self._schema_read.set_to_current_time()
 
     def watch_endpoints(self, endpoints: Callable[[], Sequence[EndpointState]]) -> None:
         """Show how each endpoint of the model is, asked anew at each look."""

@@ -13,7 +13,7 @@ from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
 
-from errors import DatabaseUnavailable, SQLFailed
+from errors import DatabaseUnavailable, NameMissing, SQLFailed
 from tools.catalog import Dialect
 from tools.connections.duckdb_worker import Ask, Reply
 from tools.connections.pool import Pool
@@ -76,7 +76,7 @@ class DuckDB:
         if complaint := reply.get("unavailable"):
             raise DatabaseUnavailable(_unavailable(self._path.name, complaint))
         if complaint := reply.get("failed"):
-            raise SQLFailed(complaint)
+            raise (NameMissing if reply.get("missing") else SQLFailed)(complaint)
         return reply
 
     def _worker(self) -> _Worker:

@@ -41,6 +41,8 @@ _PIECE = 2_000
 
 _READS = {duckdb.StatementType.SELECT}
 
+_BY_NAME = (duckdb.CatalogException, duckdb.BinderException)
+
 
 class Ask(TypedDict):
     verb: str
@@ -57,6 +59,8 @@ class Reply(TypedDict, total=False):
     """Pieces of the rows, each pickled for itself."""
     truncated: bool
     failed: str
+    missing: bool
+    """Whether it failed by a name: of a table, a column, or what else DuckDB looks up."""
     unavailable: str
 
 
@@ -89,7 +93,7 @@ def _answer(path: str, spill: str, ask: Ask) -> Reply:
         try:
             return _carried_out(connection, ask)
         except (duckdb.Error, ValueError, OverflowError, MemoryError) as error:
-            return Reply(failed=_complaint(error))
+            return Reply(failed=_complaint(error), missing=isinstance(error, _BY_NAME))
 
 
 def _carried_out(connection: duckdb.DuckDBPyConnection, ask: Ask) -> Reply:

@@ -15,7 +15,7 @@ from pymysql.converters import conversions
 from pymysql.cursors import SSCursor
 from sqlalchemy.engine import URL
 
-from errors import AskError, DatabaseUnavailable, SettingsInvalid, SQLFailed
+from errors import AskError, DatabaseUnavailable, NameMissing, SettingsInvalid, SQLFailed
 from tools.catalog import Dialect
 from tools.connections.pool import Pool
 from tools.connections.statement import Fetched, Statement
@@ -46,6 +46,8 @@ WHERE privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'CREATE', 'DROP', 'ALTER'
 """
 
 _TIMED_OUT = {ER.QUERY_TIMEOUT, ER.STATEMENT_TIMEOUT, ER.QUERY_INTERRUPTED}
+
+_MISSING = {ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR}
 
 _LOCKED = {ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK}
 
@@ -163,7 +165,7 @@ class MySQL:
             return DatabaseUnavailable("Another program has locked what the query reads. Ask again in a moment.")
         if code in _LOST or isinstance(error, pymysql.InterfaceError):
             return DatabaseUnavailable(f"{self._place} closed the connection. Ask again in a moment.")
-        return SQLFailed(str(complaint or error))
+        return (NameMissing if code in _MISSING else SQLFailed)(str(complaint or error))
 
 
 def _unhurried(connection: _Connection) -> _Connection:

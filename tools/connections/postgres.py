@@ -16,7 +16,7 @@ from psycopg.types.datetime import DateLoader, TimeLoader, TimestampLoader, Time
 from psycopg.types.string import TextLoader
 from sqlalchemy.engine import URL
 
-from errors import AskError, DatabaseUnavailable, SettingsInvalid, SQLFailed
+from errors import AskError, DatabaseUnavailable, NameMissing, SettingsInvalid, SQLFailed
 from tools.catalog import Dialect
 from tools.connections.pool import Pool
 from tools.connections.statement import Fetched, Statement
@@ -46,6 +46,8 @@ SELECT current_setting('is_superuser') = 'on' OR EXISTS (
       AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
 )
 """
+
+_MISSING = (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName)
 
 _WHY_NOT = {
     "password authentication failed": "did not accept the user or the password. Check both in QUAESTOR_DATABASE_URL.",
@@ -143,7 +145,7 @@ class PostgreSQL:
         if error.diag.message_primary is None:
             return SQLFailed(str(error).split("\n")[0])
         hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
-        return SQLFailed(error.diag.message_primary + hint)
+        return (NameMissing if isinstance(error, _MISSING) else SQLFailed)(error.diag.message_primary + hint)
 
     def _why_not(self, complaint: str) -> str:
         if "does not exist" in complaint:

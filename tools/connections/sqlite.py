@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from errors import AskError, DatabaseUnavailable, SQLFailed
+from errors import AskError, DatabaseUnavailable, NameMissing, SQLFailed
 from tools.catalog import Dialect
 from tools.connections.pool import Pool
 from tools.connections.statement import Fetched, Statement
@@ -59,6 +59,9 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_CORRUPT: "is damaged. Restore it from a backup.",
 }
 """What is said of the file, by SQLite's primary error code."""
+
+_MISSING = ("no such table", "no such column")
+"""How SQLite begins to say so; it has no code for it."""
 
 _File = tuple[int, int, int, int]
 """Its device, its inode, its size, and when it was last written."""
@@ -191,7 +194,7 @@ class SQLite:
             return statement.timed_out()
         if code in _UNAVAILABLE:
             return DatabaseUnavailable(f"{self._path.name} {_UNAVAILABLE[code]}")
-        return SQLFailed(str(error))
+        return (NameMissing if str(error).startswith(_MISSING) else SQLFailed)(str(error))
 
 
 def _spilling() -> Callable[[], bool]:
