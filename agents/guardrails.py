@@ -121,6 +121,13 @@ class RuleGuardrails:
             raise QuestionRefused(
                 f"The question has {len(text):,} characters, and at most {self._limit:,} are read: put it shorter."
             )
+        # A follow-up is read with what it follows, which a program may send along.
+        earlier = max((len(said) for turn in question.turns for said in (turn.question, turn.reading)), default=0)
+        if earlier > self._limit:
+            raise QuestionRefused(
+                f"An earlier question has come to {earlier:,} characters, and at most {self._limit:,} are read: "
+                "ask anew, in one question."
+            )
         if _CONTROL.search(text):
             raise QuestionRefused("The question holds control characters: type it as plain text.")
         if question.is_sql:

@@ -160,6 +160,14 @@ async def test_bad_input_is_one_clear_sentence(text: str, reason: str) -> None:
     assert await refusal(text) == reason
 
 
+@pytest.mark.parametrize("longer", [("x" * 101, "x"), ("x", "x" * 101)])
+async def test_a_question_that_follows_one_longer_than_may_be_asked_is_refused(longer: tuple[str, str]) -> None:
+    rules = RuleGuardrails(100)
+    await rules.judge(Question("and by city?", TODAY, (Turn("x" * 100, "x" * 100, "SELECT 1"),)))
+    with pytest.raises(QuestionRefused, match=r"An earlier question has come to 101 characters, and at most 100"):
+        await rules.judge(Question("and by city?", TODAY, (Turn(*longer, "SELECT 1"), Turn("x", "x", "SELECT 1"))))
+
+
 async def test_a_question_of_just_the_limit_may_be_asked() -> None:
     assert await refusal("x" * 100, RuleGuardrails(100)) is None
     assert await refusal("x" * 101, RuleGuardrails(100)) is not None
