@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 
@@ -87,6 +88,9 @@ async def arriving(
     clock = asyncio.get_running_loop().time
     events = Events()
     limit, is_over = patience.end, False
+    if (connection := reply.connection) and (transport := connection.transport):
+        # The end may come during a rest, and then the next request has the connection before the rest is over.
+        connection.add_callback(partial(_hear, transport))
     try:
         while not is_over:
             if clock() >= patience.end:
@@ -111,6 +115,8 @@ async def arriving(
 
 async def _next_piece(content: aiohttp.StreamReader, limit: float) -> bytes:
     """Return what has come, waiting for it where nothing has; nothing is the end. Raises CallFailed."""
+    if content.exception() is not None and (left := content._read_nowait(-1)):
+        return left  # aiohttp itself would raise first, and what came before the connection broke would be lost.
     try:
         async with asyncio.timeout_at(limit):
             return await content.readany()
@@ -160,9 +166,14 @@ def _unheard(reply: aiohttp.ClientResponse) -> Iterator[bool]:
             transport.resume_reading()
 
 
+def _hear(transport: asyncio.Transport) -> None:
+    """Have the kernel wake the loop for whatever comes."""
+    _wakes_at(transport, 1)
+
+
 def _wakes_at(transport: asyncio.Transport, waiting: int) -> bool:
     """Have the kernel wake the loop once so many bytes wait, or the end has come; False where it does not do that."""
-    if sys.platform != "linux":
+    if sys.platform != "linux" or transport.is_closing():
         return False
     try:
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, waiting)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from ssl import SSLContext, SSLError
@@ -13,6 +13,9 @@ from typing import Any
 
 CLOSE = b""
 """Among the pieces of a reply: the connection is closed here."""
+
+Piece = bytes | asyncio.Event
+"""What is said, or what is waited for before more is."""
 
 
 def reply(body: object, status: str = "200 OK", **headers: str) -> bytes:
@@ -37,7 +40,7 @@ class RawEndpoint:
 
     port: int = 0
     scheme: str = "http"
-    script: deque[list[bytes] | None] = field(default_factory=deque)
+    script: deque[Sequence[Piece] | None] = field(default_factory=deque)
     always: list[bytes] | Callable[[dict[str, Any]], bytes] | None = field(
         default_factory=lambda: [reply(completion("well"))]
     )
@@ -54,7 +57,7 @@ class RawEndpoint:
     def base_url(self) -> str:
         return f"{self.scheme}://127.0.0.1:{self.port}/v1"
 
-    def will_say(self, *replies: list[bytes] | bytes | None) -> None:
+    def will_say(self, *replies: Sequence[Piece] | bytes | None) -> None:
         self.script.extend([said] if isinstance(said, bytes) else said for said in replies)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -78,6 +81,9 @@ class RawEndpoint:
         for piece in [said(json.loads(self.bodies[-1]))] if callable(said) else said or ():
             if piece is CLOSE:
                 return False
+            if isinstance(piece, asyncio.Event):
+                await piece.wait()
+                continue
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(0)
