@@ -312,7 +312,7 @@ LIGHT_VERBS = frozenset(
     receiv record register rent reside run schedul sell send serv ship show situat speak spend spok stay stem submit
     supervis tak teach treat undergo use visit win work writ us correspond becom consider support
     study prescrib driv haul transport travel coach handl conduct attract draw account contribut distribut vary differ
-    host log gather collect went
+    host log gather collect went scor
     """.split()
 )
 """Stems of verbs that only tie two things together; the foreign keys say how."""

@@ -23,7 +23,7 @@ IRREGULAR: dict[str, str] = {
     "species": "species", "news": "news", "less": "less", "sales": "sale", "sale": "sale", "ages": "age",
     "aged": "age", "old": "old", "gross": "gross", "during": "during", "need": "need", "weigh": "weight",
     "weighs": "weight", "weighed": "weight", "taken": "tak", "took": "tak", "taught": "teach", "analyses": "analysis",
-    "calories": "calorie", "goes": "go", "went": "go", "gone": "go", "lent": "lend",
+    "became": "becom", "calories": "calorie", "goes": "go", "went": "go", "gone": "go", "lent": "lend",
     "criteria": "criterion", "media": "media", "shelves": "shelf", "lives": "liv",
 }  # fmt: skip
 
@@ -176,9 +176,9 @@ ADJECTIVES: dict[str, tuple[bool, tuple[str, ...]]] = {
     "tall": (True, ("height",)),
     "long": (True, ("length", "duration", "millisecond", "minute", "runtime", "page", "distance")),
     "short": (False, ("length", "duration", "height", "millisecond", "minute", "runtime", "page", "distance")),
-    "big": (True, ("area", "size", "capacity", "population", "amount", "total")),
-    "large": (True, ("area", "size", "capacity", "population", "amount", "total")),
-    "small": (False, ("area", "size", "capacity", "population", "amount", "total")),
+    "big": (True, ("area", "size", "capacity", "population", "amount", "total", "quantity")),
+    "large": (True, ("area", "size", "capacity", "population", "amount", "total", "quantity")),
+    "small": (False, ("area", "size", "capacity", "population", "amount", "total", "quantity")),
     "fast": (True, ("speed",)),
     "slow": (False, ("speed",)),
     "rich": (True, ("wealth", "income", "salary", "gnp", "gdp")),

@@ -25,7 +25,7 @@ from agents.offline.english.times import NoSuchDay, Period, read_period
 from agents.offline.english.vocabulary import COMPARATIVES, CURRENCIES, MONEY_EARNED, SUPERLATIVES
 from agents.offline.english.words import Word, singular, split
 from agents.offline.meaning.items import Item
-from agents.offline.meaning.lexicon import EXACT, SYNONYM, Lexicon, Meaning
+from agents.offline.meaning.lexicon import EXACT, PART, SYNONYM, Lexicon, Meaning
 from agents.offline.meaning.telling_words import ends_alike, is_act, is_verb, tells_which, with_neighbours
 from agents.offline.meaning.units import unit_of, unit_said
 from tools.catalog import Value
@@ -192,7 +192,8 @@ def _ranks(rest: Sequence[Word], before: Item | None, lexicon: Lexicon) -> bool:
         return False
     if len(rest) > 2 and after.number is not None and singular(rest[2].lower) in UNITS:
         return False  # "revenue last 30 days": no ranking of days
-    tables = [m for used, m in lexicon.names_at(rest[1:]) if m.column is None and m.score >= SYNONYM]
+    enough = PART if lexicon.is_flat else SYNONYM  # "the last movement", of stock movements
+    tables = [m for used, m in lexicon.names_at(rest[1:]) if m.column is None and m.score >= enough]
     return after.number is not None or bool(tables)
 
 

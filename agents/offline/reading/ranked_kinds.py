@@ -72,8 +72,9 @@ def _kind(r: Reader, by: Col) -> _Kind | None:
     if len(shown) != 1 or r.subject_named or r.groups or r.measures or by.table != shown[0].table:
         return None
     column = shown[0]
-    text = r.lexicon.column(column).kind == "text" and not is_key(r, column)
-    if not text or not _rows_for_each(r, column, _REPEATED):
+    owner = any(k.columns == (column.name,) for k in r.lexicon.table(column.table).foreign_keys)
+    kind = owner or (r.lexicon.column(column).kind == "text" and not is_key(r, column))  # "which home team"
+    if not kind or not (owner or _rows_for_each(r, column, _REPEATED)):
         return None
     return _Kind(column, r.naming.tell_column(column.table, column.name))
 

@@ -43,11 +43,13 @@ from agents.offline.reading.take_comparisons import (
 from agents.offline.reading.take_days import name_days, name_lasting, name_late, take_lasting, take_late
 from agents.offline.reading.take_each import first_of_each, refuse_ranked_across, within_each
 from agents.offline.reading.take_events import name_happened
+from agents.offline.reading.take_expenses import name_expenses
 from agents.offline.reading.take_files import name_lines
 from agents.offline.reading.take_groups import take_by, take_direction, take_order, take_per
 from agents.offline.reading.take_later import name_later, take_later
 from agents.offline.reading.take_measures import take_aggregate, take_count
 from agents.offline.reading.take_money import asks_what_was_made, name_amounts, take_how_much
+from agents.offline.reading.take_movements import name_movements
 from agents.offline.reading.take_names import take_name, take_unknown
 from agents.offline.reading.take_new import count_the_first, name_new
 from agents.offline.reading.take_rankings import take_superlative
@@ -243,6 +245,8 @@ def _refuse(r: Reader) -> None:
 _NAMINGS: tuple[Callable[[Reader], None], ...] = (
     set_aside,
     name_lines,
+    name_expenses,
+    name_movements,
     name_alike,
     weigh,
     reword,

@@ -21,6 +21,7 @@ from agents.offline.plan import (
 )
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_events import event_between
+from agents.offline.reading.take_expenses import spent_in_all
 from agents.offline.reading.take_measures import beats, compares_next, having
 from agents.offline.reading.take_money import main_amount, take_money
 from agents.offline.reading.take_times import during
@@ -81,6 +82,8 @@ def _is_all(r: Reader) -> bool:
 def _against_number(r: Reader, word: Item, operator: Operator, adjective: str) -> None:
     said = r.take()
     number, kept = _number(said), kept_in(r.lexicon.catalog, said.unit)
+    if spent_in_all(r, operator, number):
+        return
     if kept is not None and r.pending is None and r.pending_measure is None:
         r.pending = Col(*kept)  # "trips over 20 km": what is kept in kilometres
     if r.next_is("of") and (named := r.peek(1)) is not None and named.tables:

@@ -66,7 +66,7 @@ class Within:
 
 def within_each(items: Sequence[Item]) -> Within | None:
     """Return where a question names the one group that something is ranked within; None where it does not."""
-    ranks = [n for n, i in enumerate(items) if i.kind == "superlative"]
+    ranks = [n for n, i in enumerate(items) if i.kind == "superlative" or (not n and _ranks_all(i))]
     starts = [n for n, i in enumerate(items) if i.kind == "per" or (i.kind == "of" and i.text == "of every")]
     starts = starts or [n for n in range(1, len(items)) if ranks and n > ranks[0] and _is_by_one(items, n)]
     if not ranks or len(starts) != 1:
@@ -90,6 +90,11 @@ def within_each(items: Sequence[Item]) -> Within | None:
     counted = any(i.kind in {"count", "aggregate", "how much"} for i in items[:start])
     does = per in _BARE and after is not None and after.kind in {"verb", "unknown"}  # "did each store sell the most"
     return found if (each or does) and leads and goes_on and not counted else None
+
+
+def _ranks_all(item: Item) -> bool:
+    """Whether all are ranked, not the first few: "rank the clerks by salary within each store"."""
+    return item.kind == "order" and item.text.startswith("rank")
 
 
 def _is_by_one(items: Sequence[Item], n: int) -> bool:
@@ -122,7 +127,7 @@ def first_of_each(
         plan, assumed = read(found.rest)
     except NotUnderstood:
         return None
-    if plan.limit is None or not plan.order:
+    if not plan.order or (plan.limit is None and not _ranks_all(found.items[0])):
         return None
     reader = _reader(plan, lexicon)
     try:
@@ -149,7 +154,7 @@ def first_of_each(
     _refuse_unsure(reader, plan, group, found)
     columns = tuple(c for c in plan.columns if group.grain is not None or c not in _shown(group))
     kept = tuple(a for a in assumed if a != ONLY_FIRST)
-    return replace(plan, within=group, columns=columns), (*kept, TIES)
+    return replace(plan, within=group, columns=columns), (*kept, *([TIES] if plan.limit is not None else []))
 
 
 def ranked_within_other(plan: Plan, groups: Sequence[Group], lexicon: Lexicon) -> Plan:
@@ -190,7 +195,7 @@ def refuse_ranked_across(plan: Plan, found: Within | None) -> None:
 
 def _refuse_more(r: Reader, found: Within) -> None:
     """Decline what is computed over the first of each, and groups within them: neither would be what is shown."""
-    rank = next(n for n, i in enumerate(found.items) if i.kind == "superlative")
+    rank = next(n for n, i in enumerate(found.items) if i.kind == "superlative" or _ranks_all(i))
     computed = {"count", "aggregate", "how much", "rate"}
     beside = any(a.kind == "and" and b.kind in computed for a, b in pairwise(found.items))
     if beside or any(i.kind in computed for i in found.items[:rank]):
@@ -329,7 +334,7 @@ def _groups_rather_than_ranks(r: Reader, plan: Plan, group: Group, found: Within
     if column is not None and group.grain is not None and found.named[-1].value is None:
         return False  # "by order date"
     ranked = _ranked(plan)
-    word = next(i for i in found.items if i.kind == "superlative")
+    word = next(i for i in found.items if i.kind == "superlative" or _ranks_all(i))
     bare = word.text in {"top", "best", "bottom", "worst"} and not any(i.text == "selling" for i in found.items)
     belongs = ranked is not None and r.joins.to_one(ranked, group.table) and ranked != group.table
     grained = group.grain is not None or any(g.grain is not None for g in plan.groups)

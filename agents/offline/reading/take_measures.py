@@ -7,11 +7,11 @@ from dataclasses import replace
 from agents.offline.english.vocabulary import GRADES
 from agents.offline.english.words import singular
 from agents.offline.meaning.items import Item
-from agents.offline.meaning.lexicon import EXACT
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import COMPARING, Col, Condition, Function, Having, Measure, Operand, Operator, Pick
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_money import called_amount, main_amount, sold_of, take_money
+from agents.offline.reading.values_before import values_before
 
 EXTREMES = frozenset({"minimum", "maximum", "highest", "lowest", "largest", "smallest"})
 _GIVEN = GRADES - {"star"}
@@ -24,35 +24,17 @@ def take_count(r: Reader) -> None:
     distinct = r.skip("distinct", "of")
     if r.next_is("per") and r.peek(1) is None and r.subject_named and not r.measures:
         raise r.not_understood(counted)  # "which sailors have rented, and how many each"
-    values: list[Item] = []
-    while r.next_is("name") and (_is_value_only(r.peek()) or _is_flag_before_table(r)) and r.next_is("name", ahead=1):
-        values.append(r.take())
+    values = values_before(r)
     named_before = r.subject_named
     measure = _counted(r, counted, distinct)
     measure = sold_of(r, measure)
-    for value in values:
-        r.items.insert(r.at, value)  # "how many French singers": the value is a condition like any other
+    r.items[r.at : r.at] = values  # "how many French singers": the value is a condition like any other
     if r.ranking is not None and r.ranking.by is None:
         rank_by(r, measure)
     elif (not r.head or named_before) and not r.pending and compares_next(r):
         r.pending_measure = measure
     else:
         r.measures.append(measure)
-
-
-def _is_flag_before_table(r: Reader) -> bool:
-    """Whether a yes-or-no column stands before a table like an adjective: "insured patients"."""
-    item, following = r.peek(), r.peek(1)
-    if item is None or following is None or not following.tables or item.tables:
-        return False
-    table = r.resolver.table(following)
-    if any(m.table == table for m in item.values) and all(m.table != table for m in item.columns):
-        return True  # "active subscriptions", where users may be active as well
-    return any(r.resolver.yes(m.col) is not None for m in item.columns if m.score >= EXACT)
-
-
-def _is_value_only(item: Item | None) -> bool:
-    return item is not None and bool(item.values) and not item.tables and not item.columns
 
 
 def _counted(r: Reader, counted: Item, distinct: bool) -> Measure:
@@ -256,7 +238,10 @@ def _of_count(r: Reader, function: Function) -> Measure:
     item = r.take()
     r.skip("distinct")
     if function == "sum":
-        return (item.text == "amount of" and _amount_of(r)) or _counted(r, item, False)
+        values = values_before(r)  # "total amount of open invoices"
+        found = (item.text == "amount of" and _amount_of(r)) or _counted(r, item, False)
+        r.items[r.at : r.at] = values
+        return found
     named = r.peek()
     column = r.resolver.column(named, r.context, numeric=True) if named is not None and named.columns else None
     if column is None and function == "avg" and any(i.kind == "per" for i in r.items[r.at :]):

@@ -41,8 +41,17 @@ def take_money(r: Reader, function: Function = "sum") -> Measure:
         raise NotUnderstood(f"I found no amounts in this database that could be “{item.text}”.")
     parts = " times ".join(f"{found.table}.{c}" for c in (found.column, found.times) if c)
     said = item.text.lower() if item.kind != "verb" and item.stem in MONEY_NAMES else "revenue"
+    if r.lexicon.is_flat and COSTS & set(r.naming.table(found.table)):
+        said = _said_of_expenses(r, item, found.table)
     r.assumptions.append(f"{said[:1].upper()}{said[1:]} {'are' if said == 'sales' else 'is'} the sum of {parts}.")
     return Measure(function, found.table, found.column, found.times, said=said)
+
+
+def _said_of_expenses(r: Reader, item: Item, table: str) -> str:
+    """Return "spending" for the sum of what went out; declines to call it what came in."""
+    if item.kind != "verb" and item.stem in MONEY_NAMES:
+        raise NotUnderstood(f"The {r.naming.say_table(table)} hold what was spent, and no “{item.text.lower()}”.")
+    return "spending"
 
 
 def tables_said(r: Reader) -> list[str]:

@@ -243,7 +243,7 @@ def _take_column(r: Reader, item: Item, column: Col) -> None:
     if _is_flag(r, item, column) and (
         _describes(r, column) or not r.next_is("compare", "name", "number", "comparative")
     ):
-        _take_flag(r, column)
+        _take_flag(r, item, column)
         return
     r.settle()
     if r.scope.negated and not _value_follows(r):
@@ -364,7 +364,9 @@ def _is_flag(r: Reader, item: Item, column: Col) -> bool:
     return sure and bool(r.resolver.yes(column))
 
 
-def _take_flag(r: Reader, column: Col) -> None:
+def _take_flag(r: Reader, item: Item, column: Col) -> None:
+    if column.name.lower().endswith("ed") and not item.text.lower().endswith("ed"):  # "how many did Bea deliver"
+        r.assumptions.append(f"Only what is {r.naming.tell_column(column.table, column.name)} is taken.")
     if column.table != r.subject and not r.joins.to_one(r.subject, column.table):
         _enter(r, column.table)  # "no deleted comments": none that is deleted
     r.head = False

@@ -9,6 +9,7 @@ from agents.offline.meaning.lexicon import EXACT
 from agents.offline.meaning.resolving import NotUnderstood, stem_of_adjective
 from agents.offline.plan import Col, Measure
 from agents.offline.reading.ranked_later import is_ranked_later, take_limit
+from agents.offline.reading.ranked_latest import is_dated, show_latest
 from agents.offline.reading.reader import Ranking, Reader
 from agents.offline.reading.take_days import days_taken
 from agents.offline.reading.take_events import event_between
@@ -246,6 +247,9 @@ def _rank_by_column(r: Reader, ranking: Ranking, column: Col, adjective: str, it
     if word.text in {"most", "fewest", "least"} and "year" in r.naming.column(column.table, column.name):
         raise r.not_understood(item)
     comparable = r.resolver.is_numeric(column) or r.lexicon.column(column).kind == "date"
+    if r.lexicon.column(column).kind == "number" and not is_key(r, column) and is_dated(adjective):
+        show_latest(r, ranking, column, adjective, word)
+        return
     if not comparable or is_key(r, column):
         if r.head:  # "top 5 countries by …": what is ranked, not what by
             r.columns.append(column)

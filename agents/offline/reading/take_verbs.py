@@ -19,6 +19,10 @@ def take_verb(r: Reader) -> None:
         return
     if r.resolver.is_money(item.text) and r.peek() is None and not r.measures and r.ranking is None:
         raise r.not_understood(item)  # "what do our clerks earn": their names are no answer
+    if r.at == 1 and r.resolver.is_money(item.text) and r.next_is("per", "by", "grain", "period", "of", "in"):
+        r.at -= 1
+        r.measures.append(take_money(r))  # "spending by category", "what did we spend last month"
+        return
     if r.resolver.is_money(item.text) and not r.measures and r.ranking is not None and r.ranking.by is None:
         r.at -= 1
         rank_by(r, take_money(r))

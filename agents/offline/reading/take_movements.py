@@ -1,0 +1,77 @@
+"""Reads one file's rows by the noun that a column has too, and what went in and out: movements, outgoing, went out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agents.offline.english.words import singular
+from agents.offline.meaning.lexicon import EXACT, Meaning
+from agents.offline.reading.reader import Reader
+
+_WAYS = {
+    "out": frozenset({"out", "outgoing", "outbound", "outward"}),
+    "in": frozenset({"in", "incoming", "inbound", "inward"}),
+}
+"""How people say the two ways that a column tells apart."""
+_GONE = frozenset({"go", "com", "mov", "ship", "be"})
+
+
+def name_movements(r: Reader) -> None:
+    if r.lexicon.is_flat:
+        _name_rows(r)
+        _name_ways(r)
+
+
+def _name_rows(r: Reader) -> None:
+    """Read "movements" of stock movements as the rows, where each of them has a kind of movement, like in and out."""
+    table = r.lexicon.catalog.tables[0]
+    noun = r.naming.table(table.name)[-1]
+    kinds = {c.name for c in table.columns if c.kind == "text" and r.naming.column(table.name, c.name) == (noun,)}
+    distinct = max((c.distinct or 0 for c in table.columns if c.name in kinds), default=0)
+    if not kinds or (table.row_count or 0) < 2 * distinct:
+        return
+    meanings = (Meaning(table.name, score=EXACT),)
+    for n, item in enumerate(r.items):
+        if item.kind != "name" or item.values or not any(m.column in kinds for m in item.columns):
+            continue
+        before = r.items[n - 1] if n else None
+        if before is not None and before.kind == "distinct":
+            continue
+        if singular(item.text.lower()) != item.text.lower() or _is_one_row(r, n):
+            r.items[n] = replace(item, meanings=meanings, tables=meanings, columns=())
+
+
+def _is_one_row(r: Reader, n: int) -> bool:
+    """Whether one row is meant: "the largest movement", "the highest quantity in a single movement"."""
+    before = [i.kind for i in r.items[max(0, n - 3) : n]]
+    return before[-1:] == ["superlative"] or (before[-1:] in (["in"], ["of"]) and before[:1] == ["superlative"])
+
+
+def _name_ways(r: Reader) -> None:
+    """Read "outgoing", "quantity out" and "went out" as the value of the one column that tells in from out."""
+    table = r.lexicon.catalog.tables[0]
+    ways = [(c.name, {v.strip().lower(): v for v in c.values}) for c in table.columns if c.kind == "text"]
+    ways = [(name, held) for name, held in ways if held.keys() >= _WAYS.keys()]
+    if len(ways) != 1:
+        return
+    (column, held), n = ways[0], 0
+    while n < len(r.items):
+        way = _way(r, n)
+        if way is not None:
+            meaning = (Meaning(table.name, column, score=EXACT, value=held[way]),)
+            r.items[n] = replace(r.items[n], kind="name", meanings=meaning, values=meaning, tables=(), columns=())
+            if n and r.items[n - 1].kind == "verb" and r.items[n - 1].stem in _GONE:
+                del r.items[n - 1]
+                n -= 1
+        n += 1
+
+
+def _way(r: Reader, n: int) -> str | None:
+    item, after = r.items[n], r.items[n + 1] if n + 1 < len(r.items) else None
+    way = next((way for way, words in _WAYS.items() if item.text.lower() in words), None)
+    if way is None or item.kind not in {"unknown", "in"}:
+        return None
+    if item.kind == "in":  # a preposition, but for "came in last week"
+        gone = n > 0 and r.items[n - 1].kind == "verb" and r.items[n - 1].stem in _GONE
+        return way if gone and (after is None or after.kind in {"period", "per", "by", "in"}) else None
+    return way
