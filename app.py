@@ -17,10 +17,11 @@ from chainlit.types import CommandDict, Feedback, ThreadDict
 from agents.ask import Asker
 from agents.events import ReceiptWritten
 from agents.question import TURNS_KEPT, Draft, Question, Turn
-from chat.answer import Answer, greet
+from chat.answer import Answer
 from chat.doubt import keep_doubt
 from chat.download import packed_csv
 from chat.editing import Edited, heard_edited, keep_words, whole_question
+from chat.elements import greet
 from chat.greeting import greeting, log_line
 from chat.heard import hear_questions
 from chat.login import ask_for_password, ensure_secret
@@ -283,7 +284,9 @@ def _turns_before(message_id: str) -> tuple[Turn, ...]:
         asked = asked[:edited]
     cl.user_session.set("turns", kept)
     cl.user_session.set("asked", [*asked, message_id])
-    return tuple(Turn(turn["question"], turn["reading"], turn["sql"], "by_hand" in turn) for turn in kept)
+    return tuple(
+        Turn(turn["question"], turn["reading"], turn["sql"], "by_hand" in turn, "trusted" in turn) for turn in kept
+    )
 
 
 def _remember(message_id: str, question: Question, draft: Draft | None) -> None:
@@ -296,4 +299,6 @@ def _remember(message_id: str, question: Question, draft: Draft | None) -> None:
     turn["today"] = question.today.isoformat()
     if draft.by_hand:
         turn["by_hand"] = "yes"
+    if draft.trusted:
+        turn["trusted"] = "yes"
     cl.user_session.set("turns", [*(cl.user_session.get("turns") or []), turn][-TURNS_KEPT:])

@@ -29,6 +29,13 @@ class Turn:
     sql: str
     by_hand: bool = False
     """See Draft.by_hand."""
+    trusted: bool = False
+    """See Draft.trusted."""
+
+    @property
+    def is_a_persons(self) -> bool:
+        """Whether a person wrote or reviewed the SQL: nobody knows whether the reading says all that it does."""
+        return self.by_hand or self.trusted
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from agents.question import Draft, Question
+from agents.typed_sql import looks_like_sql
 from tools.chart import Chart
 from tools.chart_wishes import Wish, is_wish_alone, read_wish
+
+EDITED = "A person has edited this SQL, or conditions that it keeps."
+"""The rows are those of the answer before, which said so, too."""
 
 _NAMES = {
     "bar": "a bar chart",
@@ -42,7 +46,8 @@ def read_redrawing(question: Question) -> Redrawing | None:
     for text in (asked.question, *reversed(wishes), question.text):
         wish = read_wish(text).after(wish)
     last = question.turns[-1]
-    draft = Draft(last.sql, last.reading, by_hand=last.by_hand)
+    told = (EDITED,) if last.by_hand and not looks_like_sql(last.reading) else ()
+    draft = Draft(last.sql, last.reading, told, trusted=last.trusted, words=told, by_hand=last.by_hand)
     return Redrawing(Question(asked.question, question.today, tuple(before)), draft, wish)
 
 

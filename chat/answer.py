@@ -378,13 +378,6 @@ class Answer:
                 log.exception("an answer's evidence could not be kept in the history")  # The answer itself stands.
 
 
-async def greet(words: str, questions: tuple[str, ...]) -> None:
-    """Say what this is, and offer questions to begin with."""
-    message = cl.Message(words)
-    await message.send()
-    await show(element("Next", message.id, key=message.id, status="greeting", questions=list(questions)))
-
-
 def _spent(told: ReceiptWritten | Finished | None) -> dict[str, Any]:
     """Return the tokens, and each stage's name, when it began and how long it took, in seconds; nothing of None.
 

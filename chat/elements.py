@@ -1,4 +1,4 @@
-"""Makes the elements that stand under an answer, and shows them on the page."""
+"""Makes the elements that stand under an answer or a greeting, and shows them on the page."""
 
 from __future__ import annotations
 
@@ -74,3 +74,10 @@ def _draw(chart: Chart, rows: Rows) -> str:
 
 def _write_table(rows: Rows) -> str:
     return json.dumps(table(rows))
+
+
+async def greet(words: str, questions: tuple[str, ...]) -> None:
+    """Say what this is, and offer questions to begin with."""
+    message = cl.Message(words)
+    await message.send()
+    await show(element("Next", message.id, key=message.id, status="greeting", questions=list(questions)))

@@ -13,17 +13,18 @@ from agents.offline.reading.periods_kept import is_of_words
 from agents.offline.reading.turns import is_elliptic
 from agents.offline.sql.carrying import carry
 from agents.offline.starting import first_questions
-from agents.question import Complaint, Draft, Question
+from agents.question import Complaint, Draft, Question, Turn
 from agents.typed_sql import looks_like_sql
 from errors import QuestionDeclined, QuestionUnclear, SQLFailed
 from tools.catalog import Found
 from tools.chart_wishes import without_wish
 
 BY_HAND = (
-    "A person wrote the SQL before, and the rules cannot take it over to this question: edit that SQL again, or ask "
-    "the whole question."
+    "The SQL before is a person's, and the rules cannot take it over to this question: edit that SQL, or ask the whole "
+    "question."
 )
 CARRIED = "The conditions that a person edited in the SQL before hold here, too."
+CARRIED_REVIEWED = "The conditions of the reviewed SQL before hold here, too."
 
 _SUGGESTED = 3
 _READINGS = 3
@@ -47,6 +48,7 @@ class OfflineWriter:
 
     def _write(self, question: Question, found: Found) -> Draft:
         before = _before(question)
+        last = question.turns[-1] if question.turns else None
         text = without_wish(question.text)
         if (told := about(text, self._analyst.lexicon)) is not None:
             return self._tell(told, question)
@@ -55,30 +57,35 @@ class OfflineWriter:
         try:
             understood = self._analyst.understand(text, question.today, found.values, before)
         except NotUnderstood as reason:
+            if last and last.is_a_persons and is_elliptic(text) and not self._written(last, question, found):
+                raise QuestionDeclined(BY_HAND) from None  # Else a word would be named that nobody has just said.
             if isinstance(reason, Ambiguous) and len(readings := self._readings(question, found, text, reason)) > 1:
                 raise QuestionUnclear(str(reason), readings) from None
             near = self._analyst.mentioned(text, question.today)
             suggestions = first_questions(self._analyst, question.today, near)[:_SUGGESTED]
             raise QuestionDeclined(str(reason), suggestions) from None
-        if question.turns and question.turns[-1].by_hand and understood.reading != text:
-            return self._carry(understood, question, found)
-        words = tuple(filter(is_of_words, understood.assumptions))
-        each = understood.plan.within is not None  # bars could only show one of the two things that a row is about
-        return Draft(understood.sql, understood.reading, understood.assumptions, words=words, listing=each)
+        if last and last.is_a_persons and understood.reading != text:
+            return self._carry(understood, last, question, found)
+        return _drafted(understood)
 
-    def _carry(self, understood: Understood, question: Question, found: Found) -> Draft:
-        """Return SQL that goes on SQL which a person has edited: the reading does not say what was edited."""
-        last = question.turns[-1]
+    def _written(self, last: Turn, question: Question, found: Found) -> str:
+        """Return what the rules write for the question before; nothing where they do not understand it."""
         try:
-            written = self._analyst.understand(last.reading, question.today, found.values).sql
+            return self._analyst.understand(last.reading, question.today, found.values).sql
         except NotUnderstood:
-            written = ""
-        sql = carry(written, last.sql, understood.sql, self._analyst.lexicon.catalog.dialect)
+            return ""
+
+    def _carry(self, understood: Understood, last: Turn, question: Question, found: Found) -> Draft:
+        """Return SQL that goes on SQL which a person has edited or reviewed: the reading may not say all of it."""
+        written = self._written(last, question, found)
+        sql = carry(written, last.sql, understood.sql, self._analyst.lexicon.catalog.dialect) if written else None
         if sql is None:
             raise QuestionDeclined(BY_HAND)
-        words = (CARRIED, *filter(is_of_words, understood.assumptions))
-        assumed = (CARRIED, *understood.assumptions)
-        return Draft(sql, understood.reading, assumed, words=words, by_hand=True)
+        if sql == understood.sql:
+            return _drafted(understood)
+        told = CARRIED_REVIEWED if last.trusted else CARRIED
+        words = (told, *filter(is_of_words, understood.assumptions))
+        return Draft(sql, understood.reading, (told, *understood.assumptions), words=words, by_hand=True)
 
     def _tell(self, told: About, question: Question) -> Draft:
         if told.sql:
@@ -98,6 +105,12 @@ class OfflineWriter:
                 continue
             kept.append(told)
         return tuple(dict.fromkeys(kept))
+
+
+def _drafted(understood: Understood) -> Draft:
+    words = tuple(filter(is_of_words, understood.assumptions))
+    each = understood.plan.within is not None  # bars could only show one of the two things that a row is about
+    return Draft(understood.sql, understood.reading, understood.assumptions, words=words, listing=each)
 
 
 def _before(question: Question) -> str | None:

@@ -12,9 +12,12 @@ from tools.catalog import Dialect
 def carry(written: str, edited: str, follows: str, dialect: Dialect) -> str | None:
     """Return `follows`, what the rules write for the next question, with what a person changed in what they wrote.
 
-    None where more was changed than conditions, or where these do not fit what follows: nothing is guessed.
+    It is `follows` itself where nothing was changed but how it is written. None where more was changed than
+    conditions, or where these do not fit what follows: nothing is guessed.
     """
     try:
+        if _plain(written, dialect) == _plain(edited, dialect):
+            return follows
         before, after, next_ = (_select(sql, dialect) for sql in (written, edited, follows))
     except (SqlglotError, _Unlike):
         return None
@@ -32,6 +35,10 @@ def carry(written: str, edited: str, follows: str, dialect: Dialect) -> str | No
 
 class _Unlike(Exception):
     """The SQL is not one plain SELECT of the rules' kind."""
+
+
+def _plain(sql: str, dialect: Dialect) -> str:
+    return sqlglot.parse_one(sql, read=dialect).sql(comments=False)
 
 
 def _select(sql: str, dialect: Dialect) -> exp.Select:
