@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
@@ -14,6 +16,7 @@ import pytest
 from errors import AskError, DatabaseUnavailable, SQLRefused
 from settings import Settings
 from tests.asked import offline_settings
+from tools.files import Database
 from web import desk as desk_module
 from web.desk import Desk, desk_of
 
@@ -55,6 +58,28 @@ async def test_every_question_is_told_why_the_database_cannot_be_opened(tmp_path
         for _ in range(2):
             with pytest.raises(DatabaseUnavailable, match=r"shop\.db"):
                 await desk.asker()
+
+
+async def test_who_waits_while_a_file_cannot_be_read_is_told_why_and_does_not_have_it_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, begun = tmp_path / "sales.csv", asyncio.Queue[str]()
+    file.write_text("a\n1\n2,3\n")
+    folder = Database.of(str(file), tmp_path / "home").folder
+    folder.mkdir(parents=True)
+    desk = Desk(offline_settings(tmp_path / "home", database_url=str(file)))
+    monkeypatch.setattr(desk, "_begin", begun.put_nowait)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # So the import waits until all do.
+        asking = [asyncio.create_task(desk.asker()) for _ in range(3)]
+        await begun.get()
+    for each in await asyncio.gather(*asking, return_exceptions=True):
+        assert isinstance(each, DatabaseUnavailable) and "line 3" in str(each)
+    assert begun.empty()
+    with pytest.raises(DatabaseUnavailable, match="line 3"):
+        await desk.asker()
+    assert begun.qsize() == 1, "who asks later tries again"
+    await desk.close()
 
 
 async def test_what_nobody_foresaw_is_told_by_the_number_it_is_logged_under(

@@ -77,8 +77,11 @@ class Desk:
         return (await self._opened()).asker
 
     async def _opened(self) -> Renewing:
+        known = self.trouble
         async with self._opening:
             if self._renewing is None:
+                if self.trouble is not None and self.trouble is not known:
+                    raise self.trouble  # It failed while we waited: each of many would read a long file once more.
                 try:
                     opening = open_renewing(self._settings, begin=self._begin, tell=self._watch)
                     self._renewing = await self._closing.enter_async_context(opening)
