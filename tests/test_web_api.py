@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from starlette.types import Message
 
+from agents.events import Event, TextChunk
 from agents.question import TURNS_KEPT
 from tests.asked import offline_settings
 from web.api import ANSWER
+from web.events import EventStream
 from web.guards import LONGEST_BODY
 
 if TYPE_CHECKING:
@@ -166,6 +170,29 @@ async def test_a_quiet_stream_is_kept_open(web: Web, monkeypatch: pytest.MonkeyP
                 if line.startswith(":"):
                     break
     await web.comes_to("quaestor_questions_in_flight", 0)
+
+
+async def test_nothing_follows_the_end_of_a_stream_whose_comment_was_due_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("web.events.HEARTBEAT", 0.02)
+    sent: list[Message] = []
+
+    async def events() -> AsyncGenerator[Event, None]:
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(time.sleep, 0.05)  # Then both are due at once, the end before the comment.
+        await asyncio.sleep(0.01)
+        yield TextChunk("the end")
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await EventStream(events())({"type": "http"}, receive, send)
+    assert [message.get("more_body") for message in sent] == [None, True, False]
 
 
 JSON = {"content-type": "application/json"}

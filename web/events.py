@@ -57,6 +57,7 @@ class EventStream(Response):
         self._events = events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        send = until_the_end(send)
         await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
         async with aclosing(self._events), together() as tasks:
             tasks.start_soon(cancel_when_gone, receive, tasks.cancel_scope)
@@ -79,6 +80,22 @@ async def keep_open(send: Send) -> None:
     while True:
         await anyio.sleep(HEARTBEAT)
         await send(body(": still at it\n\n"))
+
+
+def until_the_end(send: Send) -> Send:
+    """Return what sends a response's messages, and nothing past its last piece: a comment may be due with that.
+
+    A task that is due runs on before it can be cancelled, and uvicorn takes nothing more.
+    """
+    has_ended = False
+
+    async def send_or_not(message: Message) -> None:
+        nonlocal has_ended
+        if not has_ended:
+            has_ended = message["type"] == "http.response.body" and not message["more_body"]
+            await send(message)
+
+    return send_or_not
 
 
 def body(text: str, *, more: bool = True) -> Message:

@@ -27,7 +27,7 @@ from starlette.types import Receive, Scope, Send
 from agents.together import together
 from web.api import METHODS
 from web.desk import Desk
-from web.events import HEADERS, body, cancel_when_gone, keep_open
+from web.events import HEADERS, body, cancel_when_gone, keep_open, until_the_end
 from web.guards import MCP, refusal
 from web.mcp_tools import TOOLS, Tell, Tools
 
@@ -206,6 +206,8 @@ class _Stream(Response):
         self._told = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        send = until_the_end(send)
+
         async def tell(words: str) -> None:
             self._told += 1
             params = {"progressToken": self._token, "progress": self._told, "message": words}
