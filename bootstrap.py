@@ -129,7 +129,9 @@ class Ground:
             closing.push_async_callback(guard.aclose)
             knowing = KnowingSchema(schema, self.knowledge)
             analyst = await asyncify(Analyst)(catalog)
-            first = await asyncify(first_questions)(analyst, settings.today or date.today())
+            starters = self.database.starters or await asyncify(first_questions)(
+                analyst, settings.today or date.today()
+            )
             people = _people(settings, catalog, analyst, self.model)
             await _warm_up(schema, guard)
             checks: dict[str, Check] = {"database": await _database_check(runner, guard), "index": schema.probe}
@@ -149,7 +151,7 @@ class Ground:
                 freshness=Freshness(guard, runner, catalog),
                 breakdown=Breakdown(guard, runner, catalog),
                 names_only=people.names_only,
-                starters=self.database.starters or first,
+                starters=starters,
                 notices=self.database.notices,
                 checks={**checks, **people.checks},
                 endpoints=people.endpoints,

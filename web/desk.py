@@ -6,8 +6,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from functools import cache
 from typing import TypeVar
 
@@ -95,6 +95,12 @@ class Desk:
                     self.begun = ""
             return self._renewing
 
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[Asker]:
+        """Lend the open Asker: it is not closed meanwhile, though the database changes. Raises AskError as `asker`."""
+        async with (await self._opened()).lent() as asker:
+            yield asker
+
     def _begin(self, what: str) -> None:
         log.info("%s", what)
         self.begun = what
@@ -123,7 +129,7 @@ class Desk:
 
     async def steps(self, sql: str) -> tuple[Step, ...]:
         """Return the steps of a query; raises AskError as `Asker.steps`, and where the Asker cannot be opened."""
-        async with (await self._opened()).lent() as asker:
+        async with self.lent() as asker:
             return await asker.steps(sql)
 
     async def download(self, sql: str, write: Callable[[Rows], T]) -> T:
@@ -131,7 +137,7 @@ class Desk:
 
         Raises AskError as `steps` does, and where the query fails.
         """
-        async with (await self._opened()).lent() as asker:
+        async with self.lent() as asker:
             query = await asker.guard.check(sql)
             async with self._downloading:
                 async with asker.line.turn():

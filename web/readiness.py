@@ -89,11 +89,11 @@ class Readiness:
         opened = await self._check("open", self._desk.asker)
         if not opened.ok:
             return self._unopened(opened.reason)
-        asker = await self._desk.asker()
-        checks = dict(asker.checks)
-        if time.monotonic() - self._desk.rows_at < ROWS_PROVE:
-            checks.pop("database", None)
-        found = await asyncio.gather(*(self._check(name, check) for name, check in checks.items()))
+        async with self._desk.lent() as asker:
+            checks = dict(asker.checks)
+            if time.monotonic() - self._desk.rows_at < ROWS_PROVE:
+                checks.pop("database", None)
+            found = await asyncio.gather(*(self._check(name, check) for name, check in checks.items()))
         well = {name: Part(True) for name in PARTS}
         if "model" not in checks:
             well["model"] = Part(True, f"The {asker.analyst} answers.")
