@@ -208,6 +208,22 @@ async def test_what_cannot_be_asked_of_the_rows_before_is_not_asked_of_all(
         await _asked_on(catalog, first, text)
 
 
+async def test_two_numbers_per_month_are_not_one_where_the_other_is_known(tmp_path: Path) -> None:
+    file = tmp_path / "repairs.sqlite"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.executescript(
+            """CREATE TABLE repairs (job_no TEXT, day DATE, technician TEXT, labour_eur REAL, parts_eur REAL);
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 59)
+            INSERT INTO repairs SELECT 'A' || i, date('2026-01-01', (i * 5) || ' days'), 'T' || (i % 4), 50 + i * 7.5,
+                CASE WHEN i % 3 THEN i * 2.5 END FROM n;"""
+        )
+    catalog = read_catalog(f"sqlite:///{file}")
+    with pytest.raises(QuestionDeclined):
+        await _asked_on(catalog, "total labour per technician", "labour and parts per month this year")
+    known = await _asked_on(catalog, "total labour per technician", "only with parts")
+    assert "parts_eur IS NOT NULL" in " ".join(known.sql.split())
+
+
 async def test_the_limit_is_taken_away(catalog: Catalog) -> None:
     writer = OfflineWriter(Analyst(catalog))
     first = "Which 2 wards have the most stays?"

@@ -126,9 +126,12 @@ class Analyst:
             if asks_anew(text) and self.mentioned(text, today):
                 raise  # taken for a change, it would be answered with the rows of the question before
             try:
-                return self._replay(chained, today, values)
+                changed = self._replay(chained, today, values)
             except NotUnderstood:
                 raise alone from None
+            if _wants_known(changed.plan) - _wants_known(self._replay(before, today, values).plan):
+                raise  # "labour and parts per month" asks for both, not for the labour of jobs whose parts are known
+            return changed
 
     def _of_those(self, text: str, today: date, values: tuple[Value, ...], before: str) -> Understood:
         """Return what is asked about the rows of the question before; declined where that would be other rows."""
@@ -264,6 +267,11 @@ def _said(corrections: tuple[tuple[str, str], ...]) -> list[str]:
 def _is_prose(words: Sequence[str], values: Sequence[str]) -> bool:
     sentences = sum(len(v.split()) > 3 for v in values)
     return bool(_PROSE & set(words)) or 2 * sentences > len(values) or any(len(v) > _LONG_VALUE for v in values)
+
+
+def _wants_known(plan: Plan) -> set[Col]:
+    """Return the columns that must have a value in each row."""
+    return {f.column for f in plan.where if isinstance(f, Condition) and f.operator == "not null"}
 
 
 def _of_revenue(plan: Plan) -> Plan:
