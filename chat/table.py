@@ -79,7 +79,7 @@ class _Column:
 
 
 def _label(column: _Column) -> str:
-    words = column.name.replace("_", " ")
+    words = re.sub(r"\bid\b", "ID", column.name.replace("_", " "))
     return with_unit(words) if column.numeric else words
 
 

@@ -50,9 +50,9 @@ def test_only_columns_of_numbers_stand_on_the_right() -> None:
 
 
 def test_the_unit_of_a_column_of_numbers_stands_in_brackets_in_its_heading() -> None:
-    of = Rows(("unit_eur", "average_fare_eur", "total_km"), (("each", 3, 40),), False, 0.0)
+    of = Rows(("unit_eur", "average_fare_eur", "total_km", "driver_id"), (("each", 3, 40, 7),), False, 0.0)
     columns = table(of)["columns"]
-    assert [column["label"] for column in columns] == ["unit eur", "average fare (€)", "total km"]
+    assert [column["label"] for column in columns] == ["unit eur", "average fare (€)", "total km", "driver ID"]
     assert columns[1]["name"] == "average_fare_eur"
 
 

@@ -42,6 +42,14 @@ from tools.sql_guard import Guard
         pytest.param(
             "SELECT x FROM o WHERE a = 1 OR b > c * 2", [("filter", "a = 1 OR b > c * 2", "")], id="not plain: as SQL"
         ),
+        pytest.param(
+            "SELECT city, SUM(fare_eur) AS total_fare_eur FROM o WHERE distance_km > 5 GROUP BY city",
+            [
+                ("filter", "distance (km) is above 5", "distance km"),
+                ("measure", "total fare (€) is the sum of fare (€)", "total fare eur"),
+            ],
+            id="units in brackets",
+        ),
         pytest.param("SELECT COUNT(*) AS n FROM o", [], id="none"),
     ],
 )

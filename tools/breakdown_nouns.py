@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from tools.wording import in_words
+from tools.wording import in_words, with_unit
 
 
 def name_of(name: str) -> str:
     """Return a name as it stands within a sentence: "order_lines" is "order lines", "CustomerId" is "customer ID"."""
-    return re.sub(r"\b(id|url)\b", lambda found: found[0].upper(), in_words(name).lower())
+    return re.sub(r"\b(id|url)\b", lambda found: found[0].upper(), with_unit(in_words(name).lower()))
 
 
 def joined(parts: list[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
-from tools.wording import clean, in_words, say_number, say_time
+from tools.wording import clean, in_words, say_number, say_time, with_unit
 
 COMPARED: dict[type[exp.Expr], str] = {
     exp.EQ: "is",
@@ -128,7 +128,7 @@ def _side(node: exp.Expr | None) -> str | None:
     """Return one side of a comparison in words: a column, a value, a plain aggregate; None for anything else."""
     match node:
         case exp.Column():
-            return in_words(node.name).lower()
+            return with_unit(in_words(node.name).lower())
         case exp.Literal():
             return _text(node.this) if node.is_string else _number(node.this)
         case exp.Neg(this=exp.Literal() as inner):
@@ -136,9 +136,9 @@ def _side(node: exp.Expr | None) -> str | None:
         case exp.Lower() | exp.Upper() | exp.Cast() | exp.Paren() | exp.Date() | exp.TsOrDsToDate():
             return _side(node.this)
         case exp.AggFunc() if isinstance(node, _NUMBER_NAMES):
-            return in_words(node.sql()).lower()
+            return with_unit(in_words(node.sql()).lower())
         case exp.Func() if len(columns := {column.name for column in node.find_all(exp.Column)}) == 1:
-            return in_words(columns.pop()).lower()  # A part of a date, a text without its spaces.
+            return with_unit(in_words(columns.pop()).lower())  # A part of a date, a text without its spaces.
         case _:
             return None
 

@@ -9,7 +9,7 @@ from typing import Literal
 from sqlglot import exp
 
 from tools.conditions import conditions_of, conjuncts, say_condition
-from tools.wording import as_moment, clean, in_words, say_time
+from tools.wording import as_moment, clean, in_words, say_time, with_unit
 
 Kind = Literal["period", "filter", "measure", "limit"]
 Premise = tuple[Kind, str, str]
@@ -121,7 +121,7 @@ def _measures(statement: exp.Expr) -> Iterator[Premise]:
             if called and isinstance(computed, exp.Sum | exp.Avg | exp.Min | exp.Max | exp.Count):
                 meant, said = in_words(computed.sql(copy=False)).lower(), in_words(called).lower()
                 if meant != said and "(" not in meant and not isinstance(computed.this, exp.Star):
-                    yield "measure", f"{said} is the {meant}", said
+                    yield "measure", f"{with_unit(said)} is the {with_unit(meant)}", said
 
 
 def _limit(statement: exp.Expr) -> Iterator[Premise]:
