@@ -55,7 +55,9 @@ def reviewed_draft(saved: SavedQuestion, asked: str, today: date, dialect: Diale
     told = f"The SQL is the reviewed one of “{saved.question}”"
     if moved.periods:
         told += f", with its period moved to {' and '.join(period.describe() for period in moved.periods)}"
-    return Draft(moved.sql, asked, (f"{told}.",), trusted=True)
+    # Said where everybody sees it, and not among what is assumed alone: nobody has reviewed these days.
+    words = (f"{told}.",) if moved.periods else ()
+    return Draft(moved.sql, asked, (f"{told}.",), trusted=True, words=words)
 
 
 def other_days(saved: SavedQuestion, dialect: Dialect) -> OtherDays:

@@ -84,3 +84,10 @@ async def test_a_chart_of_a_persons_sql_says_whose_it_is_once_more(edit: dict[st
     assert drawn.sql == sql
     assert drawn.receipt is not None and drawn.receipt["trusted"] == ("trusted" in edit)
     assert (EDITED in drawn.assumptions) == ("by_hand" in edit)
+
+
+async def test_after_reviewed_sql_that_is_not_the_rules_own_they_propose_nothing(asker: Asker) -> None:
+    own = await written(asker)
+    for sql, proposed in ((f"-- looked through\n{own}", True), (own.replace("'cancelled'", "'completed'"), False)):
+        drawn = await asked(asker, "as a table", Turn(CANCELLED, CANCELLED, sql, trusted=True))
+        assert bool(drawn.followups) == proposed

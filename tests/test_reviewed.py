@@ -374,6 +374,8 @@ async def test_an_answer_saved_on_one_day_has_the_rows_of_another_day(tmp_path: 
     shop.close()
     assert later.rows == [[by_hand]] and later.rows != first.rows
     assert later.receipt is not None and later.receipt["trusted"]
+    draft = reviewed_draft(reviewed, question, date(2027, 2, 10), "sqlite")
+    assert draft is not None and list(draft.words) == later.assumptions, "the page says it beside the answer"
     assert later.assumptions == [
         f"The SQL is the reviewed one of “{question}”, with its period moved to 1 October to 31 December 2026."
     ]

@@ -7,12 +7,14 @@ from dataclasses import replace
 from datetime import date
 
 from asyncer import asyncify
+from sqlglot.errors import SqlglotError
 
 from agents.offline.about import about
 from agents.offline.analyst import Analyst
 from agents.offline.english.times import read_period
 from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.plan import Col, Condition, During, Grain, Group, Measure, Order, Plan, Related
+from agents.offline.sql.carrying import is_alike
 from agents.offline.starting import first_questions, is_link
 from agents.question import Draft, Followup, Question
 from tools.catalog import Found
@@ -38,18 +40,26 @@ class OfflineSuggester:
         if draft.by_hand:
             return []
         try:
-            plan = self._analyst.understand(draft.reading, question.today, found.values).plan
+            understood = self._analyst.understand(draft.reading, question.today, found.values)
         except NotUnderstood:
             # A model understood it, not the rules, and proposes its own; or the tables were asked for.
             return self._first(question) if about(draft.reading, self._analyst.lexicon) else []
+        if draft.trusted and not self._wrote(understood.sql, draft.sql):
+            return []  # What is proposed would not mean by the words what the reviewed SQL means by them.
         asked = {question.text.strip().lower(), draft.reading.strip().lower()}
         proposed: dict[str, Followup] = {}
-        for followup in self._followups(plan, rows, question.today):
+        for followup in self._followups(understood.plan, rows, question.today):
             if followup.question.lower() not in asked and followup.sql != draft.sql:
                 proposed.setdefault(followup.sql, followup)
             if len(proposed) == PROPOSED:
                 break
         return list(proposed.values())
+
+    def _wrote(self, own: str, sql: str) -> bool:
+        try:
+            return is_alike(own, sql, self._analyst.lexicon.catalog.dialect)
+        except SqlglotError:
+            return False
 
     def _first(self, question: Question) -> list[Followup]:
         questions = first_questions(self._analyst, question.today)

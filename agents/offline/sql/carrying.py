@@ -16,7 +16,7 @@ def carry(written: str, edited: str, follows: str, dialect: Dialect) -> str | No
     conditions, or where these do not fit what follows: nothing is guessed.
     """
     try:
-        if _plain(written, dialect) == _plain(edited, dialect):
+        if is_alike(written, edited, dialect):
             return follows
         before, after, next_ = (_select(sql, dialect) for sql in (written, edited, follows))
     except (SqlglotError, _Unlike):
@@ -37,8 +37,10 @@ class _Unlike(Exception):
     """The SQL is not one plain SELECT of the rules' kind."""
 
 
-def _plain(sql: str, dialect: Dialect) -> str:
-    return sqlglot.parse_one(sql, read=dialect).sql(comments=False)
+def is_alike(one: str, other: str, dialect: Dialect) -> bool:
+    """Whether two statements are one but for how they are written; raises SqlglotError."""
+    said = [sqlglot.parse_one(sql, read=dialect).sql(comments=False) for sql in (one, other)]
+    return said[0] == said[1]
 
 
 def _select(sql: str, dialect: Dialect) -> exp.Select:
