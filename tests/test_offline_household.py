@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import date
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -76,7 +77,7 @@ INSERT INTO appeals VALUES (1, 1, '2026-01-20');
 E, G, W, S = FILES
 L = "league.sqlite"
 
-ROWS = {
+ROWS: dict[tuple[str, str], list[tuple[Any, ...]]] = {
     (E, "how much did we spend last month"): [(1080,)],
     (E, "spending by category this year"): [("Rent", 1800), ("Groceries", 120), ("Clothing", 120)],
     (E, "expenses by category in October"): [("Rent", 900), ("Groceries", 60), ("Clothing", 120)],
@@ -97,6 +98,13 @@ ROWS = {
     (G, "top 1 articles by quantity out"): [("Hinge", 55)],
     (G, "the largest outgoing movement of each employee"): [("Ole", "Lock", 20), ("Pia", "Hinge", 30)],
     (G, "last movement of each article"): [("Hinge", "2026-11-19", 80), ("Lock", "2026-11-10", 10)],
+    (G, "which article went out the most"): [("Hinge", 55)],
+    (G, "highest outgoing quantity per article"): [("Hinge", 30), ("Lock", 20)],
+    (G, "how often did Hinge go out"): [(2,)],
+    (E, "most expensive purchase in each category"): [("Rent", 900)] * 2 + [("Groceries", 60), ("Clothing", 120)],
+    (E, "how many times did we go to Lidl"): [(2,)],
+    (E, "when did we last buy shoes"): [("2026-10-09",)],
+    (E, "how much did the rent cost in October"): [(900,)],
     (W, "latest weight"): [(80,)],
     (L, "players who never scored a goal"): [("Dee",)],
     (L, "which home team scored the most home goals"): [("Dock", 4)],
@@ -109,6 +117,9 @@ DECLINED = [
     (E, "what is our monthly income"),
     (E, "revenue per month"),
     (S, "latest balance"),
+    (G, "average quantity per outgoing movement"),
+    (L, "total amount of the top 2 teams per player"),
+    (L, "average amount of fines per player in the top 1 teams"),
     (S, "latest balance per payee"),
 ]
 

@@ -21,6 +21,7 @@ from agents.offline.reading.refusing import (
     refuse_leftovers,
     refuse_only,
     refuse_own_count,
+    refuse_ranked_of_each,
     refuse_strangers,
     refuse_what_is_to_come,
     through_sales,
@@ -190,6 +191,7 @@ def _aggregate(r: Reader, measures: Sequence[Measure]) -> Plan:
     grouped = (
         r.ranking is not None or r.having or r.columns or r.groups or any(isinstance(o.by, Measure) for o in r.order)
     )
+    refuse_ranked_of_each(r)
     groups = _groups(r, r.groups, measures) if grouped else []
     groups = [g for g in groups if not _is_own_row(g, measures)]
     order = list(r.order)

@@ -60,6 +60,17 @@ def _refuse_sums(r: Reader, measures: Sequence[Measure]) -> None:
         ):
             said = r.naming.say_column(column.table, column.name)
             raise NotUnderstood(f"I cannot add up the {said}: it is not a number.")
+        if column is not None and measure.function == "sum" and measure.times is None and _is_of_one(r, column):
+            said = r.naming.say_column(column.table, column.name)
+            raise NotUnderstood(f"The {said} is that of one: adding it up says nothing.")
+
+
+def _is_of_one(r: Reader, column: Col) -> bool:
+    """Whether a cost is one piece's, of which each row has some, and nobody asked for the unit cost by its name."""
+    words = r.naming.column(column.table, column.name)
+    said = {w for i in r.items if i.kind == "name" for w in i.text.lower().split()}
+    pieces = r.resolver.quantity(column.table)
+    return words[0] == "unit" and len(words) > 1 and "unit" not in said and pieces not in (None, column.name)
 
 
 def refuse_own_count(r: Reader, measures: Sequence[Measure]) -> None:
@@ -68,6 +79,14 @@ def refuse_own_count(r: Reader, measures: Sequence[Measure]) -> None:
         if group.column is None and any(m.function == "count" and m.table == group.table for m in measures):
             one = r.naming.say_table(group.table, many=False)
             raise NotUnderstood(f"I did not understand what to count for each {one}.")
+
+
+def refuse_ranked_of_each(r: Reader) -> None:
+    """Decline "average order per customer in the top 3 cities": a number of each, and what is ranked is no such row."""
+    each = {g.table for g in r.groups if g.column is None}
+    if r.ranking is not None and not r.subject_named and any(c.table in each for c in r.columns):
+        one = next(r.naming.say_table(c.table, many=False) for c in r.columns if c.table in each)
+        raise NotUnderstood(f"I did not understand what to rank beside a number for each {one}: ask for one of both.")
 
 
 def refuse_what_is_to_come(measures: Sequence[Measure], filters: Sequence[Filter]) -> None:

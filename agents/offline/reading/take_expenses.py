@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from agents.offline.english.vocabulary import COSTS
 from agents.offline.meaning.items import Item
-from agents.offline.meaning.lexicon import EXACT
+from agents.offline.meaning.lexicon import EXACT, Meaning
 from agents.offline.plan import Having, Operator
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_money import take_money
@@ -29,8 +29,12 @@ def name_expenses(r: Reader) -> None:
     """
     if holds_expenses(r):
         for n, item in enumerate(r.items):
-            if item.kind == "verb" and item.stem in _PAID and not (item.meanings or item.values):
+            if item.kind == "superlative" and item.value[1] in {"expensive", "cheap", "costly"}:
+                r.items[n] = replace(item, value=(item.value[0], "small" if item.value[1] == "cheap" else "large"))
+            elif item.kind in {"verb", "unknown"} and item.stem in _PAID and not (item.meanings or item.values):
                 r.items[n] = _spending(item)
+            elif item.stem == "purchas" and item.kind == "verb" and not item.text.lower().endswith("ed"):
+                r.items[n] = rows_named(r, item)
         if _asks_what_they_come_to(r):
             grains = [i for i in r.items[:1] if i.kind == "grain"]
             each = [Item("per", "per"), *grains] if grains else []
@@ -39,6 +43,12 @@ def name_expenses(r: Reader) -> None:
         if (aggregate.value, grain.kind) == ("avg", "grain") and aggregate.kind == "aggregate" and _is_sum(r, named):
             r.items[n + 1 : n + 3] = [named, Item("per", "per"), grain]
             return
+
+
+def rows_named(r: Reader, item: Item) -> Item:
+    """Return an item that means the rows of the one table."""
+    meanings = (Meaning(r.lexicon.catalog.tables[0].name, score=EXACT),)
+    return replace(item, kind="name", meanings=meanings, tables=meanings, columns=(), values=())
 
 
 def _spending(item: Item) -> Item:
