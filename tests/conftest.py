@@ -11,7 +11,7 @@ from tests.servers import mariadb_url, postgres_url
 __all__ = ["mariadb_url", "postgres_url", "pytest_runtest_protocol"]
 
 # One test file may import from these what another has as its plugin, in any order.
-pytest.register_assert_rewrite("tests.model_fixture", "tests.web_fixture")
+pytest.register_assert_rewrite("tests.changing_database", "tests.model_fixture", "tests.web_fixture")
 
 # The same examples on every run: what a search finds new is for who looks for it, not for who changed something else.
 # However long they take: how busy the machine is, is no fault of the code.

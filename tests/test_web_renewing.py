@@ -5,122 +5,39 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import secrets
-import sqlite3
 import time
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import aclosing, closing
+from collections.abc import Callable
+from contextlib import aclosing
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import psycopg
-import pymysql
 import pytest
 from blockbuster import blockbuster_ctx
-from sqlalchemy.engine import make_url
+from pydantic import SecretStr
 
 from agents.ask import Asker
 from agents.events import Finished, SQLWritten
-from agents.question import Question
-from errors import NameMissing, NameUnknown, SQLFailed, SQLRefused
+from agents.offline.analyst import Analyst
+from agents.offline.followups import OfflineSuggester
+from agents.offline.narrator import OfflineNarrator
+from agents.question import Complaint, Draft, Question
+from benchmarks.model_server import MODEL
 from settings import Settings
 from tests.asked import offline_settings
+from tests.changing_database import REFUNDS, SHOP, Fill
+from tests.model_fixture import KEY, StandIn
 from tests.web_fixture import Web, running
 from tools import schema_catalog
-from tools.connections.address import dialect_of
+from tools.catalog import Found
 from tools.reflection import read_catalog, read_declared
-from tools.schema_catalog import is_as_declared
-from tools.sql_guard import Guard
-from tools.sql_runner import open_runner
 from web import renewing
 from web.desk import Desk
 
+pytest_plugins = ("tests.changing_database", "tests.model_fixture")
+
 TODAY = date(2026, 11, 20)
-SHOP = """
-    CREATE TABLE products (product_id INTEGER PRIMARY KEY, name VARCHAR(40), amount INTEGER);
-    INSERT INTO products VALUES (1, 'Tea', 3), (2, 'Coffee', 5);
-"""
-REFUNDS = """
-    CREATE TABLE refunds (refund_id INTEGER PRIMARY KEY, reason VARCHAR(40));
-    INSERT INTO refunds VALUES (1, 'broken'), (2, 'late'), (3, 'late');
-"""
-
-Fill = Callable[[str], str]
-"""Runs a script on the database, and returns its URL."""
-
-
-@pytest.fixture
-def on_sqlite(tmp_path: Path) -> Fill:
-    def fill(script: str) -> str:
-        with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
-            connection.executescript(script)
-        return f"sqlite:///{tmp_path}/shop.db"
-
-    return fill
-
-
-@pytest.fixture
-def on_duckdb(tmp_path: Path) -> Fill:
-    def fill(script: str) -> str:
-        with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
-            connection.execute(script)
-        return f"duckdb:///{tmp_path}/shop.duckdb"
-
-    return fill
-
-
-@pytest.fixture
-def on_postgres(postgres_url: str) -> Iterator[Fill]:
-    name = f"renewed_{secrets.token_hex(4)}"
-    url = postgres_url.replace("/postgres?", f"/{name}?")
-    assert url != postgres_url
-
-    def fill(script: str) -> str:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(script.encode())
-        return url
-
-    with psycopg.connect(postgres_url, autocommit=True) as owner:
-        owner.execute(f"CREATE DATABASE {name}".encode())
-        try:
-            yield fill
-        finally:
-            owner.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
-
-
-@pytest.fixture
-def on_mysql(mariadb_url: str) -> Iterator[Fill]:
-    name = f"renewed_{secrets.token_hex(4)}"
-    server = make_url(mariadb_url)
-
-    def run(script: str) -> None:
-        about: dict[str, Any] = server.translate_connect_args(username="user")
-        with pymysql.connect(**about, autocommit=True) as connection, connection.cursor() as cursor:
-            for statement in filter(str.strip, script.split(";")):
-                cursor.execute(statement)
-
-    def fill(script: str) -> str:
-        run(f"USE {name}; {script}")
-        return server.set(database=name).render_as_string(hide_password=False)
-
-    run(f"CREATE DATABASE {name}")
-    yield fill
-    run(f"DROP DATABASE {name}")
-
-
-@pytest.fixture(params=["sqlite", "duckdb", "postgres", "mysql"])
-def any_fill(request: pytest.FixtureRequest) -> Fill:
-    found: Fill = request.getfixturevalue(f"on_{request.param}")
-    return found
-
-
-@pytest.fixture(params=["sqlite", "duckdb", "postgres"])
-def fill(request: pytest.FixtureRequest) -> Fill:
-    found: Fill = request.getfixturevalue(f"on_{request.param}")
-    return found
 
 
 def settings_of(folder: Path, url: str, *, refresh: float = 0) -> Settings:
@@ -196,6 +113,46 @@ async def test_whoever_watches_sees_the_complaint_and_then_the_question_written_
     beginning = ["TablesFound", "SQLWritten", "SQLComplained", "TablesFound", "SQLWritten", "RowsFound"]
     assert names[:6] == beginning
     assert names.count("Finished") == 1
+
+
+async def test_questions_that_meet_a_new_table_at_once_wait_for_one_reading(
+    on_postgres: Fill, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(settings_of(tmp_path, on_postgres(SHOP))) as web:
+        await now_of(web.desk)
+        on_postgres(REFUNDS)
+        with caplog.at_level(logging.INFO, "quaestor.renewing"):
+            answers = await asyncio.gather(*(told(web, f"SELECT reason, {n} FROM refunds") for n in range(5)))
+    assert [len(answer["rows"]) for answer in answers] == [3] * 5
+    assert caplog.text.count("The database has changed") == 1
+
+
+class Forgetful:
+    """Writes SQL for the column as it was called before, once."""
+
+    def __init__(self) -> None:
+        self._columns = iter(["amount"])
+
+    async def write(self, question: Question, found: Found, complaint: Complaint | None) -> Draft:
+        return Draft(f"SELECT sum({next(self._columns, 'amount_eur')}) AS total FROM products", question.text)
+
+
+async def test_a_models_question_is_written_anew_and_not_mended_for_what_was(
+    on_sqlite: Fill, tmp_path: Path, model_server: StandIn
+) -> None:
+    settings = settings_of(tmp_path, on_sqlite(SHOP)).model_copy(
+        update={"openai_base_url": model_server.base_url, "openai_api_key": SecretStr(KEY), "model": MODEL}
+    )
+    async with running(settings) as web:
+        await now_of(web.desk)
+        catalog = read_catalog(on_sqlite("ALTER TABLE products RENAME COLUMN amount TO amount_eur"))
+        model_server.answers_for(
+            catalog, writer=Forgetful(), narrator=OfflineNarrator(), suggester=OfflineSuggester(Analyst(catalog))
+        )
+        answer = await told(web, "What did we sell?")
+        assert (answer["status"], answer["rows"]) == ("answered", [[8]]), answer
+        prompts = [message["content"] for each in model_server.requests for message in each.body["messages"]]
+        assert any("<tables>" in prompt and "amount_eur" in prompt for prompt in prompts)
 
 
 async def test_a_name_that_the_database_does_not_hold_is_looked_for_once_a_minute(
@@ -344,42 +301,3 @@ async def test_a_server_that_stops_while_it_reads_leaves_nothing_open(on_sqlite:
             pass
     await desk.close()
     assert not [task for task in asyncio.all_tasks() if "schema" in task.get_name()]
-
-
-# --- what a name that is missing is told by -------------------------------------------------------------------------
-
-
-async def test_a_database_says_that_a_name_is_missing(any_fill: Fill) -> None:
-    url = any_fill(SHOP)
-    dialect = dialect_of(url)
-    # None of the four takes an integer that is too large, or several rows for one.
-    wrong = "abs(-9223372036854775808)" if dialect == "sqlite" else "(SELECT name FROM products)"
-    async with aclosing(open_runner(url)) as runner, aclosing(Guard(dialect, None)) as guard:
-        for sql in ("SELECT weight FROM products", "SELECT 1 FROM nowhere"):
-            with pytest.raises(NameMissing):
-                await runner.run(await guard.check(sql))
-        with pytest.raises(SQLFailed) as raised:
-            await runner.run(await guard.check(f"SELECT {wrong}"))
-        assert type(raised.value) is SQLFailed
-
-
-def test_a_catalog_is_as_the_database_declares_it_until_that_changes(any_fill: Fill) -> None:
-    url = any_fill(SHOP + REFUNDS)
-    catalog = read_catalog(url)
-    assert is_as_declared(catalog, url)
-    any_fill("INSERT INTO products VALUES (3, 'Cocoa', 9)")
-    assert is_as_declared(catalog, url), "only names and types are compared"
-    any_fill("ALTER TABLE products ADD COLUMN opened DATE")
-    assert not is_as_declared(catalog, url)
-    assert is_as_declared(read_catalog(url), url)
-
-
-async def test_the_guard_tells_an_unknown_name_from_what_may_not_be(on_sqlite: Fill) -> None:
-    async with aclosing(Guard("sqlite", read_catalog(on_sqlite(SHOP)))) as guard:
-        for sql in ("SELECT * FROM refunds", "SELECT weight FROM products", "SELECT p.weight FROM products AS p"):
-            for _ in range(2):  # The second time by what it remembers.
-                with pytest.raises(NameUnknown):
-                    await guard.check(sql)
-        with pytest.raises(SQLRefused) as raised:
-            await guard.check("DELETE FROM products")
-        assert type(raised.value) is SQLRefused

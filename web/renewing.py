@@ -150,7 +150,7 @@ class Renewing:
         before, self._now = self._now, opened
         self._open.add(opened)
         self._close_unused(before)
-        log.info("The database has changed: %d tables are known from now on.", len(reading.catalog.tables))
+        log.info("The database has changed; tables that are known from now on: %d.", len(reading.catalog.tables))
 
     def _close_unused(self, opened: _Opened) -> None:
         if opened is self._now or opened.lent or opened not in self._open:
