@@ -251,10 +251,19 @@ class QuietServer(uvicorn.Server):
                 async with asyncio.timeout_at(beat_after(clock(), TICK_SECONDS)):
                     await woken.wait()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End; a question that ends with it is no fault, whose traceback each would leave in the log."""
+        logging.getLogger("uvicorn.error").addFilter(_tells_a_fault)
+        await super().shutdown(sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         if self._wake is not None:
             self._wake()
+
+
+def _tells_a_fault(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def main() -> None:

@@ -199,6 +199,24 @@ def test_a_signal_ends_a_start_that_still_reads_a_file(tmp_path: Path) -> None:
     assert b"Traceback" not in said
 
 
+def test_a_signal_ends_the_questions_that_wait_for_a_file_without_a_word_of_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_text("a,b\n1,2\n")
+    database = Database.of(str(tmp_path / "sales.csv"), tmp_path / "home")
+    database.folder.mkdir(parents=True)
+    with (database.folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # So the import waits for ever.
+        with serve(tmp_path / "home", QUAESTOR_DATABASE_URL=str(tmp_path / "sales.csv")) as served:
+            address = httpx.URL(served.url)
+            with socket.create_connection((address.host, address.port or 80), timeout=60) as asking:
+                asking.sendall(b"POST /api/ask HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n")
+                asking.sendall(b'Content-Length: 16\r\n\r\n{"question":"a"}')
+                assert httpx.get(f"{served.url}/healthz").is_success  # So it is known that it asks.
+                os.kill(served.pid, signal.SIGINT)
+                while asking.recv(65_536):
+                    pass
+        assert "Traceback" not in served.log.read_text()
+
+
 def test_while_a_file_is_read_the_server_says_so_and_answers_when_it_is_done(tmp_path: Path) -> None:
     (tmp_path / "sales.csv").write_text("city,sales\nRome,1\nOslo,2\n")
     database = Database.of(str(tmp_path / "sales.csv"), tmp_path / "home")
