@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, get_args
@@ -28,7 +28,7 @@ from tools import sql_guard
 from tools.catalog import Catalog, Column, Dialect, Table
 from tools.guard_inspection import Inspector
 from tools.guard_text import MAX_CHARACTERS
-from tools.sql_guard import Guard, SafeQuery, _Worker
+from tools.sql_guard import Guard, SafeQuery
 
 CORPUS = Path(__file__).parent / "corpus"
 ROOT = Path(__file__).parent.parent
@@ -446,31 +446,34 @@ def test_an_answer_that_came_in_time_counts_however_late_the_loop_is(
         runner.run(scene())
 
 
-def test_a_worker_that_a_stopped_loop_left_behind_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_starts_while_its_loop_is_stopped_is_ended_and_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     guard = Guard("sqlite", None)
-    start = _Worker._start
-    is_starting, may_go_on, has_started = (threading.Event() for _ in range(3))
+    start, end = sql_guard._start, sql_guard._end
+    is_starting, may_go_on, has_ended = (threading.Event() for _ in range(3))
+    ended: list[subprocess.Popen[bytes]] = []
 
-    def start_slowly(worker: _Worker) -> subprocess.Popen[bytes]:
+    def start_slowly(command: Sequence[str]) -> subprocess.Popen[bytes]:
         is_starting.set()
         may_go_on.wait()
-        try:
-            return start(worker)
-        finally:
-            has_started.set()
+        return start(command)
+
+    def note_end(process: subprocess.Popen[bytes]) -> None:
+        end(process)
+        ended.append(process)
+        has_ended.set()
 
     async def be_stopped() -> None:
         checking = asyncio.create_task(guard.check("SELECT 1"))
         await asyncio.to_thread(is_starting.wait)
         assert not checking.done()
 
-    monkeypatch.setattr(_Worker, "_start", start_slowly)
+    monkeypatch.setattr(sql_guard, "_start", start_slowly)
+    monkeypatch.setattr(sql_guard, "_end", note_end)
     asyncio.run(be_stopped())
     may_go_on.set()
-    has_started.wait()
-    left = worker_of(guard)
+    assert has_ended.wait(60)
+    assert [process.returncode for process in ended] == [-signal.SIGKILL]
     assert anyio.run(guard.check, "SELECT 2").sql == "SELECT 2"
-    assert left.returncode is not None
     anyio.run(guard.aclose)
 
 

@@ -116,7 +116,6 @@ class _Worker:
         self._command = [sys.executable, "-m", "tools.guard_worker"]
         self._process: subprocess.Popen[bytes] | None = None
         self._ending: weakref.finalize[..., Any] | None = None
-        self._is_ready = False
 
     async def ask(self, statements: Sequence[str]) -> list[Verdict]:
         """Return the worker's verdict of each statement, in their order; UNCHECKED where none came.
@@ -142,38 +141,55 @@ class _Worker:
         if self._ending is not None:
             self._ending()
         self._process = self._ending = None
-        self._is_ready = False
 
     async def _running(self) -> subprocess.Popen[bytes] | None:
         """Return the worker, started where there is none; None where it does not start."""
-        if self._process is not None and (not self._is_ready or self._process.poll() is not None):
-            # It died between two statements, or whoever started it was stopped before it knew its database.
-            self.stop()
+        if self._process is not None and self._process.poll() is not None:
+            self.stop()  # It died between two statements; nothing was lost.
         if self._process is None:
             try:
-                process = await asyncify(self._start)()
+                process = self._process = await self._start()
+                self._ending = weakref.finalize(self, _end, process)
                 await _say(process, _line(self._described), START_DEADLINE)
                 await _Heard(process).answer(START_DEADLINE)
-                self._is_ready = True
             except _BROKEN:
                 self.stop()
         return self._process
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        # Its own session keeps a Ctrl-C at the terminal away from it; it ends when its input closes.
-        process = self._process = subprocess.Popen(
-            self._command,
-            cwd=_ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            start_new_session=True,
-        )
-        self._ending = weakref.finalize(self, _end, process)
-        for pipe in _pipes(process):
-            os.set_blocking(pipe, False)
-        return process
+    async def _start(self) -> subprocess.Popen[bytes]:
+        """Return a new worker; where we are stopped while a thread starts it, nobody has it, and it is ended."""
+        started: list[subprocess.Popen[bytes]] = []
+        is_stopped = False
+
+        def start() -> subprocess.Popen[bytes]:
+            started.append(process := _start(self._command))
+            if is_stopped:
+                _end(process)
+            return process
+
+        try:
+            return await asyncify(start)()
+        except BaseException:
+            is_stopped = True
+            for process in started:
+                _end(process)
+            raise
+
+
+def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    # Its own session keeps a Ctrl-C at the terminal away from it; it ends when its input closes.
+    process = subprocess.Popen(
+        command,
+        cwd=_ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        start_new_session=True,
+    )
+    for pipe in _pipes(process):
+        os.set_blocking(pipe, False)
+    return process
 
 
 def _line(said: object) -> bytes:
