@@ -27,7 +27,11 @@ WHERE f.id = $1
 
 
 async def rate(request: Request, update: UpdateFeedbackRequest, current_user: UserParam) -> Any:
-    """Do what Chainlit does with a rating; raises HTTPException 404 for that of another's answer, or by their page."""
+    """Do what Chainlit does with a rating; raises HTTPException 404 for that of another's answer, or by their page.
+
+    422 where it holds what no text can.
+    """
+    _must_be_texts(update.feedback.forId, update.feedback.id, update.feedback.comment)
     session = WebsocketSession.get_by_id(update.sessionId)
     if session is not None and _name(session.user) != _name(current_user):
         raise _nothing()
@@ -38,7 +42,8 @@ async def rate(request: Request, update: UpdateFeedbackRequest, current_user: Us
 
 
 async def take_back(request: Request, payload: DeleteFeedbackRequest, current_user: UserParam) -> Any:
-    """Do what Chainlit does to take a rating back; raises HTTPException 404 for that of another's answer."""
+    """Do what Chainlit does to take a rating back; raises HTTPException as `rate` does."""
+    _must_be_texts(payload.feedbackId)
     await _see_own(_OF_RATING, payload.feedbackId, current_user)
     return await chainlit.server.delete_feedback(request, payload, current_user)
 
@@ -53,6 +58,16 @@ async def _see_own(owner_of: str, id: str, person: Person, *, may_be_new: bool =
         return
     if not owners or owners[0]["identifier"] != _name(person):
         raise _nothing()
+
+
+def _must_be_texts(*said: str | None) -> None:
+    """Raise HTTPException 422 for what PostgreSQL keeps in no text: asking for it fails with a traceback."""
+    try:
+        whole = b"".join(text.encode() for text in said if text)
+    except UnicodeEncodeError:  # Half of a surrogate pair.
+        whole = b"\0"
+    if b"\0" in whole:
+        raise HTTPException(422, "A rating holds characters that are none.")
 
 
 def _name(person: Person) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -165,6 +166,33 @@ async def test_a_person_rates_their_own_answers_and_nobody_changes_a_rating_of_a
         assert everything(history)["Feedback"] == before
     assert (await anns.client.request("DELETE", "/feedback", json={"feedbackId": id})).status_code == 200
     assert everything(history)["Feedback"] == []
+
+
+async def test_a_rating_that_no_page_sends_is_turned_away_in_a_line(anns: Anns, served: Served, history: str) -> None:
+    of = {"forId": anns.step["id"], "value": 1}
+    before = everything(history)["Feedback"]
+    for odd in (
+        {**of, "forId": "\0"},
+        {**of, "id": "\0"},
+        {**of, "comment": "\0"},
+        {**of, "comment": "\ud800"},
+        {**of, "forId": "\ud800"},
+        {**of, "value": 2},
+        {**of, "forId": [1]},
+        {**of, "id": {"a": 1}},
+        7,
+    ):
+        text = json.dumps({"feedback": odd, "sessionId": anns.session})
+        answer = await anns.client.put("/feedback", content=text, headers={"content-type": "application/json"})
+        assert 400 <= answer.status_code < 500, (odd, answer.text)
+    for id in ("\0", "\ud800", 7):
+        text = json.dumps({"feedbackId": id})
+        answer = await anns.client.request(
+            "DELETE", "/feedback", content=text, headers={"content-type": "application/json"}
+        )
+        assert 400 <= answer.status_code < 500, (id, answer.text)
+    assert everything(history)["Feedback"] == before
+    assert "Traceback" not in served.log.read_text()
 
 
 @pytest.mark.parametrize("known", ["session", "thread"])
