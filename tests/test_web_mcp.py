@@ -110,8 +110,10 @@ async def test_the_tables_are_told_as_a_model_is_shown_them(web: Web) -> None:
     async with assistant(web) as session:
         told = words_of(await session.call_tool("tables", {}))
         unknown = words_of(await session.call_tool("tables", {"names": ["unicorns"]}))
+        twice = words_of(await session.call_tool("tables", {"names": ["products", "products"]}))
     assert "table products (2 rows)" in told
     assert "price REAL" in told
+    assert twice.count("table products") == 1
     assert "There is no table unicorns." in unknown
     assert "price" not in unknown
 

@@ -196,7 +196,7 @@ class Tools:
         return _result(told)
 
     async def _tables(self, arguments: object, _: Tell) -> dict[str, Any]:
-        names = _Named.model_validate(arguments).names
+        names = list(dict.fromkeys(_Named.model_validate(arguments).names))
         catalog = (await self._desk.asker()).catalog
         return {"content": [_text(_describe(catalog, names, names_only=self._names_only))], "isError": False}
 
