@@ -71,6 +71,11 @@ def asked(desk: Desk) -> Asker:
     return desk._renewing.asker
 
 
+def texts_of(model: StandIn) -> list[str]:
+    """Return what was embedded, in the order in which it was."""
+    return [text for each in model.requests if each.path.endswith("/embeddings") for text in each.body["input"]]
+
+
 def read_at(web: Web) -> float:
     text = web.desk.metrics.as_text("")[0].decode()
     return float(text.split("\nquaestor_schema_read_timestamp_seconds ")[1].split("\n")[0])
@@ -275,6 +280,27 @@ async def test_what_was_replaced_leaves_the_memory(on_sqlite: Fill, tmp_path: Pa
         assert tables_of(await now_of(desk)) == {"products", "refunds"}
     finally:
         gc.enable()
+        await desk.close()
+
+
+async def test_only_what_is_new_is_embedded_and_the_model_for_it_stays_open(
+    on_sqlite: Fill, tmp_path: Path, model_server: StandIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_of(tmp_path, on_sqlite(SHOP), refresh=0.2).model_copy(
+        update={"openai_base_url": model_server.base_url, "openai_api_key": SecretStr(KEY), "embedding_model": "any"}
+    )
+    desk = Desk(settings)
+    try:
+        before = await now_of(desk)
+        embedded = len(texts_of(model_server))
+        on_sqlite(REFUNDS)
+        await until(lambda: asked(desk) is not before)
+        new = [text for text in texts_of(model_server)[embedded:] if text != "warm up"]
+        assert len(new) == 3 and all("refund" in text for text in new)
+        await asked(desk).schema.find("who sends things back?")
+        assert texts_of(model_server)[-1] == "who sends things back?"
+        assert "words alone" not in caplog.text
+    finally:
         await desk.close()
 
 
