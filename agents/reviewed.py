@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import takewhile
+from itertools import permutations, takewhile
 from typing import Literal
 
 from agents.offline.english.calendar_units import UNITS, add_units, unit_start
@@ -89,7 +89,7 @@ def move(saved: SavedQuestion, today: date, dialect: Dialect) -> Moved | None:
         found = [(days, old, new) for old, new in zip(then, now, strict=True) if (days := _days_now(dates, old, new))]
     except (NotSure, NoSuchDay, ValueError, OverflowError):
         return None
-    if len({days for days, _, _ in found}) != 1:
+    if len({days for days, _, _ in found}) != 1 or any(_changes_order(old, new) for _, old, new in found):
         return None
     days, before, after = found[0]
     others = tuple(new for old, new in zip(before, after, strict=True) if old != new)
@@ -156,6 +156,13 @@ def _days_now(dates: Sequence[FixedDate], then: Sequence[Period], now: Sequence[
             raise NotSure
         days += may_be
     return tuple(days)
+
+
+def _changes_order(then: Sequence[Period], now: Sequence[Period]) -> bool:
+    """Whether what came first comes last: from February to March is no span where that March is a year before."""
+    pairs = zip(then, now, strict=True)
+    cuts = [cut for old, new in pairs for cut in ((old.start, new.start), (old.end, new.end)) if all(cut)]
+    return any(a < b and c > d for (a, c), (b, d) in permutations(cuts, 2) if a and b and c and d)
 
 
 def _bounds_now(fixed: FixedDate, then: Period, now: Period, whole: str) -> Iterator[date]:

@@ -13,7 +13,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from tools.catalog import Dialect
-from tools.saved_parts import may_be_part, named_shortly
+from tools.saved_parts import LASTING_FORMAT, may_be_part, named_shortly, shares_days
 
 Unit = Literal["day", "week", "month", "quarter", "year"]
 
@@ -77,7 +77,6 @@ _WRAPPING_NAMES = frozenset({"DATE", "DATETIME", "TIMESTAMP"})
 _PARTS: dict[type[exp.Expr], Unit] = {exp.Year: "year", exp.Quarter: "quarter", exp.Month: "month"}
 _UNITS: dict[str, Unit] = {"YEAR": "year", "QUARTER": "quarter", "MONTH": "month", "WEEK": "week", "DAY": "day"}
 _FORMATS: dict[str, Unit] = {"%Y": "year", "%m": "month"}
-_LASTING_FORMAT = re.compile(r"(?:%[HIMSpaAwu]|[ :.])+")
 _NAMING = (*_PARTS, exp.Extract, exp.TimeToStr, exp.Day, exp.DayOfMonth, exp.DayOfYear, exp.Week, exp.WeekOfYear)
 """What names a part of a day, beside functions that sqlglot does not know."""
 _NAMING_NAMES = frozenset({"DATE_PART", "DATEPART", "JULIANDAY", "UNIXEPOCH", "UNIX_TIMESTAMP", "EPOCH", "STRFTIME"})
@@ -116,6 +115,8 @@ def fixed_dates(sql: str, dialect: Dialect, question: str) -> tuple[FixedDate, .
     if len(_names_in(texts) - _names_in([question])) not in _ALL_OF_THEM:
         raise NotSure  # A column called october, or rows that are told as 'Q3'.
     said = frozenset(re.findall(r"\w+", question.replace(",", "")))
+    if shares_days(tree, said):
+        raise NotSure
     found = [fixed for literal in tree.find_all(exp.Literal) if (fixed := _read(literal, sql, said))]
     return tuple(_in_parts(sorted(found, key=lambda fixed: fixed.place)))
 
@@ -232,7 +233,7 @@ def _part_of(other: exp.Expr, text: str) -> Unit | Literal["lasting"] | None:
         named = "" if len(text) > 4 and _ISO.match(text) else other.name
     elif isinstance(other, exp.TimeToStr):
         written = other.args["format"].name
-        named = "HOUR" if _LASTING_FORMAT.fullmatch(written) else _FORMATS.get(written, "")
+        named = "HOUR" if LASTING_FORMAT.fullmatch(written) else _FORMATS.get(written, "")
     elif isinstance(other, exp.Extract):
         named = other.this.name
     elif isinstance(other, exp.Anonymous) and str(other.this).upper() in {"DATE_PART", "DATEPART"}:

@@ -6,8 +6,8 @@ import re
 
 from sqlglot import exp
 
-_SHORT = re.compile(r"\d{1,2}|\d\d?[-/.]\d\d?|(?:19|20)\d{4}")
-"""A month, a day of a month, a week of a year, each in digits."""
+_SHORT = re.compile(r"[A-Za-z]{0,2}\d{1,3}|\d\d?[-/.]\d\d?|(?:19|20)\d{4}")
+"""A month, a day of a month or a year, a week of a year, each in digits; W46, P10."""
 _PATTERN = re.compile(r"(?=.*\d)[-/.: %_*?^$\[\]\\d\d]+")
 """Digits, and the marks that stand between them or for others: '%-10-%'."""
 _PATTERNS = (exp.Like, exp.ILike, exp.Glob, exp.SimilarTo, exp.RegexpLike, exp.RegexpILike, exp.RegexpExtract)
@@ -15,14 +15,18 @@ _CUT = (exp.Substring, exp.Left, exp.Right, exp.SplitPart, exp.RegexpExtract, ex
 """What cuts a month out of a text that is a day."""
 _CUT_NAMES = frozenset({"MID", "LEFT", "RIGHT", "SUBSTR", "SUBSTRING", "SPLIT_PART"})
 _UNITS = re.compile(r"YEAR|QUARTER|MONTH|WEEK|DAY|EPOCH|DATE_?PART|STRFTIME|TIME_?TO_?STR|EXTRACT")
-_SAID_UNITS = frozenset("year yr quarter qtr month mon mth week wk kw day dom doy".split())
+_SAID_UNITS = frozenset("year yr quarter qtr month mon mth week wk kw day dom doy fiscal period".split())
 _LASTING = re.compile(r"^(?:ISO)?DOW$|DAYOFWEEK|WEEKDAY|DAYNAME")
+LASTING_FORMAT = re.compile(r"(?:%[HIMSpaAwu]|[ :.])+")
+"""A time of day, a day of the week: no calendar moves them."""
 _WITHIN = (exp.Predicate, exp.Subquery, exp.Select)
 """Where another comparison begins."""
 _LABELS = re.compile(r"(?<![a-z])(?:week|wk|kw|cw|fy|cy|yr|year|month|day)[_ '-]?(\d{1,2})(?!\d)", re.IGNORECASE)
 _SHORT_YEAR = re.compile(r"(?:^|[_ '])(2\d)(?![\w%])")
 """`rev_26`; `top_20` is said by the question, most often."""
-EVERY = (4, 7, 12)
+_RATIOS = frozenset(("1.0", "24", "60", "100"))
+"""What is divided by for a fraction, hours, minutes and percents, on whatever day."""
+_EVERY = (4, 7, 12)
 """How many quarters, days of the week and months there are: who labels each of them names none."""
 
 
@@ -35,6 +39,19 @@ def may_be_part(literal: exp.Literal, node: exp.Expr) -> bool:
         return False
     other = _other_side(node)
     return other is not None and _hides_part(other)
+
+
+def shares_days(tree: exp.Expr, said: frozenset[str]) -> bool:
+    """Whether something is divided by what may be a number of days or months: 31, of October, as no month after it."""
+    for division in tree.find_all(exp.Div, exp.IntDiv):
+        by = division.right
+        while isinstance(by, exp.Paren | exp.Cast | exp.TryCast | exp.Nullif):
+            by = by.this
+        if isinstance(by, exp.Literal) and not by.is_string:
+            number = float(by.this)
+            if 1 <= number <= 366 and number.is_integer() and not {by.this, f"{number:g}"} & (_RATIOS | said):
+                return True
+    return False
 
 
 def named_shortly(names: list[str], texts: list[str], question: str) -> bool:
@@ -56,7 +73,7 @@ def _other_side(node: exp.Expr) -> exp.Expr | None:
         case exp.Between() | exp.In() as parent:
             return parent.this if node is not parent.this else None
         case exp.If() as when if (case := told_each(when)) and node is when.this:
-            return None if len(case.args["ifs"]) in EVERY else case.this
+            return None if len(case.args["ifs"]) in _EVERY else case.this
         case exp.Binary() as parent if isinstance(parent, exp.Predicate):
             return parent.right if node is parent.left else parent.left
     return None
@@ -86,6 +103,8 @@ def _is_part(node: exp.Expr) -> bool:
             return name in _CUT_NAMES or (_UNITS.search(name) is not None and not _LASTING.search(_plain(name)))
         case exp.Extract():
             return not _LASTING.search(_plain(node.this.name)) and node.this.name.upper() not in {"HOUR", "MINUTE"}
+        case exp.TimeToStr():
+            return not LASTING_FORMAT.fullmatch(node.args["format"].name)
         case exp.Func():
             name = type(node).__name__.upper()
             return isinstance(node, _CUT) or (_UNITS.search(name) is not None and not _LASTING.search(name))
