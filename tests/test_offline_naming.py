@@ -134,3 +134,13 @@ def test_who_belongs_to_what_stands_in_the_table_of_pairs_and_not_in_who_leads_i
 
 def test_a_name_may_be_typed_as_the_schema_has_it() -> None:
     assert [word.text for word in split("How many order_items?")] == ["How", "many", "order", "items"]
+
+
+def test_the_years_that_a_files_name_ends_with_are_no_part_of_what_it_holds(tmp_path: Path) -> None:
+    alone = _lexicon(tmp_path, "CREATE TABLE Repair_jobs_2025_26 (job_no TEXT, hours REAL)").naming
+    assert alone.say_table("Repair_jobs_2025_26") == "repair jobs"
+
+
+def test_two_tables_that_only_their_years_tell_apart_keep_them(tmp_path: Path) -> None:
+    two = _lexicon(tmp_path, "CREATE TABLE sales_2025 (day DATE); CREATE TABLE sales_2026 (day DATE)").naming
+    assert len({two.say_table("sales_2025"), two.say_table("sales_2026")}) == 2

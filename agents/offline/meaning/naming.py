@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from itertools import dropwhile
 
 from agents.offline.english.vocabulary import ABBREVIATIONS, KEY_WORDS, LABEL_WORDS, SCHEMA_WORDS
 from agents.offline.english.words import name_words, singular, unaccented, written_words
@@ -28,9 +29,9 @@ class Naming:
         bare = {t.name: t.name.rpartition(".")[2][len(shared) :] for t in catalog}
         names = [*bare.values(), *(c.name for t in catalog for c in t.columns)]
         self._language = language_of(_each(names, name_words), _each(names, self._words))
-        self._tables = {t: self._words(name) for t, name in bare.items()}
+        self._tables = _without_years({t: self._words(name) for t, name in bare.items()})
         self._columns = {(t.name, c): w for t in catalog for c, w in self._column_words(t)}
-        self._written = {t: _as_written(name) for t, name in bare.items()}
+        self._written = _without_years({t: _as_written(name) for t, name in bare.items()})
         self._written_one = {t.name: self._one_in_keys(t) for t in catalog}
         self._shared = Counter(c.name.lower() for t in catalog for c in t.columns)
         self._homes = {name: self._home(name) for name in self._shared}
@@ -221,6 +222,13 @@ class Naming:
         if self._language is not None and ("name",) in by_words:  # nom beside prénom, nombre beside apellido
             first, last = first or [by_words["name",]], last or [by_words["name",]]
         return (first[0], last[0]) if first and last and first != last else ()
+
+
+def _without_years(tables: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return the tables' words without the numbers that some end with: nobody asks for the “jobs 2025 26” of a file."""
+    bare = {table: tuple(dropwhile(str.isdigit, reversed(words)))[::-1] or words for table, words in tables.items()}
+    several = Counter(bare.values())
+    return {table: bare[table] if several[bare[table]] == 1 else words for table, words in tables.items()}
 
 
 def _each(names: Iterable[str], words: Callable[[str], tuple[str, ...]]) -> list[str]:
