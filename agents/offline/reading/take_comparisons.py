@@ -114,7 +114,7 @@ def _against_number(r: Reader, word: Item, operator: Operator, adjective: str) -
     if column is None and (times := _times_bought(r, verb)) is not None:
         r.scope.entity, r.scope.operator, r.scope.count = times, operator, int(number)
         return
-    if column is None and verb is not None and r.resolver.is_money(verb.text):
+    if column is None and verb is not None and r.resolver.is_money(verb.text) and not r.lexicon.is_flat:
         r.items.insert(r.at, verb)  # "who spent more than 1000"
         r.having.append(Having(take_money(r), operator, (number,)))
         return

@@ -35,6 +35,9 @@ def name_expenses(r: Reader) -> None:
                 r.items[n] = _spending(item)
             elif item.stem == "purchas" and item.kind == "verb" and not item.text.lower().endswith("ed"):
                 r.items[n] = rows_named(r, item)
+        told = any(i.kind in _COMPUTED | {"relative", "compare", "comparative", "not", "versus"} for i in r.items)
+        if not told and any(i.kind == "verb" and i.stem == "spend" and not i.listed for i in r.items[1:]):
+            r.items.insert(0, Item("how much", "how much", "sum"))  # "what did Nina spend on groceries"
         if _asks_what_they_come_to(r):
             grains = [i for i in r.items[:1] if i.kind == "grain"]
             each = [Item("per", "per"), *grains] if grains else []

@@ -288,7 +288,8 @@ def take_order(r: Reader) -> None:
     while r.next_is("name", "count", "aggregate", "verb", "superlative", "grain") or _is_money_next(r):
         by = _order_key(r)
         descending = _direction(r) if descending is None else descending
-        greatest_first = isinstance(by, Measure) and r.items[0].text.startswith("rank")
+        number = isinstance(by, Measure) or (isinstance(by, Col) and r.resolver.is_numeric(by))
+        greatest_first = number and r.items[0].text.startswith("rank")
         r.order.append(Order(by, greatest_first if descending is None else descending))
         here = r.at
         if not (r.skip("and") and r.next_is("name", "count", "aggregate")):

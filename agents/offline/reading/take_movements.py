@@ -7,6 +7,7 @@ from dataclasses import replace
 from agents.offline.english.words import singular
 from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT, Meaning
+from agents.offline.meaning.resolving import NotUnderstood
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_expenses import rows_named
 
@@ -128,7 +129,10 @@ def _way(r: Reader, n: int) -> str | None:
     way = next((way for way, words in _WAYS.items() if item.text.lower() in words), None)
     if way is None or item.kind not in {"unknown", "in"}:
         return None
-    if item.kind == "in":  # a preposition, but for "came in last week"
+    if item.kind == "in":  # a preposition, but for "came in last week" and "quantity in per month"
         gone = n > 0 and r.items[n - 1].kind == "verb" and r.items[n - 1].stem in _GONE
-        return way if gone and (after is None or after.kind in {"period", "per", "by", "in"}) else None
+        ends = after is None or after.kind in {"per", "by", "grain"}
+        return way if n and (ends or (gone and after is not None and after.kind in {"period", "in"})) else None
+    if n > 1 and r.items[n - 1].kind in {"and", "or"} and r.items[n - 2].kind == "in":
+        raise NotUnderstood("I cannot set what went in beside what went out yet: ask for each of them.")
     return way

@@ -17,12 +17,13 @@ def take_verb(r: Reader) -> None:
     if wage is not None:
         r.pending, r.head = wage, False
         return
-    if r.resolver.is_money(item.text) and r.peek() is None and not r.measures and r.ranking is None:
-        raise r.not_understood(item)  # "what do our clerks earn": their names are no answer
     if r.at == 1 and r.resolver.is_money(item.text) and r.next_is("per", "by", "grain", "period", "of", "in"):
         r.at -= 1
         r.measures.append(take_money(r))  # "spending by category", "what did we spend last month"
         return
+    ends = all(i.kind in {"period", "in"} for i in r.items[r.at :])
+    if r.resolver.is_money(item.text) and ends and not r.measures and r.ranking is None and not r.groups:
+        raise r.not_understood(item)  # "what do our clerks earn", "… this year": their names are no answer
     if r.resolver.is_money(item.text) and not r.measures and r.ranking is not None and r.ranking.by is None:
         r.at -= 1
         rank_by(r, take_money(r))
