@@ -65,6 +65,23 @@ async def with_checks(desk: Desk, **checks: Check) -> None:
     desk._renewing._now.asker = replace(asker, checks={**asker.checks, **checks})
 
 
+async def test_a_long_file_that_cannot_be_read_is_not_read_again_at_each_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, begun = tmp_path / "sales.csv", list[str]()
+    file.write_text("a\n1\n2,3\n")
+    monkeypatch.setattr(readiness_module, "QUICK", 0.0)  # So that reading this one is long.
+    async with looking(tmp_path, database_url=str(file)) as (desk, readiness):
+        monkeypatch.setattr(desk, "_begin", begun.append)
+        for _ in range(3):
+            outcome = await readiness.look()
+            assert "line 3" in outcome.parts["database"].reason
+        assert len(begun) == 1
+        file.write_text("a\n1\n2\n")
+        await desk.asker()
+        assert (await readiness.look()).is_ready
+
+
 async def test_all_is_well_and_the_page_says_who_answers(tmp_path: Path) -> None:
     async with running(offline_settings(tmp_path / "home", database_url=small_shop(tmp_path))) as web:
         response = await web.client.get("/readyz")

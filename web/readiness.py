@@ -25,6 +25,10 @@ GOOD_FOR = 2.0
 """Seconds that an outcome stands: a storm of probes costs one look."""
 PATIENCE = 3.0
 """Seconds that a part may take to answer. What takes longer goes on, and the next look finds how it ended."""
+QUICK = 1.0
+"""Seconds within which a try to open the database may be made at each look; of longer ones each costs as much."""
+RESTS = 10
+"""How many times as long as a longer one took nobody tries again here: a long file would be read over and over."""
 ROWS_PROVE = 5.0
 """Seconds for which rows that an answer got prove that the database answers: under load a check waits in line too."""
 
@@ -66,6 +70,8 @@ class Readiness:
         self._running: dict[str, asyncio.Task[object]] = {}
         self._outcome = Outcome({})
         self._until = float("-inf")
+        self._tried_again = float("-inf")
+        """When the database may be tried again, on the monotonic clock; a question does at any time."""
         self._looking = asyncio.Lock()
 
     async def look(self) -> Outcome:
@@ -86,7 +92,10 @@ class Readiness:
     async def _parts(self) -> dict[str, Part]:
         if self._desk.begun:
             return self._unopened(self._desk.begun)
-        opened = await self._check("open", self._desk.asker)
+        trouble = self._desk.trouble
+        if trouble and time.monotonic() < self._tried_again and await self._desk.ready() is None:
+            return self._unopened(str(trouble))
+        opened = await self._check("open", self._open)
         if not opened.ok:
             return self._unopened(opened.reason)
         async with self._desk.lent() as asker:
@@ -100,6 +109,14 @@ class Readiness:
         parts = well | dict(zip(checks, found, strict=True))
         endpoints = {each.name: Part(each.is_up, "" if each.is_up else each.reason) for each in asker.endpoints()}
         return parts | {"model": replace(parts["model"], endpoints=endpoints)}
+
+    async def _open(self) -> None:
+        began = time.monotonic()
+        try:
+            await self._desk.asker()
+        finally:
+            took = time.monotonic() - began
+            self._tried_again = began if took < QUICK else began + RESTS * took
 
     def _unopened(self, reason: str) -> dict[str, Part]:
         """Return the trouble at the part that it names, or at each where it names none."""
