@@ -208,7 +208,7 @@ async def test_what_cannot_be_asked_of_the_rows_before_is_not_asked_of_all(
         await _asked_on(catalog, first, text)
 
 
-async def test_two_numbers_per_month_are_not_one_where_the_other_is_known(tmp_path: Path) -> None:
+async def test_what_a_file_cannot_tell_is_not_answered_with_the_rows_before(tmp_path: Path) -> None:
     file = tmp_path / "repairs.sqlite"
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.executescript(
@@ -220,6 +220,9 @@ async def test_two_numbers_per_month_are_not_one_where_the_other_is_known(tmp_pa
     catalog = read_catalog(f"sqlite:///{file}")
     with pytest.raises(QuestionDeclined):
         await _asked_on(catalog, "total labour per technician", "labour and parts per month this year")
+    with pytest.raises(QuestionDeclined):
+        await _asked_on(catalog, "total labour per month", "Which employee has been here the longest?")
+    assert "DESC" in (await _asked_on(catalog, "total labour per month", "which month had the most?")).sql
     known = await _asked_on(catalog, "total labour per technician", "only with parts")
     assert "parts_eur IS NOT NULL" in " ".join(known.sql.split())
 

@@ -19,6 +19,7 @@ from agents.offline.reading.periods_kept import still_holds
 from agents.offline.reading.reading import Reading, read
 from agents.offline.reading.turns import (
     asks_anew,
+    asks_for_another,
     asks_what_theirs_is,
     bare,
     change,
@@ -129,7 +130,10 @@ class Analyst:
                 changed = self._replay(chained, today, values)
             except NotUnderstood:
                 raise alone from None
-            if _wants_known(changed.plan) - _wants_known(self._replay(before, today, values).plan):
+            base = self._replay(before, today, values).plan
+            if replace(changed.plan, order=base.order) == base and asks_for_another(text, before):
+                raise  # "which employee has been here the longest?" does not ask for the revenue by month, sorted
+            if _wants_known(changed.plan) - _wants_known(base):
                 raise  # "labour and parts per month" asks for both, not for the labour of jobs whose parts are known
             return changed
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agents.offline.english.vocabulary import NOT_ADDED
+from agents.offline.english.words import split, stem
 from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import Lexicon
 from agents.offline.meaning.resolving import AskedBack, NotUnderstood
@@ -37,6 +38,9 @@ _WHOLE = re.compile(
 )
 """Begins like a change, but is a question of its own: "In which year …", "For each store, how many …"."""
 _ANEW = re.compile(r"(?:which|what|who|whose|when|where|how (?:many|much|long|often)|show me|list)\b", re.IGNORECASE)
+_WHICH = re.compile(
+    r"(?:which|what|whose) (?!(?:of|one|ones|is|are|was|were|has|have|had|the)\b)(?P<thing>\w+)", re.IGNORECASE
+)
 _ABOUT_THOSE = re.compile(
     r"""\b(?:of|among)\ (?:them\b | (?:those|these)(?:\W*$|\ (?:are|is|were|was|have|had|has|did|do|in|from|with)\b))
     | \b(?:do|did|are|were|have|had)\ they\b
@@ -73,6 +77,12 @@ def is_elliptic(text: str) -> bool:
 def asks_anew(text: str) -> bool:
     """Whether a text begins as a question of its own, and points at nothing before: no "how many of those"."""
     return _ANEW.match(text.strip()) is not None and _POINTING_BACK.search(text.lower()) is None
+
+
+def asks_for_another(text: str, before: str) -> bool:
+    """Whether a text asks which of some things that the question before does not name: "which employee …"."""
+    asked = _WHICH.match(text.strip())
+    return asked is not None and stem(asked["thing"].lower()) not in {word.stem for word in split(before)}
 
 
 def is_about_those(text: str) -> bool:
