@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gc
 import json
 import os
@@ -537,6 +538,18 @@ async def test_long_statements_at_once_do_not_fill_the_pipe(guard: Guard) -> Non
     statements = [f"SELECT {n} -- " + "\U0001f600" * 19_000 for n in range(6)]
     async with asyncio.timeout(60):
         assert [(await each).sql for each in [asyncio.create_task(guard.check(s)) for s in statements]] == statements
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux makes a user's pipes smaller")
+async def test_statements_at_once_do_not_fill_a_pipe_that_takes_little(guard: Guard) -> None:
+    await guard.check("SELECT 1")
+    worker = worker_of(guard)
+    for pipe in (worker.stdin, worker.stdout):
+        assert pipe is not None
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4_096)
+    statements = [f"SELECT {n} -- " + "x" * 3_900 for n in range(9)]
+    assert [query.sql for query in await asyncio.gather(*map(guard.check, statements))] == statements
+    assert worker_of(guard) is worker
 
 
 async def test_what_was_said_of_a_text_is_not_asked_again_and_holds_for_one_catalog_only(guard: Guard) -> None:

@@ -7,6 +7,7 @@ for very long on short texts and a Python thread cannot be stopped: the worker i
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import subprocess
@@ -37,8 +38,8 @@ START_DEADLINE = 20.0
 _ROOT = Path(__file__).resolve().parent.parent
 AT_ONCE = 8
 """Statements in one exchange with the worker. More of them gain little and wait for each other's worst."""
-PIPE_HOLDS = 32_768
-"""Bytes said before the first answer is heard; a pipe takes twice as many, so neither side waits for the other."""
+SAID_AHEAD = 32_768
+"""Bytes said at most before the first answer is heard: a pipe takes them, so neither side waits for the other."""
 VERDICTS_KEPT = 2_000
 VERDICTS_CHARACTERS = 2_000_000
 
@@ -202,7 +203,7 @@ async def _exchange(process: subprocess.Popen[bytes], statements: Sequence[str],
     Raises OSError, ValueError or TimeoutError; the statement that it happened at is the first without a verdict.
     """
     left = statements[len(verdicts) :]
-    lines = _fitting(left)
+    lines = _fitting(left, _ahead(process))
     await _say(process, b"".join(lines), DEADLINE)
     heard = _Heard(process)
     for statement in left[: len(lines)]:
@@ -220,13 +221,23 @@ def _is_about(statement: str, verdict: Verdict) -> bool:
     return isinstance(sql, str) and sql in statement and all(isinstance(told, list) for told in lists)
 
 
-def _fitting(statements: Sequence[str]) -> list[bytes]:
-    """Return the lines of the first statements, at least one, that a pipe takes while its reader is busy."""
+def _ahead(process: subprocess.Popen[bytes]) -> int:
+    """Return how many bytes the worker may be told before it is heard.
+
+    A pipe takes 64 KiB, but a page or two where the pipes of one user take much memory (pipe-user-pages-soft).
+    """
+    if sys.platform != "linux":
+        return SAID_AHEAD
+    return min(SAID_AHEAD, fcntl.fcntl(_pipes(process)[0], fcntl.F_GETPIPE_SZ) // 2)
+
+
+def _fitting(statements: Sequence[str], most: int) -> list[bytes]:
+    """Return the lines of the first statements, at least one, up to so many bytes."""
     lines = [_line(statements[0])]
     size = len(lines[0])
     for statement in statements[1:]:
         line = _line(statement)
-        if (size := size + len(line)) > PIPE_HOLDS:
+        if (size := size + len(line)) > most:
             break
         lines.append(line)
     return lines
