@@ -17,7 +17,8 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from beat import beat_after
 from errors import SettingsInvalid
@@ -45,6 +46,9 @@ LONGEST_HEAD = 64 * 1024
 
 HEAD_SECONDS = 30.0
 """How long a connection may send nothing that is whole; a phone on a bad line needs some."""
+
+MOST_WAITING = 16
+"""Requests that may wait on a connection while another of it is answered: one piece of 256 KB holds thousands."""
 
 STALLED_SECONDS = 60.0
 """How long a client may take nothing of what waits for it: its rows, and its turn, are kept from others meanwhile."""
@@ -148,6 +152,7 @@ class HttpProtocol(HttpToolsProtocol):
     _waiting = 0
     _late: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
+    _answered: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # As uvicorn's.
         super().connection_made(transport)
@@ -157,6 +162,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._stop_watching()
         super().connection_lost(exc)
+        # uvicorn tells the last request alone.
+        self.pipeline.clear()
+        if self._answered is not None and not self._answered.response_complete:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         self._got_on = False
@@ -170,9 +180,19 @@ class HttpProtocol(HttpToolsProtocol):
         elif self._late is None:
             self._wait()
 
+    def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MOST_WAITING:
+            raise ValueError  # It ends the parser, and uvicorn says that the request is invalid.
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         self._get_on()
         super().on_headers_complete()
+        self.flow.resume_reading()  # Else nobody would notice that who sent another one leaves.
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         self._get_on()

@@ -158,6 +158,30 @@ def test_who_takes_nothing_of_an_answer_is_not_waited_for(monkeypatch: pytest.Mo
         assert gone.wait(30)
 
 
+@pytest.mark.parametrize("more", [1, 100_000])
+def test_who_sends_more_requests_before_an_answer_is_noticed_to_leave(more: int) -> None:
+    asked, gone = threading.Event(), threading.Event()
+
+    async def slow(request: Request) -> PlainTextResponse:
+        await request.body()
+        asked.set()
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+        return PlainTextResponse("in")
+
+    whole = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\n\r\n"
+    with _served(slow) as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as caller:
+            caller.sendall(whole)
+            assert asked.wait(30)
+            with suppress(ConnectionError):
+                caller.sendall(whole * more)
+                if more > server.MOST_WAITING:  # It is not kept.
+                    assert caller.recv(1_000).startswith(b"HTTP/1.1 400 ")
+        assert gone.wait(30)
+
+
 def _files_allowed(soft: int, hard: int) -> subprocess.CompletedProcess[str]:
     """Return what a process says that starts under these limits."""
     code = (
