@@ -155,9 +155,15 @@ function Receipt() {
   const [open, setOpen] = useKept('receipt', false);
   const [saving, setSaving] = useKept('save', 'offered');
   const [told, setTold] = useKept('save-told', '');
+  const part = useRef(null);
+  // On a telephone the field for the next question would lie over it. Only when it opens, not when it is built anew.
+  function ask() {
+    setSaving('asked');
+    setTimeout(() => part.current?.querySelector('.qs-save')?.scrollIntoView({ block: 'center' }), 0);
+  }
   const tables = (receipt?.tables || []).map(({ name, rows }) => (rows === null ? name : `${name} (${rows.toLocaleString('en-US')} rows)`));
   return (
-    <div className="qs-paid">
+    <div ref={part} className="qs-paid">
       {receipt?.assumed.length ? (
         <div className="qs-premises" role="group" aria-label="Taken for granted">
           {receipt.assumed.map((assumed) => <Assumed key={assumed.text} {...assumed} />)}
@@ -172,7 +178,7 @@ function Receipt() {
           </button>
         ) : null}
         {save && saving === 'offered' ? (
-          <button type="button" className="qs-more" onClick={() => setSaving('asked')}>Save as reviewed</button>
+          <button type="button" className="qs-more" onClick={ask}>Save as reviewed</button>
         ) : null}
         {saving === 'saved' ? (
           <span className="qs-trusted" role="status"><BadgeCheck className="h-4 w-4" aria-hidden="true" />{told || 'Saved as reviewed'}</span>

@@ -9,9 +9,15 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.chat_page import ChatPage
-from tests.browser.conftest import TODAY, copied_home, opened, serve
+from tests.browser.conftest import TODAY, Served, copied_home, opened, serve
+from tests.browser.test_editing import edit
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+IS_SEEN = """button => {
+    const { x, y, width, height } = button.getBoundingClientRect();
+    return button.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+}"""
 
 
 async def test_an_answer_is_saved_and_labelled_as_reviewed_from_then_on(
@@ -52,6 +58,21 @@ async def test_an_answer_is_saved_and_labelled_as_reviewed_from_then_on(
     moving, line = map(json.loads, (knowledge / "questions.jsonl").read_text(encoding="utf-8").splitlines())
     assert line["question"] == "How many orders did people call off?"
     assert moving["counts_from"] == TODAY.isoformat()
+
+
+async def test_on_a_telephone_all_of_what_saves_is_seen_when_it_opens(browser: Browser, offline: Served) -> None:
+    async with opened(browser, offline.url, width=390, height=844) as page:
+        chat = ChatPage(page)
+        await chat.is_ready()
+        field = await edit(await chat.ask("How many orders were placed in 2025?"))
+        await field.fill("SELECT status, COUNT(*) AS orders FROM orders GROUP BY status")
+        await field.press("Control+Enter")
+        answer = await chat.answer(1)  # No next questions stand below it.
+        await expect(answer.chart).to_be_visible()
+        await answer.receipt.get_by_role("button", name="Save as reviewed").click()
+        button = answer.root.locator(".qs-save").get_by_role("button", name="Cancel")
+        await chat.is_still(button)
+        assert await button.evaluate(IS_SEEN), "the field for the next question lies over it"
 
 
 async def test_with_a_login_only_reviewers_may_save(browser: Browser, built_home: Path, tmp_path: Path) -> None:
