@@ -16,8 +16,9 @@ from errors import AskError
 from tools.catalog import Dialect, SavedQuestion
 
 FIXED = (
-    "This SQL holds fixed dates, and not all are surely those of a period that the question says, so it would be wrong "
-    "another day. Name the dates in the question, like “in 2025”, or the period that they are, like “last month”."
+    "This SQL holds fixed dates, or numbers that may tell one, and not all are surely those of a period that the "
+    "question says, so it may be wrong another day. Name the dates in the question, like “in 2025”, or the period that "
+    "they are, like “last month”."
 )
 SAVED: dict[OtherDays, str] = {
     "same": "Saved as reviewed",
