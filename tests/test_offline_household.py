@@ -41,6 +41,10 @@ FILES = {
 2026-10-01,79,after a cold
 2026-11-01,80,well again
 """,
+    "refunds.csv": """Date,Customer,Reason,Amount
+2026-09-01,Mia,late,5
+2026-10-01,Mia,broken,30
+""",
     "statement.csv": """Date,Payee,Debit,Balance
 2026-11-01,Lidl,20,980
 2026-11-02,Zara,60,920
@@ -74,7 +78,7 @@ INSERT INTO fines VALUES
     (1, 1, 50, '2026-01-11', 'open'), (2, 1, 30, '2026-01-12', 'paid'), (3, 3, 20, '2026-02-11', 'open');
 INSERT INTO appeals VALUES (1, 1, '2026-01-20');
 """
-E, G, W, S = FILES
+E, G, W, R, S = FILES
 L = "league.sqlite"
 
 ROWS: dict[tuple[str, str], list[tuple[Any, ...]]] = {
@@ -107,6 +111,8 @@ ROWS: dict[tuple[str, str], list[tuple[Any, ...]]] = {
     (E, "how much did the rent cost in October"): [(900,)],
     (E, "what did Nina spend on groceries"): [(60,)],
     (G, "quantity in per month"): [("2026-09", 150), ("2026-11", 80)],
+    (E, "total expenses in October"): [(1080,)],
+    (R, "amount by reason"): [("late", 5), ("broken", 30)],
     (W, "latest weight"): [(80,)],
     (L, "players who never scored a goal"): [("Dee",)],
     (L, "which home team scored the most home goals"): [("Dock", 4)],
@@ -118,6 +124,8 @@ ROWS: dict[tuple[str, str], list[tuple[Any, ...]]] = {
 DECLINED = [
     (E, "what is our monthly income"),
     (E, "revenue per month"),
+    (R, "revenue per month"),
+    (R, "how much did Mia spend"),
     (S, "latest balance"),
     (E, "spending more than 100"),
     (G, "pieces in and out per month"),

@@ -251,6 +251,9 @@ FLOWS = frozenset(
 COSTS = frozenset({"budget", "cost", "expense", "expenditure", "refund", "spend", "spending"})
 """Money that goes out, where the column is called so."""
 
+SPENT = COSTS - {"budget", "refund"}
+"""What rows of money that somebody spent are called."""
+
 OF_ONE = frozenset({"unit", "piece", "hourly", "daily", "purchase"})
 """Words of costs that say nothing when they are added up."""
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agents.offline.english.vocabulary import COSTS
+from agents.offline.english.vocabulary import SPENT
 from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT, Meaning
 from agents.offline.plan import Having, Operator
 from agents.offline.reading.reader import Reader
 from agents.offline.reading.take_money import take_money
 
-_PAID = frozenset({"pay", "cost"})
+_PAID = frozenset({"pay", "cost", "expens"})
+_DOING = frozenset({"verb", "unknown"})
 _COMPUTED = frozenset({"count", "how much", "aggregate", "superlative", "share", "rate"})
 _GROUPS = frozenset({"per", "by", "grain"})
 
@@ -19,7 +20,7 @@ _GROUPS = frozenset({"per", "by", "grain"})
 def holds_expenses(r: Reader) -> bool:
     """Whether all there is are rows of money that went out, as the one table's name says."""
     table = r.lexicon.catalog.tables[0].name
-    return r.lexicon.is_flat and bool(COSTS & set(r.naming.table(table))) and r.resolver.money_of(table) is not None
+    return r.lexicon.is_flat and bool(SPENT & set(r.naming.table(table))) and r.resolver.money_of(table) is not None
 
 
 def name_expenses(r: Reader) -> None:
@@ -27,17 +28,10 @@ def name_expenses(r: Reader) -> None:
 
     Expenses that are counted, ranked or compared stay the rows that they are.
     """
-    if holds_expenses(r):
-        for n, item in enumerate(r.items):
-            if item.kind == "superlative" and item.value[1] in {"expensive", "cheap", "costly"}:
-                r.items[n] = replace(item, value=(item.value[0], "small" if item.value[1] == "cheap" else "large"))
-            elif item.kind in {"verb", "unknown"} and item.stem in _PAID and not (item.meanings or item.values):
-                r.items[n] = _spending(item)
-            elif item.stem == "purchas" and item.kind == "verb" and not item.text.lower().endswith("ed"):
-                r.items[n] = rows_named(r, item)
-        told = any(i.kind in _COMPUTED | {"relative", "compare", "comparative", "not", "versus"} for i in r.items)
-        if not told and any(i.kind == "verb" and i.stem == "spend" and not i.listed for i in r.items[1:]):
-            r.items.insert(0, Item("how much", "how much", "sum"))  # "what did Nina spend on groceries"
+    if r.items and holds_expenses(r):
+        asks = r.items[0].kind == "how much" or (r.items[0].value == "sum" and r.items[0].kind == "aggregate")
+        r.items = [_in_words_of_spending(r, item, asks) for item in r.items]
+        _ask_how_much(r)
         if _asks_what_they_come_to(r):
             grains = [i for i in r.items[:1] if i.kind == "grain"]
             each = [Item("per", "per"), *grains] if grains else []
@@ -46,6 +40,24 @@ def name_expenses(r: Reader) -> None:
         if (aggregate.value, grain.kind) == ("avg", "grain") and aggregate.kind == "aggregate" and _is_sum(r, named):
             r.items[n + 1 : n + 3] = [named, Item("per", "per"), grain]
             return
+
+
+def _in_words_of_spending(r: Reader, item: Item, asks: bool) -> Item:
+    """Return "pay" and "cost" as what was spent, purchases as the rows, and the most expensive as the largest."""
+    if item.kind == "superlative" and item.value[1] in {"expensive", "cheap", "costly"}:
+        return replace(item, value=(item.value[0], "small" if item.value[1] == "cheap" else "large"))
+    flag = bool(item.columns) and item.text.lower() == "paid"  # those that were paid, not what somebody paid
+    if item.stem in _PAID and not (item.values or flag) and (asks or (item.kind in _DOING and not item.meanings)):
+        return _spending(item)
+    bought = item.stem == "purchas" and item.kind == "verb" and not item.text.lower().endswith("ed")
+    return rows_named(r, item) if bought else item
+
+
+def _ask_how_much(r: Reader) -> None:
+    """Read "what did Nina spend on groceries" as how much, where nothing else is asked of it."""
+    told = any(i.kind in _COMPUTED | {"relative", "compare", "comparative", "not", "versus"} for i in r.items)
+    if not told and any(i.kind == "verb" and i.stem == "spend" and not i.listed for i in r.items[1:]):
+        r.items.insert(0, Item("how much", "how much", "sum"))
 
 
 def rows_named(r: Reader, item: Item) -> Item:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from agents.offline.english.vocabulary import ADDED, COSTS, FLOWS, NOT_ADDED, OF_ONE, PEOPLE, PROFITS, SOLD, STAFF
+from agents.offline.english.vocabulary import (
+    ADDED,
+    COSTS,
+    FLOWS,
+    NOT_ADDED,
+    OF_ONE,
+    PEOPLE,
+    PROFITS,
+    SOLD,
+    SPENT,
+    STAFF,
+)
 from agents.offline.english.words import singular, split, stem
 from agents.offline.meaning.items import Item
 from agents.offline.meaning.lexicon import EXACT, Meaning
@@ -49,9 +60,10 @@ def take_money(r: Reader, function: Function = "sum") -> Measure:
 
 def _said_of_expenses(r: Reader, item: Item, table: str) -> str:
     """Return "spending" for the sum of what went out; declines to call it what came in."""
-    if item.kind != "verb" and item.stem in MONEY_NAMES:
-        raise NotUnderstood(f"The {r.naming.say_table(table)} hold what was spent, and no “{item.text.lower()}”.")
-    return "spending"
+    spent = bool(SPENT & set(r.naming.table(table)))  # of refunds and budgets nobody spent or earned anything
+    if (item.kind != "verb" and item.stem in MONEY_NAMES) or not (spent or item.stem in {"money", "amount"}):
+        raise NotUnderstood(f"The {r.naming.say_table(table)} hold money that went out, and no “{item.text.lower()}”.")
+    return "spending" if spent else "amount"
 
 
 def tables_said(r: Reader) -> list[str]:

@@ -126,6 +126,8 @@ def _name_last_time(r: Reader) -> None:
 
 def _way(r: Reader, n: int) -> str | None:
     item, after = r.items[n], r.items[n + 1] if n + 1 < len(r.items) else None
+    if item.kind == "in" and item.text == "out of":
+        return "out"
     way = next((way for way, words in _WAYS.items() if item.text.lower() in words), None)
     if way is None or item.kind not in {"unknown", "in"}:
         return None
